@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/rpc/call.h - one gRPC call, as a service's handler sees it.
+//
+// Path     dispatch.c -> service handler -> [call] -> grpc_frame -> exchange
+// Thread   the server's GMainContext, always.
+// Owns     A call is the handler's from start() until the handler ends it. Every call is ended
+//          exactly once, by rpc_call_reply, rpc_call_fail or rpc_call_finish; afterwards the
+//          pointer is dead. That holds for a cancelled call too: ending it then only frees it.
+//          A handler may end the call inside start() or at any later time from the same context.
+// Spec     gRPC over HTTP/2; gRPC-Web. A handler cannot tell which one the client speaks.
+#ifndef SLUICE_CONTROLPLANE_RPC_CALL_H
+#define SLUICE_CONTROLPLANE_RPC_CALL_H
+
+#include <glib.h>
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "controlplane/rpc/status.h"
+
+enum rpc_call_limits {
+	RPC_REQUEST_BYTES_MAX = 1 << 20, // one request message, as sent
+	RPC_UNPACK_BYTES_MAX = 4 << 20, // one request message, unpacked
+	RPC_SEND_QUEUE_BYTES_MAX = 1 << 20, // unsent answers of one call; above it the call is cut
+	RPC_STATUS_MESSAGE_BYTES_MAX = 1024, // grpc-message, before percent-encoding
+};
+
+struct rpc_call;
+
+// Unary and server-streaming: the request has arrived, was unpacked and checked (UTF-8 included).
+// Client-streaming and bidirectional: called at the headers; set rpc_call_on_request in it.
+typedef void (*rpc_call_start_fn)(struct rpc_call *call, void *data);
+
+// One row of a service's table. `name` is the method's, without package and service.
+struct rpc_method {
+	const char *name;
+	rpc_call_start_fn start;
+};
+
+// Methods of the .proto that have no row here answer UNIMPLEMENTED.
+struct rpc_service {
+	const char *name; // "sluice.v1.RoomService"
+	const struct rpc_method *methods;
+	size_t method_count;
+	void *data; // borrowed; handed to every start()
+};
+
+// The unpacked request; cast it to the method's message. Borrowed until the call ends. NULL for
+// client-streaming and bidirectional calls.
+const ProtobufCMessage *rpc_call_request(const struct rpc_call *call);
+
+// Ends a call with its one answer and OK. Borrows `answer`.
+void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer);
+
+// Ends a call with an error. The text is a sentence for the caller: thing, value, cure. Never OK.
+void rpc_call_fail(struct rpc_call *call, enum rpc_status code, const char *format, ...)
+	G_GNUC_PRINTF(3, 4);
+
+// Streams one answer. Borrows `answer`. Returns 0, -ECANCELED if nobody listens any more, or
+// -ENOBUFS if the reader is too slow: it has been cut with RESOURCE_EXHAUSTED. In both cases the
+// handler has been told by its on_cancel, or is about to be: never from inside this function.
+int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *answer);
+
+// Ends a stream with OK, after all that was sent before it.
+void rpc_call_finish(struct rpc_call *call);
+
+// Tells the handler that nobody waits for the answer any more: the client reset the stream or went
+// away, the deadline passed, the reader was too slow, the server shuts down. Called at most once,
+// from the main context and never from inside another rpc_call function. The handler still has to
+// end the call, which it may do right there.
+typedef void (*rpc_call_cancel_fn)(struct rpc_call *call, void *data);
+void rpc_call_on_cancel(struct rpc_call *call, rpc_call_cancel_fn cancel, void *data);
+bool rpc_call_is_cancelled(const struct rpc_call *call);
+
+// Client-streaming and bidirectional: each request, then once NULL when the client has finished.
+// `request` is borrowed for the call.
+typedef void (*rpc_call_request_fn)(struct rpc_call *call, const ProtobufCMessage *request,
+				    void *data);
+void rpc_call_on_request(struct rpc_call *call, rpc_call_request_fn request, void *data);
+
+// The method's path, "/sluice.v1.RoomService/CreateRoom".
+const char *rpc_call_path(const struct rpc_call *call);
+
+// "192.0.2.7:50000", "[2001:db8::1]:50000" or "unix". Never NULL.
+const char *rpc_call_peer(const struct rpc_call *call);
+
+// First value of one metadata key (lower case), or NULL. "-bin" values are as sent, in base64.
+const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
+
+// When the client stops waiting, on g_get_monotonic_time's clock; INT64_MAX without a deadline.
+int64_t rpc_call_deadline_us(const struct rpc_call *call);
+
+#endif
