@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/core/limits.h - every bound of the dataplane that no configuration changes.
+#pragma once
+
+enum dataplane_limits {
+	BURST_PKTS_MAX = 32, // packets read at once, and jobs sealed at once
+	XMSG_RING_SLOTS = 4096, // between any two cores; power of two
+	FRAME_BYTES_MAX = 2048, // data room of an mbuf
+	HEADROOM_BYTES = 128,
+	RECEIVE_STREAMS_MAX = 16, // SSRCs opened per transport, bound or pending
+	SRTCP_SOURCES_MAX = 16, // SSRCs that may send SRTCP on one transport
+	HOUSEKEEPING_US = 10000, // timers of a worker's transports are looked at this often
+	PUBLISH_US = 100000, // statistics and state go to the segment this often
+	INDEX_RESERVE = 1 << 14, // egress indices reserved ahead in the segment; below 2^15
+	TWCC_INTERVAL_US = 100000,
+	RTCP_INTERVAL_US = 1000000, // SR and RR of our own
+	KEYFRAME_INTERVAL_US = 500000,
+};

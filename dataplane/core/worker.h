@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/core/worker.h - one lcore with its own queue pair and its own state.
+//
+// Thread   every field is the worker's alone after start unless it says otherwise.
+// Loop     core/loop.c: rx burst -> path_ingress(); rings -> path_message(); timers ->
+//          path_housekeeping(); path_flush() seals and sends what the burst produced. Then idle.
+#pragma once
+
+#include "dataplane/core/limits.h"
+#include "dataplane/core/xmsg.h"
+#include "proto/shm/segment.h"
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct transport;
+struct track;
+struct subscription;
+struct fanout_list;
+struct tuple_table;
+struct ufrag_table;
+struct egress;
+
+// What all cores share: set at start by main, constant afterwards except for what the pointers
+// lead to (each table's header says who writes it).
+struct dataplane {
+	struct shm_view shm;
+	struct shm_limits_config limits;
+	unsigned worker_count;
+	uint16_t wire_port; // ethdev port id
+	uint16_t wire_mtu; // bytes of an IP packet
+	bool tx_checksum_offload; // the wire port computes IPv4 and UDP checksums
+	uint16_t public_port; // the one UDP port
+	uint16_t internal_port_first; // inclusive
+	uint16_t internal_port_last; // inclusive
+	struct rte_mempool *packets; // received packets and what leaves; multi-producer, -consumer
+	struct transport *transports; // [limits.transports]
+	struct track *tracks; // [limits.tracks]
+	struct subscription *subscriptions; // [limits.subscriptions]
+	struct ufrag_table *ufrags; // written by main, read by every worker
+	struct worker *workers; // [worker_count]
+	// True while a control plane is attached and its heartbeat is young; main writes.
+	_Atomic bool control_attached;
+};
+
+struct worker {
+	struct dataplane *dp;
+	unsigned id; // 0..worker_count-1, also the queue number on the wire port
+	uint64_t now_us; // CLOCK_MONOTONIC, read once a burst by the loop
+	struct shm_worker_stats stats; // published every PUBLISH_US
+	struct rte_ring *to_main; // struct xmsg
+	struct rte_ring *from_main;
+	struct rte_ring *to_worker[SHM_WORKERS_MAX]; // NULL for itself
+	struct rte_ring *from_worker[SHM_WORKERS_MAX];
+	struct tuple_table *tuples; // remote and local address -> transport, this worker's own
+	struct fanout_list **fanout; // [limits.tracks]: this worker's consumers of a track, or NULL
+	uint32_t *transports_owned; // indices of transports this worker owns
+	uint32_t transports_owned_count;
+	struct egress *egress; // seal jobs and frames of the burst under way
+	uint64_t housekeeping_us; // next time
+	uint64_t publish_us; // next time
+};
+
+static inline void drop_ingress(struct worker *w, struct rte_mbuf *m, enum shm_ingress_drop why)
+{
+	w->stats.ingress_drops[why]++;
+	rte_pktmbuf_free(m);
+}
+
+static inline void drop_egress(struct worker *w, enum shm_egress_drop why)
+{
+	w->stats.egress_drops[why]++;
+}
+
+static inline void consumed(struct worker *w, struct rte_mbuf *m)
+{
+	w->stats.packets_consumed++;
+	rte_pktmbuf_free(m);
+}

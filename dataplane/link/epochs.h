@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/link/epochs.h - main lcore: commands -> checked copies -> epochs -> acknowledgements.
+//
+// Owns     the model: which record runs in which slot, who owns which local ufrag and internal port.
+// Thread   main lcore only.
+#pragma once
+
+#include "dataplane/core/worker.h"
+#include "dataplane/tables/epoch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct epochs;
+
+// What epochs needs of the main lcore.
+struct epochs_hooks {
+	void *context;
+	// Sends an XMSG_EPOCH (or XMSG_STREAM) to a worker. False: its ring is full, try again.
+	bool (*send)(void *context, unsigned worker, const struct xmsg *msg);
+	// An epoch was acknowledged: push the event, write the eventfd.
+	void (*acked)(void *context, uint64_t epoch);
+};
+
+struct epochs *epochs_new(struct dataplane *dp, const struct srtp_engine *engine,
+			  const struct epochs_hooks *hooks);
+void epochs_free(struct epochs *e); // after the workers have stopped; wipes keys
+
+// Pops commands, starts the next epoch when none is under way. Bounded work per call.
+void epochs_poll(struct epochs *e, uint64_t now_us);
+
+// A worker's XMSG_EPOCH_DONE, XMSG_WANT_STREAM, XMSG_FREE_STREAM.
+void epochs_message(struct epochs *e, unsigned worker, const struct xmsg *msg);
+
+// The transport that has this internal port. False if none.
+bool epochs_transport_by_port(const struct epochs *e, uint16_t internal_port, struct shm_ref *ref);

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/tables/track.h - a producer: what one publisher's m-line sends, encoding by encoding.
+//
+// Config   as in transport.h: checked copy, swapped by epochs, read by every worker.
+// Owner    everything below 'encodings' belongs to the worker that owns the publisher's transport.
+#pragma once
+
+#include "proto/rtc/keyframe_gate.h"
+#include "proto/rtc/report.h"
+#include "proto/shm/segment.h"
+
+#include <stdalign.h>
+#include <stdatomic.h>
+
+struct dataplane;
+
+struct track_config {
+	uint32_t index;
+	uint32_t generation;
+	struct shm_track_config shm; // checked copy
+	const struct shm_track_codec *codec_by_pt[128]; // into 'shm'; NULL: not negotiated
+	uint32_t worker_mask; // workers that have consumers of it
+};
+
+// The publisher's own clock pair, from its newest SR.
+struct sender_report {
+	uint64_t ntp; // RFC 3550 4; 0: none yet
+	uint32_t rtp_timestamp;
+	uint64_t arrival_us;
+};
+
+struct encoding {
+	uint32_t ssrc; // 0: not bound
+	uint64_t highest_index;
+	struct rtc_report report; // receive accounting
+	struct rtc_keyframe_gate gate;
+	struct sender_report sr;
+	struct shm_encoding_stats stats;
+};
+
+struct track {
+	alignas(64) _Atomic(const struct track_config *) config; // NULL: slot free
+	// Publisher's worker only.
+	alignas(64) struct encoding encodings[SHM_ENCODINGS_MAX];
+};
+
+const struct track_config *track_config_of(const struct dataplane *dp, struct shm_ref ref);
+
+// Publisher's worker only: binds an encoding to its SSRC, starts its accounting, tells main.
+struct worker;
+void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding, uint32_t ssrc);

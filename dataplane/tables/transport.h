@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/tables/transport.h - a transport as the dataplane runs it.
+//
+// Config   copied from the segment and checked by main (link/), swapped in by an epoch; the old one is
+//          freed after every worker has acknowledged. Read by every worker.
+// Owner    the first worker that sees a verified check claims the transport (compare and swap); it
+//          alone touches everything below 'owner', for the transport's life.
+#pragma once
+
+#include "dataplane/core/limits.h"
+#include "dataplane/srtp/engine.h"
+#include "dataplane/srtp/srtcp.h"
+#include "proto/rtc/addr.h"
+#include "proto/rtc/consent.h"
+#include "proto/rtc/twcc.h"
+#include "proto/shm/segment.h"
+
+#include <rte_ether.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+
+struct dataplane;
+struct packet;
+struct worker;
+
+enum { TRANSPORT_UNOWNED = UINT32_MAX };
+
+// What an epoch made of a shm_transport_config: constant once published.
+struct transport_config {
+	uint32_t index; // slot
+	uint32_t generation;
+	struct shm_transport_config shm; // checked copy; masters wiped once the contexts are made
+	bool established;
+};
+
+// One checked tuple: where a verified check came from, and how to send there (layer 2 as learned).
+struct checked_tuple {
+	struct rtc_addr remote;
+	struct rtc_addr local;
+	struct rte_ether_addr remote_mac;
+	struct rte_ether_addr local_mac;
+	uint16_t vlan_tci; // 0: untagged
+	uint64_t used_us;
+};
+
+// A received SSRC. Free while ssrc == 0.
+struct receive_stream {
+	uint32_t ssrc;
+	bool bound; // a packet was authenticated: it feeds 'track'
+	bool pending; // asked of main, not there yet
+	uint8_t encoding;
+	struct shm_ref track;
+	struct srtp_stream *srtp; // NULL while pending
+	uint64_t asked_us;
+};
+
+// Prebuilt Ethernet/VLAN/IP/UDP header towards the selected tuple.
+struct header_template {
+	uint8_t bytes[64];
+	uint8_t size; // bytes; 0: no path
+	uint8_t l2_size;
+	uint8_t l3_size;
+};
+
+// What hangs on a transport: built anew by main for every epoch that changes it, read by the owner.
+struct transport_links {
+	uint32_t track_count;
+	uint32_t subscription_count;
+	uint32_t index[]; // slots: tracks received from it, then subscriptions sent to it
+};
+
+struct transport {
+	alignas(64) _Atomic(const struct transport_config *) config; // NULL: slot free
+	_Atomic(const struct transport_links *) links; // NULL: none
+	_Atomic uint32_t owner; // worker id or TRANSPORT_UNOWNED
+
+	// Owner only, from here on.
+	alignas(64) uint32_t generation; // of the config the fields below belong to
+	uint32_t phase; // enum shm_transport_phase
+	uint32_t path_generation;
+	uint32_t twcc_next;
+	struct header_template path; // to the selected tuple
+	struct checked_tuple checked[SHM_CHECKED_TUPLES_MAX]; // most recently used first
+	uint32_t checked_count;
+	struct rtc_addr selected_remote;
+	struct rtc_addr selected_local;
+	struct rtc_consent consent;
+	struct receive_stream streams[RECEIVE_STREAMS_MAX];
+	struct srtcp *srtcp; // NULL until established
+	uint32_t srtcp_index; // next to send
+	uint32_t srtcp_index_reserved;
+	struct rtc_twcc twcc; // arrivals of the peer's packets -> feedback
+	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
+	uint64_t rtcp_due_us; // next SR/RR
+	struct shm_transport_stats stats;
+};
+
+// The owner's claim. Returns true if 'w' owns the transport afterwards.
+bool transport_claim(struct transport *t, struct worker *w);
+
+// The running config of 'ref', or NULL when it is gone or another generation.
+const struct transport_config *transport_config_of(const struct dataplane *dp, struct shm_ref ref);
+
+// Owner only: the transport behind 'ref' if 'w' owns it, else NULL.
+struct transport *transport_owned(struct worker *w, struct shm_ref ref);
+
+// Owner only: moves 'remote'/'local' to the front of the checked tuples, adding it if new; the least
+// recently used goes when there are too many. Learns layer 2 from 'p'.
+void transport_tuple_checked(struct transport *t, const struct packet *p, uint64_t now_us);
+
+// Owner only: true if the packet's tuple is among the checked ones; it becomes the most recent.
+bool transport_tuple_known(struct transport *t, const struct packet *p, uint64_t now_us);
+
+// Owner only: selects a checked tuple and builds the header template. False if it is not checked.
+bool transport_select(struct worker *w, struct transport *t, const struct rtc_addr *remote,
+		      const struct rtc_addr *local);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/shm/stats.h - statistics: per worker, transport, encoding and subscription.
+//
+// Writer   the owning worker, about ten times a second, each block behind its seqlock. The block of
+//          worker number SHM_WORKERS_MAX is the main lcore's (kernel port).
+// Units    packets; bytes; microseconds (_us) on CLOCK_MONOTONIC; RTP timestamp units for jitter.
+#pragma once
+
+#include "proto/shm/abi.h"
+#include "proto/shm/drops.h"
+
+#include <stdint.h>
+
+struct shm_worker_stats {
+	uint64_t packets_received; // from the wire port (main lcore: from the kernel port)
+	uint64_t packets_forwarded; // media with at least one consumer
+	uint64_t packets_consumed; // answered or used here, or given to the kernel
+	uint64_t packets_sent; // to the wire port (main lcore: to the kernel port)
+	uint64_t polls;
+	uint64_t polls_empty;
+	uint64_t handovers; // packets given to another worker because it owns the transport
+	uint64_t drift_max_us; // the longest time between two polls since start: the machine's gaps
+	uint64_t ingress_drops[SHM_DROPS_MAX]; // by enum shm_ingress_drop
+	uint64_t egress_drops[SHM_DROPS_MAX]; // by enum shm_egress_drop
+};
+
+struct shm_transport_stats {
+	uint64_t packets_received; // authenticated SRTP and SRTCP
+	uint64_t bytes_received; // UDP payload
+	uint64_t packets_sent;
+	uint64_t bytes_sent; // UDP payload
+	uint64_t consent_requests_sent;
+	uint64_t consent_responses_sent;
+	uint32_t generation;
+	uint32_t reserved_zero;
+};
+
+struct shm_encoding_stats {
+	uint64_t packets_received;
+	uint64_t bytes_received; // RTP payload
+	int64_t packets_lost; // RFC 3550 6.4.1
+	uint64_t pli_count; // keyframe requests sent to the publisher
+	uint64_t keyframes;
+	uint32_t jitter; // RTP timestamp units
+	uint32_t ssrc;
+	uint32_t track_generation;
+	uint32_t reserved_zero;
+};
+
+struct shm_subscription_stats {
+	uint64_t packets_sent;
+	uint64_t bytes_sent; // RTP payload
+	uint64_t pli_count; // keyframe requests received from the subscriber
+	uint64_t max_send_gap_us; // the longest pause between two packets sent
+	int64_t reported_packets_lost; // by the subscriber's receiver reports
+	uint32_t reported_jitter; // RTP timestamp units
+	uint32_t generation;
+	uint32_t round_trip_us; // by LSR and DLSR; 0: unknown
+	uint32_t reserved_zero;
+};
