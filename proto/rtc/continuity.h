@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/continuity.h - one consumer's sequence numbers and timestamps stay in one piece while
+// its source is switched, thinned out and loses packets.
+//
+// Place   forward stage, per consumer. Its output is the egress SRTP index, so it promises: no
+//         index is given out twice, whatever comes in (AES-GCM dies of nonce reuse).
+// Thread  the owner of the consumer's transport.
+// Owns    nothing; plain fixed-width integers that may lie in shared memory, where whoever reads
+//         the state back runs rtp_continuity_valid() first.
+//
+// How packets map, index being the unwrapped 48-bit one:
+//   sent       keeps its distance to its neighbours, so a packet lost upstream leaves a true gap;
+//   dropped    on purpose leaves no gap, if newer than all before it; a late one leaves its gap;
+//   late       maps where it belongs, within RTP_CONTINUITY_WINDOW of the newest and not behind
+//              the switch; else it is refused;
+//   far ahead  of the newest by more than RTP_CONTINUITY_GAP_MAX continues without a gap (a larger
+//              jump would cost receivers the rollover counter); what lies behind is refused.
+// Timestamps keep the source's distances; over a switch they advance by the time that passed.
+#pragma once
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	RTP_CONTINUITY_WINDOW = 1024, // packets behind the newest that still map
+	RTP_CONTINUITY_GAP_MAX = 8192, // largest true gap; below 2^15
+	RTP_CONTINUITY_WORDS = RTP_CONTINUITY_WINDOW / 64,
+};
+
+struct rtp_continuity {
+	uint64_t in_highest; // newest source index, sent or dropped
+	uint64_t in_floor; // source indexes below belong to before the switch
+	uint64_t out_next; // index that in_highest + 1 would get
+	uint64_t ts_arrival_us; // when the packet with 'ts_newest' arrived
+	uint32_t ts_newest; // newest timestamp given out
+	uint32_t ts_delta; // given out minus source's
+	uint32_t source; // SSRC being forwarded
+	uint32_t started; // 1 once a source is set
+	uint64_t seen[RTP_CONTINUITY_WORDS]; // by in index modulo window: sent or dropped
+	uint64_t
+		dropped[RTP_CONTINUITY_WORDS]; // dropped when newest: later packets moved up by one
+};
+static_assert(sizeof(struct rtp_continuity) == 48 + 2 * RTP_CONTINUITY_WORDS * 8, "no padding");
+
+struct rtp_continuity_in {
+	uint64_t index; // unwrapped source index, at most SEQ_INDEX_MAX
+	uint64_t now_us; // arrival
+	uint32_t source; // SSRC
+	uint32_t ts;
+	uint32_t clock_rate; // Hz, not 0
+};
+struct rtp_continuity_out {
+	uint64_t index; // rollover counter << 16 | sequence number
+	uint32_t ts;
+};
+
+enum rtp_continuity_verdict {
+	RTP_CONTINUITY_SEND,
+	RTP_CONTINUITY_OTHER_SOURCE, // not the source being forwarded, or none is yet
+	RTP_CONTINUITY_TOO_LATE, // behind the window, the switch or the splice
+	RTP_CONTINUITY_SEEN, // this source index was sent or dropped already
+	RTP_CONTINUITY_EXHAUSTED, // no egress index left under this key
+};
+
+// Starts with nothing given out. 'first' is the sequence number of the first packet to be sent,
+// random below 2^15 (assert) so that receivers guess the rollover counter right; 'ts' its
+// timestamp.
+void rtp_continuity_init(struct rtp_continuity *c, uint16_t first, uint32_t ts);
+
+// Maps a packet of the source being forwarded. Only on SEND is '*out' filled and state changed; the
+// index then counts as used, whether or not the packet leaves.
+enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
+					       const struct rtp_continuity_in *in,
+					       struct rtp_continuity_out *out);
+
+// Makes the packet's source the one forwarded and maps the packet as its first: the next index, a
+// timestamp advanced by the time since the newest one (at least 1). Also resumes the same source
+// after a pause; then packets older than the newest seen stay refused. Returns SEND or EXHAUSTED;
+// TOO_LATE or SEEN where the same source resumes at a packet not newer than the newest.
+enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
+						  const struct rtp_continuity_in *in,
+						  struct rtp_continuity_out *out);
+
+// The packet is dropped on purpose (layer, mute): later ones close the gap. Not for packets that a
+// full ring or a failed seal cost us; those are losses and show. Other sources, repeats and late
+// packets change nothing but 'seen'.
+void rtp_continuity_drop(struct rtp_continuity *c, const struct rtp_continuity_in *in);
+
+// After adoption of a record: give out nothing below 'index' (a reserved high-water mark). Returns
+// false, nothing changed, if that is not 0..2^15-1 ahead of the next index.
+bool rtp_continuity_jump(struct rtp_continuity *c, uint64_t index);
+
+// True if a state read back could have been written by the functions above, as far as it can be
+// told: every use of a valid one stays in bounds.
+bool rtp_continuity_valid(const struct rtp_continuity *c);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/rtp.h - RTP packets: parse into a view, write a fixed header.
+//
+// Place   after demux (header fields of the still encrypted packet) and again after opening.
+// Owns    nothing; a view points into the caller's bytes.
+// Spec    RFC 3550 5.1, RFC 8285 for what lies in the extension.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RTP_HEADER_BYTES = 12, RTP_EXT_HEADER_BYTES = 4 };
+
+struct rtp_view {
+	const uint8_t *payload;
+	const uint8_t *ext; // extension body, NULL if the X bit is clear
+	uint16_t payload_size; // without padding; 0 in a padding-only packet
+	uint16_t ext_size; // multiple of 4
+	uint16_t header_size; // fixed header, CSRCs and extension: where the payload starts
+	uint16_t padding_size;
+	uint32_t ssrc;
+	uint32_t ts;
+	uint16_t seq;
+	uint16_t ext_profile; // 0 without extension
+	uint8_t pt;
+	uint8_t csrc_count;
+	bool marker;
+};
+
+// Parses a plaintext RTP packet. Returns false and leaves '*v' unspecified if malformed.
+// 'v' points into 'buf' and is valid no longer than it.
+bool rtp_parse(struct rtp_view *v, const uint8_t *buf, size_t size);
+
+// The same for a packet whose payload is still encrypted: everything but the padding is checked,
+// for the padding length is ciphertext. 'payload_size' counts padding and authentication tag.
+bool rtp_parse_protected(struct rtp_view *v, const uint8_t *buf, size_t size);
+
+struct rtp_header {
+	uint32_t ssrc;
+	uint32_t ts;
+	uint16_t seq;
+	uint8_t pt; // 0..127
+	bool marker;
+	bool extension; // an extension block follows
+};
+
+// Writes the fixed 12 bytes: no CSRC, no padding.
+void rtp_write_header(uint8_t buf[RTP_HEADER_BYTES], const struct rtp_header *h);
