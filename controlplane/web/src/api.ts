@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The server's SignallingService over gRPC-Web on the page's own origin. Every call has a deadline;
+// failures are RpcError with a canonical code.
+import { GrpcWebFetchTransport } from "@protobuf-ts/grpcweb-transport";
+import { RpcError } from "@protobuf-ts/runtime-rpc";
+import { SignallingServiceClient } from "./gen/sluice/v1/signalling.client";
+import type {
+  JoinResponse,
+  PublishedTrack,
+  PublishResponse,
+  Session,
+  SessionEvent,
+} from "./gen/sluice/v1/signalling";
+import { TransportDirection } from "./gen/sluice/v1/signalling";
+
+export { TransportDirection };
+export type { PublishedTrack, Session, SessionEvent };
+
+const DEADLINE_MS = 10_000;
+export const CANDIDATES_PER_CALL = 32;
+
+// Codes that say the server does not know this session (any more).
+const UNKNOWN_SESSION = new Set(["NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"]);
+
+export function isCode(error: unknown, code: string): boolean {
+  return error instanceof RpcError && error.code === code;
+}
+
+export function isUnknownSession(error: unknown): boolean {
+  return error instanceof RpcError && UNKNOWN_SESSION.has(error.code);
+}
+
+// grpc-message is percent-encoded on the wire and the client library hands it on as it came.
+export function failureText(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function client(fetchInit: RequestInit): SignallingServiceClient {
+  const transport = new GrpcWebFetchTransport({
+    baseUrl: location.origin,
+    format: "binary",
+    fetchInit,
+  });
+  return new SignallingServiceClient(transport);
+}
+
+// The abort signal frees the page from a server that never answers; the deadline tells the server.
+function deadline() {
+  return { timeout: DEADLINE_MS, abort: AbortSignal.timeout(DEADLINE_MS) };
+}
+
+export class Api {
+  #client = client({ credentials: "omit" });
+  // A request with keepalive outlives the page that sends it.
+  #farewell = client({ credentials: "omit", keepalive: true });
+
+  join(room: string, displayName: string): Promise<JoinResponse> {
+    const request = {
+      room: `rooms/${room}`,
+      participantId: "",
+      displayName,
+      requestId: crypto.randomUUID(),
+    };
+    return this.#client.join(request, deadline()).response;
+  }
+
+  publish(session: Session, sdp: string, tracks: PublishedTrack[]): Promise<PublishResponse> {
+    const request = { session, sdp, tracks, requestId: crypto.randomUUID() };
+    return this.#client.publish(request, deadline()).response;
+  }
+
+  watch(session: Session, abort: AbortSignal): AsyncIterable<SessionEvent> {
+    return this.#client.watchSession({ session }, { abort }).responses;
+  }
+
+  async answer(session: Session, revision: number, sdp: string): Promise<void> {
+    await this.#client.answerSubscribe({ session, revision, sdp }, deadline()).response;
+  }
+
+  async addCandidates(
+    session: Session,
+    direction: TransportDirection,
+    candidates: string[],
+  ): Promise<void> {
+    await this.#client.addIceCandidates({ session, direction, candidates }, deadline()).response;
+  }
+
+  async setMuted(session: Session, track: string, muted: boolean): Promise<void> {
+    await this.#client.setTrackMuted({ session, track, muted }, deadline()).response;
+  }
+
+  async setSubscription(session: Session, track: string, paused: boolean): Promise<void> {
+    await this.#client.setSubscription({ session, track, paused }, deadline()).response;
+  }
+
+  async leave(session: Session): Promise<void> {
+    await this.#farewell.leave({ session }, deadline()).response;
+  }
+}

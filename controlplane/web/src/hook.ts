@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// window.sluice: what browser tests (and a curious person at the console) read and do.
+//
+//   state            as SessionState in session.ts, or "lobby" before one joins
+//   reason           in words, why the state is what it is
+//   participant      own resource name, rooms/{room}/participants/{participant}; "" before joining
+//   roster()         the others: [{ name, displayName, tracks: [{ name, kind, muted }] }]
+//   watchOpenings    how often the stream of events has been ready (1 after joining)
+//   stats()          Promise of a Snapshot (stats.ts): both transports with selected candidate pair
+//                    and SRTP cipher, one entry per sent stream and per received track
+//   setMuted(kind, muted)         as the buttons do; kind is "audio" or "video"
+//   setSubscription(track, paused)
+//   stopSending()    sends no more RTP, leaves everything else as it is
+//   leave(), rejoin()
+import type { Kind } from "./publish";
+import type { Session } from "./session";
+import { takeSnapshot } from "./stats";
+import type { Snapshot } from "./stats";
+
+export interface Actions {
+  session(): Session | null;
+  setMuted(kind: Kind, muted: boolean): Promise<void>;
+  leave(): Promise<void>;
+  rejoin(): Promise<void>;
+}
+
+const NOTHING: Snapshot = { time: 0, publish: null, subscribe: null, outbound: [], inbound: [] };
+
+function rosterOf(session: Session | null) {
+  return [...(session?.participants.values() ?? [])].map((participant) => ({
+    name: participant.name,
+    displayName: participant.displayName,
+    tracks: [...participant.tracks.values()].map(({ name, kind, muted }) => ({ name, kind, muted })),
+  }));
+}
+
+export function installHook(actions: Actions): void {
+  const hook = {
+    get state() {
+      return actions.session()?.state ?? "lobby";
+    },
+    get reason() {
+      return actions.session()?.reason ?? "";
+    },
+    get participant() {
+      return actions.session()?.name ?? "";
+    },
+    get watchOpenings() {
+      return actions.session()?.watchOpenings ?? 0;
+    },
+    roster: () => rosterOf(actions.session()),
+    stats: async () => {
+      const session = actions.session();
+      return session ? takeSnapshot(session) : NOTHING;
+    },
+    setMuted: actions.setMuted,
+    setSubscription: async (track: string, paused: boolean) =>
+      actions.session()?.setSubscription(track, paused),
+    stopSending: async () => actions.session()?.publisher?.stopSending(),
+    leave: actions.leave,
+    rejoin: actions.rejoin,
+  };
+  Object.defineProperty(window, "sluice", { value: Object.freeze(hook) });
+}

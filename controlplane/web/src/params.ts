@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the page's URL may say. Everything is optional; a value that makes no sense is ignored.
+//
+//   room=ID       the room to enter
+//   name=TEXT     the name others see
+//   autojoin=1    enter without asking
+//   video=WxH@F   what the camera is asked for; video=0 sends none
+//   audio=0       sends no audio
+//   codec=VP8     preferred video codec: VP8, VP9, H264 or AV1
+
+export interface Params {
+  room: string;
+  name: string;
+  autojoin: boolean;
+  audio: boolean;
+  video: { width: number; height: number; frameRate: number } | null;
+  codec: string;
+}
+
+// The form of every resource id (room.proto).
+export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+const DEFAULT_VIDEO = { width: 1280, height: 720, frameRate: 30 };
+
+function videoOf(text: string | null): Params["video"] {
+  if (text === "0") return null;
+  const match = /^(\d{2,4})x(\d{2,4})(?:@(\d{1,3}))?$/.exec(text ?? "");
+  if (!match) return { ...DEFAULT_VIDEO };
+  return {
+    width: Number(match[1]),
+    height: Number(match[2]),
+    frameRate: match[3] ? Number(match[3]) : DEFAULT_VIDEO.frameRate,
+  };
+}
+
+export function readParams(search: string): Params {
+  const query = new URLSearchParams(search);
+  const room = query.get("room") ?? "";
+  return {
+    room: ID_PATTERN.test(room) ? room : "",
+    name: (query.get("name") ?? "").trim(),
+    autojoin: query.get("autojoin") === "1",
+    audio: query.get("audio") !== "0",
+    video: videoOf(query.get("video")),
+    codec: (query.get("codec") ?? "").toUpperCase(),
+  };
+}

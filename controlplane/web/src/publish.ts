@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The transport a participant publishes on: the page offers, the server answers. The microphone is
+// muted by disabling its track; the camera is given back, so that its light goes out, and opened
+// again.
+import { TransportDirection } from "./api";
+import type { Api, PublishedTrack, Session } from "./api";
+import type { Devices } from "./devices";
+import { openCamera } from "./devices";
+import { TrackSource } from "./gen/sluice/v1/room";
+import type { Track } from "./gen/sluice/v1/room";
+import type { Params } from "./params";
+import { Trickle } from "./trickle";
+
+export type Kind = "audio" | "video";
+
+const SOURCES = { audio: TrackSource.MICROPHONE, video: TrackSource.CAMERA };
+
+function preferCodec(transceiver: RTCRtpTransceiver, codec: string): void {
+  const all = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
+  const wanted = all.filter((c) => c.mimeType.toUpperCase() === `VIDEO/${codec}`);
+  if (!wanted.length) return;
+  transceiver.setCodecPreferences([...wanted, ...all.filter((c) => !wanted.includes(c))]);
+}
+
+export class Publisher {
+  readonly pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
+  readonly muted: Record<Kind, boolean> = { audio: false, video: false };
+  #transceivers = new Map<Kind, RTCRtpTransceiver>();
+  #names = new Map<Kind, string>(); // resource names of the own tracks
+  #unsaid = new Set<Kind>(); // mute states the server has not been told
+  #trickle: Trickle;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(
+    private api: Api,
+    private session: Session,
+    private params: Params,
+    readonly devices: Devices,
+  ) {
+    this.#trickle = new Trickle(this.pc, (candidates) =>
+      api.addCandidates(session, TransportDirection.PUBLISH, candidates),
+    );
+    const stream = new MediaStream();
+    for (const kind of ["audio", "video"] as Kind[]) {
+      const track = devices[kind];
+      if (!track) continue;
+      const transceiver = this.pc.addTransceiver(track, {
+        direction: "sendonly",
+        streams: [stream],
+      });
+      if (kind === "video" && params.codec) preferCodec(transceiver, params.codec);
+      this.#transceivers.set(kind, transceiver);
+    }
+  }
+
+  get empty(): boolean {
+    return this.#transceivers.size === 0;
+  }
+
+  has(kind: Kind): boolean {
+    return this.#transceivers.has(kind);
+  }
+
+  // Offers; with `iceRestart` on new ICE credentials. Calls are carried out one after the other.
+  negotiate(iceRestart = false): Promise<void> {
+    const next = this.#work.then(() => this.#negotiate(iceRestart));
+    this.#work = next.catch(() => {});
+    return next;
+  }
+
+  async #negotiate(iceRestart: boolean): Promise<void> {
+    if (this.empty || this.pc.signalingState === "closed") return;
+    await this.pc.setLocalDescription(await this.pc.createOffer({ iceRestart }));
+    const sdp = this.pc.localDescription?.sdp ?? "";
+    const answer = await this.api.publish(this.session, sdp, this.#published());
+    await this.pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    this.#learnNames(answer.tracks);
+    this.#trickle.open();
+  }
+
+  #published(): PublishedTrack[] {
+    return [...this.#transceivers].map(([kind, transceiver]) => ({
+      mid: transceiver.mid ?? "",
+      source: SOURCES[kind],
+      muted: this.muted[kind],
+    }));
+  }
+
+  #learnNames(tracks: Track[]): void {
+    for (const kind of this.#transceivers.keys()) {
+      const track = tracks.find((t) => t.source === SOURCES[kind]);
+      if (track) this.#names.set(kind, track.name);
+    }
+  }
+
+  async setMuted(kind: Kind, muted: boolean): Promise<void> {
+    if (!this.has(kind) || this.muted[kind] === muted) return;
+    this.muted[kind] = muted;
+    if (kind === "audio" && this.devices.audio) this.devices.audio.enabled = !muted;
+    else await this.#switchCamera(!muted);
+    await this.#tell(kind);
+  }
+
+  async #switchCamera(on: boolean): Promise<void> {
+    const sender = this.#transceivers.get("video")?.sender;
+    this.devices.video?.stop();
+    try {
+      this.devices.video = on ? await openCamera(this.params) : null;
+    } catch (error) {
+      this.muted.video = true;
+      throw error;
+    }
+    await sender?.replaceTrack(this.devices.video);
+  }
+
+  // The media is muted whether or not the server can be told now; resume() tells it later.
+  async #tell(kind: Kind): Promise<void> {
+    const name = this.#names.get(kind);
+    if (!name) return;
+    try {
+      await this.api.setMuted(this.session, name, this.muted[kind]);
+      this.#unsaid.delete(kind);
+    } catch {
+      this.#unsaid.add(kind);
+    }
+  }
+
+  // Signalling is back: says what could not be said meanwhile.
+  async resume(): Promise<void> {
+    this.#trickle.flush();
+    await Promise.all([...this.#unsaid].map((kind) => this.#tell(kind)));
+    if (this.pc.connectionState === "failed") await this.negotiate(true);
+  }
+
+  // Sends no more RTP, with everything else left as it is.
+  async stopSending(): Promise<void> {
+    await Promise.all(this.pc.getSenders().map((sender) => sender.replaceTrack(null)));
+  }
+
+  close(): void {
+    this.pc.close();
+  }
+}
