@@ -76,5 +76,5 @@ enum shm_egress_drop {
 	SHM_EGRESS_DROP_COUNT
 };
 enum { SHM_DROPS_MAX = 64 }; // room in the statistics for either list
-static_assert(SHM_INGRESS_DROP_COUNT <= SHM_DROPS_MAX, "ingress drops fit the statistics");
-static_assert(SHM_EGRESS_DROP_COUNT <= SHM_DROPS_MAX, "egress drops fit the statistics");
+static_assert((int)SHM_INGRESS_DROP_COUNT <= SHM_DROPS_MAX, "ingress drops fit the statistics");
+static_assert((int)SHM_EGRESS_DROP_COUNT <= SHM_DROPS_MAX, "egress drops fit the statistics");

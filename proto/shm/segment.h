@@ -127,7 +127,8 @@ struct shm_view {
 uint64_t shm_segment_bytes(const struct shm_limits_config *limits);
 
 // Makes an anonymous, sealed-in-size segment ("sluice"), maps it, writes the header and fills
-// '*view'. Excluded from core dumps. Returns the file descriptor (the caller owns it), or -errno.
+// '*view'. The creator sets the header's ports and MTU before it hands the segment over. Excluded
+// from core dumps. Returns the file descriptor (the caller owns it), or -errno.
 int shm_segment_create(struct shm_view *view, const struct shm_limits_config *limits,
 		       uint64_t boot_id);
 
