@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct hmac;
+struct srtp_engine;
 struct transport;
 struct track;
 struct subscription;
@@ -38,6 +40,7 @@ struct dataplane {
 	uint16_t public_port; // the one UDP port
 	uint16_t internal_port_first; // inclusive
 	uint16_t internal_port_last; // inclusive
+	const struct srtp_engine *srtp; // opens and seals
 	struct rte_mempool *packets; // received packets and what leaves; multi-producer, -consumer
 	struct transport *transports; // [limits.transports]
 	struct track *tracks; // [limits.tracks]
@@ -61,6 +64,7 @@ struct worker {
 	struct fanout_list **fanout; // [limits.tracks]: this worker's consumers of a track, or NULL
 	uint32_t *transports_owned; // indices of transports this worker owns
 	uint32_t transports_owned_count;
+	struct hmac *hmac; // for STUN integrity, made at start
 	struct egress *egress; // seal jobs and frames of the burst under way
 	uint64_t housekeeping_us; // next time
 	uint64_t publish_us; // next time
@@ -75,6 +79,13 @@ static inline void drop_ingress(struct worker *w, struct rte_mbuf *m, enum shm_i
 static inline void drop_egress(struct worker *w, enum shm_egress_drop why)
 {
 	w->stats.egress_drops[why]++;
+}
+
+static inline void drop_burst(struct worker *w, struct rte_mbuf **pkts, unsigned count,
+			      enum shm_ingress_drop why)
+{
+	w->stats.ingress_drops[why] += count;
+	rte_pktmbuf_free_bulk(pkts, count);
 }
 
 static inline void consumed(struct worker *w, struct rte_mbuf *m)

@@ -33,8 +33,8 @@ struct sender_report {
 struct encoding {
 	uint32_t ssrc; // 0: not bound
 	uint64_t highest_index;
-	struct rtc_report report; // receive accounting
-	struct rtc_keyframe_gate gate;
+	struct report report; // receive accounting
+	struct keyframe_gate gate;
 	struct sender_report sr;
 	struct shm_encoding_stats stats;
 };

@@ -85,12 +85,12 @@ struct transport {
 	uint32_t checked_count;
 	struct rtc_addr selected_remote;
 	struct rtc_addr selected_local;
-	struct rtc_consent consent;
+	struct consent consent;
 	struct receive_stream streams[RECEIVE_STREAMS_MAX];
 	struct srtcp *srtcp; // NULL until established
 	uint32_t srtcp_index; // next to send
 	uint32_t srtcp_index_reserved;
-	struct rtc_twcc twcc; // arrivals of the peer's packets -> feedback
+	struct twcc_receiver twcc; // arrivals of the peer's packets -> feedback
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
 	struct shm_transport_stats stats;
@@ -105,13 +105,17 @@ const struct transport_config *transport_config_of(const struct dataplane *dp, s
 // Owner only: the transport behind 'ref' if 'w' owns it, else NULL.
 struct transport *transport_owned(struct worker *w, struct shm_ref ref);
 
-// Owner only: moves 'remote'/'local' to the front of the checked tuples, adding it if new; the least
-// recently used goes when there are too many. Learns layer 2 from 'p'.
-void transport_tuple_checked(struct transport *t, const struct packet *p, uint64_t now_us);
+// Owner only: moves the packet's tuple to the front of the checked ones, adding it if it is new; the
+// least recently used goes when there are too many. Learns layer 2 from the packet.
+void transport_tuple_checked(struct worker *w, struct transport *t, const struct packet *p);
 
-// Owner only: true if the packet's tuple is among the checked ones; it becomes the most recent.
-bool transport_tuple_known(struct transport *t, const struct packet *p, uint64_t now_us);
+// Owner only: true if the packet's tuple is among the checked ones.
+bool transport_tuple_known(struct transport *t, const struct packet *p);
 
-// Owner only: selects a checked tuple and builds the header template. False if it is not checked.
+// Owner only: the checked tuple everything goes out to, or NULL while none is selected.
+const struct checked_tuple *transport_selected(struct transport *t);
+
+// Owner only: selects a checked tuple and builds the header template; the path generation grows if
+// it was another one. False if the tuple is not checked.
 bool transport_select(struct worker *w, struct transport *t, const struct rtc_addr *remote,
 		      const struct rtc_addr *local);

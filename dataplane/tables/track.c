@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/tables/track.c - running configuration of tracks, and an encoding meeting its SSRC.
+
+#include "dataplane/tables/track.h"
+
+#include "dataplane/core/limits.h"
+#include "dataplane/core/worker.h"
+
+#include <string.h>
+
+const struct track_config *track_config_of(const struct dataplane *dp, struct shm_ref ref)
+{
+	if (ref.generation == 0 || ref.index >= dp->limits.tracks)
+		return NULL;
+	const struct track_config *c =
+		atomic_load_explicit(&dp->tracks[ref.index].config, memory_order_acquire);
+	return c != NULL && c->generation == ref.generation ? c : NULL;
+}
+
+void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding, uint32_t ssrc)
+{
+	struct encoding *e = &w->dp->tracks[c->index].encodings[encoding];
+	struct xmsg event = {
+		.kind = XMSG_EVENT_BOUND,
+		.ref = {c->index, c->generation},
+		.a = encoding,
+		.b = ssrc,
+		.time_us = w->now_us,
+	};
+
+	memset(e, 0, sizeof(*e));
+	e->ssrc = ssrc;
+	e->stats.ssrc = ssrc;
+	e->stats.track_generation = c->generation;
+	report_init(&e->report, ssrc, c->shm.codecs[0].clock_rate);
+	keyframe_gate_init(&e->gate, KEYFRAME_INTERVAL_US, KEYFRAME_GATE_TRIES_MAX);
+	// Consumers that came before the first packet are waiting for a picture.
+	if (c->shm.kind == SHM_KIND_VIDEO)
+		keyframe_gate_request(&e->gate);
+	xmsg_to_main(w, &event); // a lost event is found in the state record
+}
