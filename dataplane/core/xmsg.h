@@ -7,15 +7,19 @@
 // Refs     index and generation, never the object: the receiver resolves its own, and an unknown
 //          generation is dropped by name. The exceptions (mbufs, contexts, epochs) hand over
 //          ownership with the pointer.
+// Books    whoever ends a packet counts it: a punted one is 'consumed' (given to the kernel) or
+//          dropped by name in main's statistics, not in the worker's.
 #pragma once
 
 #include "proto/shm/abi.h"
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct rte_mbuf;
+struct rte_ring;
 struct worker;
 
 enum xmsg_kind {
@@ -23,7 +27,8 @@ enum xmsg_kind {
 	XMSG_FANOUT = 1, // 'mbuf' is one reference to an opened RTP packet of track 'ref'
 	XMSG_HANDOVER, // 'mbuf' belongs to transport 'ref', owned by the receiver
 	XMSG_KEYFRAME, // track 'ref', encoding 'a': a consumer wants a keyframe
-	XMSG_SENDER_REPORT, // track 'ref', encoding 'a': NTP 'value', RTP timestamp 'b', at 'time_us'
+	XMSG_SENDER_REPORT, // track 'ref', encoding 'a': NTP 'value', RTP timestamp 'b', at
+			    // 'time_us'
 	// worker -> main
 	XMSG_PUNT, // 'mbuf' goes to the kernel; 'ref' the transport, 0 if it is about none
 	XMSG_STUN_RESPONSE, // 'mbuf' is a STUN response: is it to a request of libnice's?
@@ -36,8 +41,10 @@ enum xmsg_kind {
 	XMSG_EPOCH_DONE, // epoch 'pointer' is in force on the sender and its rings are drained
 	// main -> worker
 	XMSG_KERNEL_TX, // 'mbuf' is a finished frame for the wire port
-	XMSG_ADD_TUPLE, // 'mbuf' is a STUN response main has verified: its tuple is checked for 'ref'
-	XMSG_STREAM, // 'pointer' is the receive stream for SSRC 'b' of transport 'ref'; NULL: refused
+	XMSG_ADD_TUPLE, // 'mbuf' is a STUN response main has verified: its tuple is checked for
+			// 'ref'
+	XMSG_STREAM, // 'pointer' is the receive stream for SSRC 'b' of transport 'ref'; NULL:
+		     // refused
 	XMSG_EPOCH, // switch to epoch 'pointer' now
 };
 
@@ -61,3 +68,15 @@ static_assert(sizeof(struct xmsg) == 48, "ring elements are a multiple of 16 byt
 // 'msg' points to and counts the drop.
 bool xmsg_to_main(struct worker *from, const struct xmsg *msg);
 bool xmsg_to_worker(struct worker *from, unsigned to, const struct xmsg *msg);
+
+// Main: as above, to a worker.
+bool xmsg_from_main(struct worker *to, const struct xmsg *msg);
+
+// Takes up to 'max' messages out of a ring the caller consumes.
+unsigned xmsg_receive(struct rte_ring *ring, struct xmsg *msgs, unsigned max);
+
+// Main, before the workers start and after they have stopped: every ring between 'count' workers
+// and main. 0 or -ENOMEM.
+int xmsg_rings_new(struct worker *workers, unsigned count);
+void xmsg_rings_free(struct worker *workers, unsigned count);
+size_t xmsg_rings_bytes(unsigned workers);

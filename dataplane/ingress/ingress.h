@@ -32,6 +32,9 @@ void ingress_parse(struct worker *w, struct burst *in, struct ingress_classes *o
 //    transport another worker owns go there (XMSG_HANDOVER).
 void ingress_lookup(struct worker *w, struct burst *b);
 
+// Gives a packet to the worker that owns packet_of(m)->transport; a full ring drops it by name.
+void ingress_hand_over(struct worker *w, struct rte_mbuf *m, uint32_t owner);
+
 // 3a. RTP: SSRC -> stream (else MID and RID), replay, authentication, decryption; then the encoding
 //     and its receive accounting. What is left is opened, with struct packet complete.
 void ingress_rtp(struct worker *w, struct burst *b);
@@ -43,8 +46,14 @@ void ingress_rtcp(struct worker *w, struct burst *b);
 //     Consumes the burst.
 void ingress_stun(struct worker *w, struct burst *b);
 
+// XMSG_ADD_TUPLE: main has verified the STUN response 'm', so its tuple is checked for 'ref'. Takes it.
+void ingress_add_tuple(struct worker *w, struct rte_mbuf *m, struct shm_ref ref);
+
 // 3d. Everything for the host kernel: DTLS from checked tuples, and what is not ours. Consumes it.
 void ingress_punt(struct worker *w, struct burst *b);
+
+// One packet to main, for the kernel. Takes it.
+void ingress_punt_one(struct worker *w, struct rte_mbuf *m);
 
 // Consent of one owned transport (RFC 7675): asks, and gives up after 30 s.
 void ingress_consent_due(struct worker *w, struct transport *t);

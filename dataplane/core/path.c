@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/core/path.c - the order of the stages, in one place.
+//
+// Path     rx burst -> parse -> lookup -> rtp | rtcp | stun | punt -> forward -> egress -> tx burst
+// Thread   one worker.
+
+#include "dataplane/core/path.h"
+
+#include "dataplane/egress/egress.h"
+#include "dataplane/forward/forward.h"
+#include "dataplane/ingress/ingress.h"
+#include "dataplane/ingress/streams.h"
+#include "dataplane/link/publish.h"
+#include "dataplane/tables/epoch.h"
+#include "dataplane/tables/tuple.h"
+
+static void run(struct worker *w, struct ingress_classes *c)
+{
+	ingress_stun(w, &c->stun);
+	ingress_rtp(w, &c->rtp);
+	forward_rtp(w, c->rtp.pkts, c->rtp.count);
+	ingress_rtcp(w, &c->rtcp);
+	ingress_punt(w, &c->dtls);
+	ingress_punt(w, &c->other);
+}
+
+void path_ingress(struct worker *w, struct rte_mbuf **frames, unsigned count)
+{
+	struct ingress_classes classes = {0};
+	struct burst in = {.count = count};
+
+	memcpy(in.pkts, frames, count * sizeof(frames[0]));
+	w->stats.packets_received += count;
+	ingress_parse(w, &in, &classes);
+	ingress_lookup(w, &classes.rtp);
+	ingress_lookup(w, &classes.rtcp);
+	ingress_lookup(w, &classes.dtls);
+	run(w, &classes);
+}
+
+// A packet another worker received: its tuple is checked here, where the list is.
+static void handed_over(struct worker *w, struct rte_mbuf *m)
+{
+	struct packet *p = packet_of(m);
+	struct transport *t = transport_owned(w, p->transport);
+	struct ingress_classes classes = {0};
+	struct burst one = {.pkts = {m}, .count = 1};
+
+	p->arrival_us = w->now_us;
+	if (t == NULL) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_HANDOVER_STALE);
+		return;
+	}
+	if (p->class != PACKET_STUN && !transport_tuple_known(t, p)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_UNCHECKED_TUPLE);
+		return;
+	}
+	if (p->class == PACKET_RTP)
+		classes.rtp = one;
+	else if (p->class == PACKET_RTCP)
+		classes.rtcp = one;
+	else if (p->class == PACKET_STUN)
+		classes.stun = one;
+	else
+		classes.dtls = one;
+	run(w, &classes);
+}
+
+// A frame of the kernel's. One that belongs to a transport goes to a checked tuple or nowhere.
+static void kernel_frame(struct worker *w, const struct xmsg *msg)
+{
+	struct transport *t;
+
+	if (msg->ref.generation != 0) {
+		t = transport_owned(w, msg->ref);
+		if (t == NULL || !transport_tuple_known(t, packet_of(msg->mbuf))) {
+			drop_egress(w, SHM_EGRESS_DROP_KERNEL_UNMAPPED);
+			rte_pktmbuf_free(msg->mbuf);
+			return;
+		}
+	}
+	egress_frame(w, msg->mbuf);
+}
+
+static void epoch_message(struct worker *w, const struct xmsg *msg)
+{
+	struct xmsg done = {.kind = XMSG_EPOCH_DONE, .pointer = msg->pointer};
+
+	epoch_apply(w, msg->pointer);
+	xmsg_to_main(w, &done);
+}
+
+void path_message(struct worker *w, const struct xmsg *msg)
+{
+	switch (msg->kind) {
+	case XMSG_FANOUT:
+		forward_local(w, msg->mbuf);
+		break;
+	case XMSG_HANDOVER:
+		handed_over(w, msg->mbuf);
+		break;
+	case XMSG_KEYFRAME:
+	case XMSG_SENDER_REPORT:
+		forward_message(w, msg);
+		break;
+	case XMSG_KERNEL_TX:
+		kernel_frame(w, msg);
+		break;
+	case XMSG_ADD_TUPLE:
+		ingress_add_tuple(w, msg->mbuf, msg->ref);
+		break;
+	case XMSG_STREAM:
+		streams_made(w, msg->ref, msg->b, msg->pointer);
+		break;
+	case XMSG_EPOCH:
+		epoch_message(w, msg);
+		break;
+	default:
+		assert(!"a message kind no worker receives");
+	}
+}
+
+void path_housekeeping(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->transports_owned_count; i++) {
+		struct transport *t = &w->dp->transports[w->transports_owned[i]];
+		ingress_consent_due(w, t);
+		egress_rtcp_due(w, t);
+	}
+	tuple_table_sweep(w->tuples, w->dp);
+	w->housekeeping_us = w->now_us + HOUSEKEEPING_US;
+	if (w->now_us >= w->publish_us) {
+		publish_all(w);
+		w->publish_us = w->now_us + PUBLISH_US;
+	}
+}
+
+void path_flush(struct worker *w)
+{
+	egress_flush(w);
+}

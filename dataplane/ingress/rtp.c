@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/ingress/rtp.c - SRTP from a checked tuple -> opened RTP of a known encoding.
+//
+// Path     ingress/lookup.c -> [rtp] -> forward/fanout.c
+// Thread   the worker that owns the publisher's transport.
+// Trust    SSRC -> replay -> authentication; only then does anything move: binding, accounting,
+//          transport-wide log, keyframe gate. A forged packet costs an attempt to authenticate.
+// Spec     RFC 3550, RFC 3711 3.3, RFC 8843 9.2 (SSRC, else MID), RFC 8852 (RID).
+
+#include "dataplane/ingress/ingress.h"
+#include "dataplane/ingress/streams.h"
+#include "dataplane/tables/track.h"
+#include "dataplane/tables/transport.h"
+#include "proto/rtc/codec.h"
+#include "proto/rtc/rtp.h"
+#include "proto/rtc/rtp_ext.h"
+
+// What is known of one packet between opening and accounting.
+struct opening {
+	struct transport *transport;
+	struct receive_stream *stream;
+};
+
+// Finds stream and job of one packet, or counts the drop. False: the packet is gone.
+static bool prepare(struct worker *w, struct rte_mbuf *m, struct opening *o, struct srtp_job *job)
+{
+	const struct packet *p = packet_of(m);
+	struct transport *t = &w->dp->transports[p->transport.index];
+	struct rtp_view v;
+
+	if (t->phase != SHM_PHASE_ESTABLISHED) {
+		drop_ingress(w, m,
+			     t->phase == SHM_PHASE_EXPIRED ? SHM_INGRESS_DROP_TRANSPORT_EXPIRED
+							   : SHM_INGRESS_DROP_NOT_ESTABLISHED);
+		return false;
+	}
+	if (!rtp_parse_protected(&v, packet_payload(m), p->payload_size)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_MALFORMED);
+		return false;
+	}
+	struct receive_stream *s = streams_find(w, t, &v);
+	if (s == NULL || s->srtp == NULL) {
+		drop_ingress(w, m,
+			     s == NULL ? SHM_INGRESS_DROP_RTP_UNKNOWN_SSRC
+				       : SHM_INGRESS_DROP_RTP_PENDING_SSRC);
+		return false;
+	}
+	*o = (struct opening){.transport = t, .stream = s};
+	*job = (struct srtp_job){
+		.stream = s->srtp,
+		.in = packet_payload(m),
+		.out = packet_payload(m),
+		.in_size = p->payload_size,
+		.header_size = v.header_size,
+	};
+	return true;
+}
+
+static enum shm_ingress_drop drop_of(uint8_t status)
+{
+	if (status == SRTP_FAIL_REPLAY)
+		return SHM_INGRESS_DROP_SRTP_REPLAY;
+	return status == SRTP_FAIL_MALFORMED ? SHM_INGRESS_DROP_RTP_MALFORMED
+					     : SHM_INGRESS_DROP_SRTP_AUTH;
+}
+
+// The packet is genuine: its facts go into struct packet.
+static void describe(struct packet *p, const struct rtp_view *v, const uint8_t *data)
+{
+	p->pt = v->pt;
+	p->marker = v->marker;
+	p->ssrc = v->ssrc;
+	p->timestamp = v->ts;
+	p->rtp_payload_offset = (uint16_t)(v->payload - data);
+	p->rtp_payload_size = v->payload_size;
+	p->ext_profile = v->ext_profile;
+	p->ext_offset = v->ext != NULL ? (uint16_t)(v->ext - data) : 0;
+	p->ext_size = v->ext_size;
+}
+
+static void account(struct worker *w, struct transport *t, const struct track_config *c,
+		    struct packet *p, const struct rtp_view *v)
+{
+	struct encoding *e = &w->dp->tracks[c->index].encodings[p->encoding];
+	struct rtp_ext_item twcc;
+
+	report_receive(&e->report, p->index, p->timestamp, w->now_us);
+	if (p->index > e->highest_index)
+		e->highest_index = p->index;
+	e->stats.packets_received++;
+	e->stats.bytes_received += v->payload_size;
+	if (p->keyframe) {
+		e->stats.keyframes++;
+		keyframe_gate_seen(&e->gate);
+	}
+	if ((c->shm.feedback & SHM_FEEDBACK_TWCC) != 0 &&
+	    rtp_ext_find(v, c->shm.ext.id[RTP_EXT_TRANSPORT_WIDE_CC], &twcc) && twcc.size == 2) {
+		t->twcc_media_ssrc = p->ssrc;
+		twcc_receive(&t->twcc, (uint16_t)(twcc.data[0] << 8 | twcc.data[1]), p->ssrc,
+			     w->now_us);
+	}
+}
+
+// After authentication. False: the packet is gone.
+static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o,
+		   const struct srtp_job *job)
+{
+	struct packet *p = packet_of(m);
+	struct receive_stream *s = o->stream;
+	struct rtp_view v;
+
+	o->transport->stats.packets_received++;
+	o->transport->stats.bytes_received += p->payload_size;
+	p->payload_size = job->out_size;
+	p->index = job->index;
+	if (!rtp_parse(&v, packet_payload(m), p->payload_size)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_MALFORMED);
+		return false;
+	}
+	const struct track_config *c = streams_bound(w, o->transport, s);
+	if (c == NULL) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_UNKNOWN_SSRC);
+		return false;
+	}
+	const struct shm_track_codec *codec = c->codec_by_pt[v.pt];
+	if (codec == NULL) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_UNKNOWN_PT);
+		return false;
+	}
+	describe(p, &v, rte_pktmbuf_mtod(m, const uint8_t *));
+	p->track = s->track;
+	p->encoding = s->encoding;
+	p->kind = c->shm.kind;
+	p->keyframe = c->shm.kind == SHM_KIND_VIDEO &&
+		      codec_keyframe_starts((enum codec)codec->codec, v.payload, v.payload_size);
+	account(w, o->transport, c, p, &v);
+	return true;
+}
+
+void ingress_rtp(struct worker *w, struct burst *b)
+{
+	struct srtp_job jobs[BURST_PKTS_MAX];
+	struct opening openings[BURST_PKTS_MAX];
+	unsigned prepared = 0;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < b->count; i++)
+		if (prepare(w, b->pkts[i], &openings[prepared], &jobs[prepared]))
+			b->pkts[prepared++] = b->pkts[i];
+	if (prepared != 0)
+		w->dp->srtp->open(jobs, prepared);
+	for (unsigned i = 0; i < prepared; i++) {
+		struct rte_mbuf *m = b->pkts[i];
+
+		if (jobs[i].status != SRTP_OK)
+			drop_ingress(w, m, drop_of(jobs[i].status));
+		else if (accept(w, m, &openings[i], &jobs[i]))
+			b->pkts[kept++] = m;
+	}
+	b->count = kept;
+}
