@@ -27,11 +27,11 @@ function rate(bitsPerSecond: number): string {
   return `${Math.round(bitsPerSecond / 1e3)} kb/s`;
 }
 
-function figuresText(f: Figures): string[] {
+function figuresText(f: Figures, video: boolean): string[] {
   const rtt = f.roundTripTime;
   return [
-    f.width ? `${f.width}×${f.height}` : "–",
-    f.width ? `${Math.round(f.framesPerSecond)} fps` : "–",
+    video && f.width ? `${f.width}×${f.height}` : "–",
+    video && f.width ? `${Math.round(f.framesPerSecond)} fps` : "–",
     rate(f.bitsPerSecond),
     `${(f.loss * 100).toFixed(1)} %`,
     rtt === null ? "–" : `${(rtt * 1000).toFixed(rtt < 0.01 ? 1 : 0)} ms`,
@@ -53,6 +53,8 @@ export class Tile {
   #mic = make("span", "tile-mic", icon("mic-off"));
   #values = LABELS.map(() => make("dd"));
   #stream = new MediaStream();
+  #hasVideo = false;
+  #hasAudio = false;
 
   constructor(private blocked: () => void) {
     this.#video.autoplay = true;
@@ -75,7 +77,9 @@ export class Tile {
     this.#avatar.style.setProperty("--hue", String(hueOf(view.name)));
     this.element.setAttribute("aria-label", label);
     this.element.classList.toggle("self", view.self);
-    this.element.classList.toggle("no-video", !view.video || view.videoMuted);
+    this.#hasVideo = view.video !== null && !view.videoMuted;
+    this.#hasAudio = !view.audioMuted;
+    this.element.classList.toggle("no-video", !this.#hasVideo);
     this.#mic.hidden = !view.audioMuted;
     this.#video.muted = view.self;
     this.#setTracks([view.video, view.self ? null : view.audio]);
@@ -99,13 +103,13 @@ export class Tile {
   }
 
   showFigures(figures: Figures): void {
-    figuresText(figures).forEach((text, i) => {
+    figuresText(figures, this.#hasVideo).forEach((text, i) => {
       const value = this.#values[i];
       if (value) setText(value, text);
     });
-    this.element.classList.toggle("speaking", figures.audioLevel > SPEAKING);
+    this.element.classList.toggle("speaking", this.#hasAudio && figures.audioLevel > SPEAKING);
     this.element.classList.toggle("lossy", figures.loss > 0.02);
-    this.element.classList.toggle("stalled", figures.stalled);
+    this.element.classList.toggle("stalled", this.#hasVideo && figures.stalled);
   }
 
   remove(): void {
