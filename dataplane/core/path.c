@@ -83,14 +83,6 @@ static void kernel_frame(struct worker *w, const struct xmsg *msg)
 	egress_frame(w, msg->mbuf);
 }
 
-static void epoch_message(struct worker *w, const struct xmsg *msg)
-{
-	struct xmsg done = {.kind = XMSG_EPOCH_DONE, .pointer = msg->pointer};
-
-	epoch_apply(w, msg->pointer);
-	xmsg_to_main(w, &done);
-}
-
 void path_message(struct worker *w, const struct xmsg *msg)
 {
 	switch (msg->kind) {
@@ -114,7 +106,7 @@ void path_message(struct worker *w, const struct xmsg *msg)
 		streams_made(w, msg->ref, msg->b, msg->pointer);
 		break;
 	case XMSG_EPOCH:
-		epoch_message(w, msg);
+		epoch_apply(w, msg->pointer);
 		break;
 	default:
 		assert(!"a message kind no worker receives");

@@ -27,10 +27,10 @@ struct epochs *epochs_new(struct dataplane *dp, const struct srtp_engine *engine
 			  const struct epochs_hooks *hooks);
 void epochs_free(struct epochs *e); // after the workers have stopped; wipes keys
 
-// Pops commands, starts the next epoch when none is under way. Bounded work per call.
-void epochs_poll(struct epochs *e, uint64_t now_us);
+// Ends the epoch under way if every worker is done, then starts the next one. One epoch per call.
+void epochs_poll(struct epochs *e);
 
-// A worker's XMSG_EPOCH_DONE, XMSG_WANT_STREAM, XMSG_FREE_STREAM.
+// A worker's XMSG_WANT_STREAM or XMSG_FREE_STREAM.
 void epochs_message(struct epochs *e, unsigned worker, const struct xmsg *msg);
 
 // The transport that has this internal port. False if none.

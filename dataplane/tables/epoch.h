@@ -2,10 +2,10 @@
 //
 // dataplane/tables/epoch.h - one epoch on its way through the workers.
 //
-// Main has copied, checked and built everything (link/epoch.c); what is left cannot fail. Each
-// worker receives the same epoch in an XMSG_EPOCH, applies it between two bursts, and answers
-// XMSG_EPOCH_DONE; by then it refers to nothing the epoch replaced. Main then frees the old
-// objects and acknowledges.
+// Main has copied, checked and built everything (link/epochs.c) and swapped the 'config' and 'links'
+// pointers of the tables; what is left cannot fail. Each worker receives the same epoch in an
+// XMSG_EPOCH, applies it between two bursts and counts itself in 'workers_done'; by then it refers
+// to nothing the epoch replaced. Main then frees the old objects and acknowledges.
 // Deviation from design section 6: contexts are built by main, not by the workers, so that no
 // worker ever allocates; the refusal still comes before anything has changed.
 #pragma once
@@ -14,7 +14,7 @@
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
 
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct worker;
@@ -56,11 +56,11 @@ struct epoch {
 	uint32_t track_count;
 	uint32_t subscription_count;
 	uint32_t fanout_count;
-	uint32_t workers_waited; // main: acknowledgements still to come
-	uint64_t started_us; // main
+	uint32_t workers_sent; // main: how many have the message
+	_Atomic uint32_t workers_done; // every worker adds one
 };
 
 // Worker: switches to the epoch. Applied by every worker; each takes what it owns. Removed
 // transports, tracks and subscriptions lose their tuples and streams; streams go back to main by
 // XMSG_FREE_STREAM. A track's new consumer asks for a keyframe.
-void epoch_apply(struct worker *w, const struct epoch *e);
+void epoch_apply(struct worker *w, struct epoch *e);

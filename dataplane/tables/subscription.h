@@ -31,7 +31,7 @@ struct subscription {
 	alignas(64) uint32_t generation; // of the config the fields below belong to
 	uint8_t encoding; // the one forwarded now
 	bool started; // a packet has been sent
-	struct rtc_continuity continuity;
+	struct rtp_continuity continuity;
 	uint64_t srtp_index_reserved;
 	uint64_t last_sent_us;
 	uint32_t last_timestamp; // RTP timestamp of the newest packet sent

@@ -30,7 +30,7 @@ enum { TRANSPORT_UNOWNED = UINT32_MAX };
 struct transport_config {
 	uint32_t index; // slot
 	uint32_t generation;
-	struct shm_transport_config shm; // checked copy; masters wiped once the contexts are made
+	struct shm_transport_config shm; // checked copy; wiped when the config is freed
 	bool established;
 };
 

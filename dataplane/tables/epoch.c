@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/tables/epoch.c - a worker switches to an epoch, between two bursts.
+//
+// Thread   every worker, each for what it owns. Nothing here can fail.
+
+#include "dataplane/tables/epoch.h"
+
+#include "dataplane/core/random.h"
+#include "dataplane/core/worker.h"
+#include "dataplane/forward/forward.h"
+#include "dataplane/ingress/streams.h"
+#include "dataplane/tables/tuple.h"
+
+#include <string.h>
+
+static bool owns(const struct worker *w, const struct transport *t)
+{
+	return atomic_load_explicit(&t->owner, memory_order_acquire) == w->id;
+}
+
+static void disown(struct worker *w, uint32_t index)
+{
+	for (uint32_t i = 0; i < w->transports_owned_count; i++) {
+		if (w->transports_owned[i] != index)
+			continue;
+		w->transports_owned[i] = w->transports_owned[--w->transports_owned_count];
+		return;
+	}
+}
+
+static void transport_removed(struct worker *w, struct transport *t)
+{
+	for (uint32_t i = 0; i < t->checked_count; i++)
+		tuple_table_remove(w->tuples, &t->checked[i].remote, &t->checked[i].local);
+	streams_remove(w, t, NULL);
+	t->path.size = 0;
+	disown(w, (uint32_t)(t - w->dp->transports));
+}
+
+// The pair libnice selected, unless it was dropped from the checked ones meanwhile.
+static void select_first(struct worker *w, struct transport *t, const struct transport_config *c)
+{
+	if (!transport_select(w, t, &c->shm.selected_remote, &c->shm.selected_local))
+		transport_select(w, t, &t->checked[0].remote, &t->checked[0].local);
+}
+
+static void consent_start(struct worker *w, struct transport *t, const struct transport_config *c)
+{
+	struct rtc_random random = random_source();
+
+	consent_init(&t->consent, w->now_us, (c->shm.flags & SHM_TRANSPORT_ICE_LITE) == 0, &random);
+	t->phase = SHM_PHASE_ESTABLISHED;
+}
+
+static void transport_established(struct worker *w, struct transport *t,
+				  const struct epoch_transport *e)
+{
+	const struct transport_config *c = e->after;
+
+	t->srtcp = e->srtcp;
+	t->srtcp_index = 1;
+	twcc_init(&t->twcc, c->shm.rtcp_ssrc, TWCC_INTERVAL_US);
+	consent_start(w, t, c);
+	select_first(w, t, c);
+	t->rtcp_due_us = w->now_us + RTCP_INTERVAL_US;
+}
+
+// An epoch based on an older path than ours leaves our choice (design section 5).
+static void transport_changed(struct worker *w, struct transport *t,
+			      const struct epoch_transport *e)
+{
+	bool restarted = e->before->shm.credentials[1].local_ufrag_size != 0 &&
+			 e->after->shm.credentials[1].local_ufrag_size == 0;
+
+	if (restarted)
+		consent_start(w, t, e->after);
+	if (e->after->shm.selected_path_generation == t->path_generation)
+		transport_select(w, t, &e->after->shm.selected_remote,
+				 &e->after->shm.selected_local);
+}
+
+static void apply_transport(struct worker *w, const struct epoch_transport *e)
+{
+	struct transport *t = &w->dp->transports[e->index];
+
+	if (!owns(w, t) || e->before == NULL)
+		return;
+	if (e->after == NULL)
+		transport_removed(w, t);
+	else if (!e->before->established && e->after->established)
+		transport_established(w, t, e);
+	else if (e->after->established)
+		transport_changed(w, t, e);
+}
+
+static void apply_track(struct worker *w, const struct epoch_track *e)
+{
+	const struct track_config *c = e->after != NULL ? e->after : e->before;
+	struct transport *t = &w->dp->transports[c->shm.transport.index];
+
+	if (!owns(w, t))
+		return;
+	if (e->after == NULL) {
+		streams_remove(w, t, c);
+		return;
+	}
+	for (uint8_t i = 0; i < SHM_ENCODINGS_MAX; i++)
+		if (e->streams[i] != NULL)
+			streams_add(w, t, c, i, c->shm.encodings[i].ssrc, e->streams[i]);
+	if (e->before != NULL && e->before->shm.muted && !e->after->shm.muted &&
+	    c->shm.kind == SHM_KIND_VIDEO)
+		for (uint8_t i = 0; i < c->shm.encoding_count; i++)
+			forward_keyframe_request(w, (struct shm_ref){c->index, c->generation}, i);
+}
+
+static void subscription_start(struct worker *w, struct subscription *s,
+			       const struct subscription_config *c)
+{
+	(void)w;
+	s->generation = c->generation;
+	s->encoding = 0;
+	s->started = false;
+	rtp_continuity_init(&s->continuity, c->shm.sequence_start, c->shm.timestamp_start);
+	memset(&s->sr, 0, sizeof(s->sr));
+	memset(&s->stats, 0, sizeof(s->stats));
+	s->stats.generation = c->generation;
+	s->srtp_index_reserved = 0;
+	s->last_sent_us = 0;
+	s->last_timestamp = 0;
+	s->sr_packets = 0;
+	s->sr_octets = 0;
+}
+
+static void apply_subscription(struct worker *w, const struct epoch_subscription *e)
+{
+	const struct subscription_config *c = e->after;
+	struct subscription *s = &w->dp->subscriptions[e->index];
+
+	if (c == NULL || !owns(w, &w->dp->transports[c->shm.transport.index]))
+		return;
+	if (e->before == NULL)
+		subscription_start(w, s, c);
+	if (!c->shm.paused && (e->before == NULL || e->before->shm.paused))
+		forward_keyframe_request(w, c->shm.track, s->encoding);
+}
+
+void epoch_apply(struct worker *w, struct epoch *e)
+{
+	for (uint32_t i = 0; i < e->transport_count; i++)
+		apply_transport(w, &e->transports[i]);
+	for (uint32_t i = 0; i < e->track_count; i++)
+		apply_track(w, &e->tracks[i]);
+	for (uint32_t i = 0; i < e->fanout_count; i++)
+		if (e->fanouts[i].worker == w->id)
+			w->fanout[e->fanouts[i].track] = e->fanouts[i].after;
+	for (uint32_t i = 0; i < e->subscription_count; i++)
+		apply_subscription(w, &e->subscriptions[i]);
+	// Pairs with the acquire in link/epochs.c: main frees what we no longer look at.
+	atomic_fetch_add_explicit(&e->workers_done, 1, memory_order_release);
+}
