@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/core/pools.c - makes the packet pool.
+#include "dataplane/core/pools.h"
+#include "dataplane/core/limits.h"
+#include "dataplane/core/packet.h"
+
+#include <assert.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+enum {
+	PRIVATE_BYTES = RTE_ALIGN_MUL_CEIL(sizeof(struct packet), RTE_MBUF_PRIV_ALIGN),
+	DATA_BYTES = HEADROOM_BYTES + FRAME_BYTES_MAX,
+	CORE_CACHE = 256, // mbufs a core keeps to itself
+};
+static_assert((int)HEADROOM_BYTES == RTE_PKTMBUF_HEADROOM, "the drivers leave what we count on");
+
+struct rte_mempool *pools_packets_new(unsigned packets)
+{
+	return rte_pktmbuf_pool_create("packets", packets, CORE_CACHE, PRIVATE_BYTES, DATA_BYTES,
+				       (int)rte_socket_id());
+}
+
+size_t pools_packet_bytes(void)
+{
+	struct rte_mempool_objsz sizes;
+
+	return rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + PRIVATE_BYTES + DATA_BYTES, 0,
+					 &sizes);
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/core/pools.h - the packet pool.
+#pragma once
+
+#include <rte_mempool.h>
+#include <stddef.h>
+
+// Makes the pool of 'packets' mbufs, each with a struct packet in its private area and room for
+// one frame. Mbufs cross cores, so it is multi-producer and multi-consumer. NULL with rte_errno.
+struct rte_mempool *pools_packets_new(unsigned packets);
+
+// Bytes of one mbuf with everything in and around it, for the memory plan.
+size_t pools_packet_bytes(void);
