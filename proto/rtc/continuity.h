@@ -77,8 +77,8 @@ enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
 
 // Makes the packet's source the one forwarded and maps the packet as its first: the next index, a
 // timestamp advanced by the time since the newest one (at least 1). Also resumes the same source
-// after a pause; then packets older than the newest seen stay refused. Returns SEND or EXHAUSTED;
-// TOO_LATE or SEEN where the same source resumes at a packet not newer than the newest.
+// after a pause without a gap; its timestamps then go on as they were. Returns SEND or EXHAUSTED;
+// TOO_LATE or SEEN where the same source would resume at a packet not newer than its newest.
 enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
 						  const struct rtp_continuity_in *in,
 						  struct rtp_continuity_out *out);

@@ -21,10 +21,10 @@ struct report {
 	uint64_t expected_prior; // at the last report
 	uint64_t received_prior;
 	uint64_t sr_arrival_us;
+	uint64_t jitter_x16;
 	uint32_t ssrc;
 	uint32_t clock_rate; // Hz
 	uint32_t transit; // of the last packet, in timestamp units
-	uint32_t jitter_x16;
 	uint32_t last_sr; // middle 32 bits of NTP, 0: none
 	bool started;
 };
@@ -36,5 +36,5 @@ void report_receive(struct report *r, uint64_t index, uint32_t ts, uint64_t now_
 void report_sender_report(struct report *r, const struct rtcp_sr *sr, uint64_t now_us);
 // Fills a block and starts the next interval. False if nothing was received yet.
 bool report_make(struct report *r, uint64_t now_us, struct rtcp_report_block *block);
-// Packets expected so far minus received: negative never happens behind the replay window.
+// Packets expected so far minus received.
 int64_t report_lost(const struct report *r);

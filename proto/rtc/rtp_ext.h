@@ -60,8 +60,8 @@ struct rtp_ext_iter {
 // Starts at the first element. An unknown profile (neither form) has no elements.
 void rtp_ext_iter_init(struct rtp_ext_iter *it, const struct rtp_view *v);
 
-// Steps to the next element. Returns false at the end, at id 15 of the one-byte form (RFC 8285 4.2
-// says stop) and at a malformed element.
+// Steps to the next element. Returns false at the end, at a malformed element and, in the one-byte
+// form, at id 15 or an id 0 with a length (RFC 8285 4.2 says stop).
 bool rtp_ext_next(struct rtp_ext_iter *it, struct rtp_ext_item *item);
 
 // Finds the first element with 'id'. Returns false if there is none.

@@ -62,7 +62,7 @@ struct twcc_feedback_iter {
 	const uint8_t *delta;
 	const uint8_t *deltas_end;
 	uint16_t word; // chunk being read
-	uint16_t in_chunk; // its symbols still to read
+	uint16_t symbol; // index of its next symbol
 	uint16_t left; // statuses still to read
 	uint16_t seq;
 };

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/continuity.c - mapping a source's packets to a consumer's. Contract in continuity.h.
+//
+// One rule gives every index: walking down from in_highest, which stands at out_next - 1, each
+// source index takes one step, except those dropped when newest. So two packets never meet, and the
+// order of arrival does not matter.
+#include "proto/rtc/continuity.h"
+
+#include "proto/rtc/seq.h"
+
+#include <string.h>
+
+static uint64_t *word_of(uint64_t *bits, uint64_t index)
+{
+	return &bits[index / 64 % RTP_CONTINUITY_WORDS];
+}
+
+static uint64_t bit_of(uint64_t index)
+{
+	return UINT64_C(1) << (index % 64);
+}
+
+static bool seen(const struct rtp_continuity *c, uint64_t index)
+{
+	return (c->seen[index / 64 % RTP_CONTINUITY_WORDS] & bit_of(index)) != 0;
+}
+
+// By hand: without -mpopcnt the builtin is a call into libgcc.
+static unsigned ones(uint64_t v)
+{
+	v -= v >> 1 & UINT64_C(0x5555555555555555);
+	v = (v & UINT64_C(0x3333333333333333)) + (v >> 2 & UINT64_C(0x3333333333333333));
+	v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+	return (unsigned)(v * UINT64_C(0x0101010101010101) >> 56);
+}
+
+// Dropped ones in 'above' + 1 .. in_highest, at most a window of them.
+static uint64_t dropped_above(const struct rtp_continuity *c, uint64_t above)
+{
+	uint64_t count = 0;
+	for (uint64_t at = above + 1; at <= c->in_highest;) {
+		uint64_t span = 64 - at % 64;
+		if (span > c->in_highest - at + 1)
+			span = c->in_highest - at + 1;
+		uint64_t word = c->dropped[at / 64 % RTP_CONTINUITY_WORDS] >> (at % 64);
+		if (span < 64)
+			word &= (UINT64_C(1) << span) - 1;
+		count += ones(word);
+		at += span;
+	}
+	return count;
+}
+
+static void forget_all(struct rtp_continuity *c)
+{
+	memset(c->seen, 0, sizeof(c->seen));
+	memset(c->dropped, 0, sizeof(c->dropped));
+}
+
+// Makes 'index' the newest. What lies between stays unseen.
+static void advance(struct rtp_continuity *c, uint64_t index)
+{
+	if (index - c->in_highest >= RTP_CONTINUITY_WINDOW) {
+		forget_all(c);
+	} else {
+		for (uint64_t at = c->in_highest + 1; at <= index; at++) {
+			*word_of(c->seen, at) &= ~bit_of(at);
+			*word_of(c->dropped, at) &= ~bit_of(at);
+		}
+	}
+	c->in_highest = index;
+	*word_of(c->seen, index) |= bit_of(index);
+}
+
+// Starts over at 'index': nothing below maps any more.
+static void splice(struct rtp_continuity *c, uint64_t index)
+{
+	forget_all(c);
+	c->in_floor = index;
+	c->in_highest = index;
+	*word_of(c->seen, index) |= bit_of(index);
+}
+
+static void give(struct rtp_continuity *c, const struct rtp_continuity_in *in, uint64_t index,
+		 struct rtp_continuity_out *out)
+{
+	*out = (struct rtp_continuity_out){.index = index, .ts = in->ts + c->ts_delta};
+	if (seq_ts_newer(out->ts, c->ts_newest)) {
+		c->ts_newest = out->ts;
+		c->ts_arrival_us = in->now_us;
+	}
+}
+
+void rtp_continuity_init(struct rtp_continuity *c, uint16_t first, uint32_t ts)
+{
+	assert(first < 0x8000);
+	*c = (struct rtp_continuity){.out_next = first, .ts_newest = ts};
+}
+
+static enum rtp_continuity_verdict map_newer(struct rtp_continuity *c,
+					     const struct rtp_continuity_in *in,
+					     struct rtp_continuity_out *out)
+{
+	uint64_t gap = in->index - c->in_highest - 1;
+	bool far = gap > RTP_CONTINUITY_GAP_MAX;
+	uint64_t index = far ? c->out_next : c->out_next + gap;
+	if (index > SEQ_INDEX_MAX)
+		return RTP_CONTINUITY_EXHAUSTED;
+	if (far)
+		splice(c, in->index);
+	else
+		advance(c, in->index);
+	c->out_next = index + 1;
+	give(c, in, index, out);
+	return RTP_CONTINUITY_SEND;
+}
+
+static enum rtp_continuity_verdict map_late(struct rtp_continuity *c,
+					    const struct rtp_continuity_in *in,
+					    struct rtp_continuity_out *out)
+{
+	uint64_t behind = c->in_highest - in->index;
+	if (behind >= RTP_CONTINUITY_WINDOW)
+		return RTP_CONTINUITY_TOO_LATE;
+	if (seen(c, in->index))
+		return RTP_CONTINUITY_SEEN;
+	*word_of(c->seen, in->index) |= bit_of(in->index);
+	give(c, in, c->out_next - 1 - behind + dropped_above(c, in->index), out);
+	return RTP_CONTINUITY_SEND;
+}
+
+enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
+					       const struct rtp_continuity_in *in,
+					       struct rtp_continuity_out *out)
+{
+	assert(in->index <= SEQ_INDEX_MAX);
+	if (c->started == 0 || in->source != c->source)
+		return RTP_CONTINUITY_OTHER_SOURCE;
+	if (in->index < c->in_floor)
+		return RTP_CONTINUITY_TOO_LATE;
+	return in->index > c->in_highest ? map_newer(c, in, out) : map_late(c, in, out);
+}
+
+static uint32_t elapsed_ticks(const struct rtp_continuity *c, const struct rtp_continuity_in *in)
+{
+	uint64_t us = in->now_us > c->ts_arrival_us ? in->now_us - c->ts_arrival_us : 0;
+	uint64_t ticks = us / 1000000 * in->clock_rate + us % 1000000 * in->clock_rate / 1000000;
+	return ticks == 0 ? 1 : (uint32_t)ticks;
+}
+
+// The timestamp at which the packet's source takes over.
+static uint32_t switch_ts(const struct rtp_continuity *c, const struct rtp_continuity_in *in)
+{
+	if (c->started == 0)
+		return c->ts_newest;
+	uint32_t own = in->ts + c->ts_delta;
+	if (in->source == c->source && seq_ts_newer(own, c->ts_newest))
+		return own;
+	return c->ts_newest + elapsed_ticks(c, in);
+}
+
+enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
+						  const struct rtp_continuity_in *in,
+						  struct rtp_continuity_out *out)
+{
+	assert(in->index <= SEQ_INDEX_MAX && in->clock_rate != 0);
+	if (c->started != 0 && in->source == c->source && in->index <= c->in_highest) {
+		bool known = c->in_highest - in->index < RTP_CONTINUITY_WINDOW;
+		return known && seen(c, in->index) ? RTP_CONTINUITY_SEEN : RTP_CONTINUITY_TOO_LATE;
+	}
+	if (c->out_next > SEQ_INDEX_MAX)
+		return RTP_CONTINUITY_EXHAUSTED;
+	uint32_t ts = switch_ts(c, in);
+	*out = (struct rtp_continuity_out){.index = c->out_next, .ts = ts};
+	c->ts_delta = ts - in->ts;
+	c->ts_newest = ts;
+	c->ts_arrival_us = in->now_us;
+	c->source = in->source;
+	c->started = 1;
+	c->out_next++;
+	splice(c, in->index);
+	return RTP_CONTINUITY_SEND;
+}
+
+void rtp_continuity_drop(struct rtp_continuity *c, const struct rtp_continuity_in *in)
+{
+	assert(in->index <= SEQ_INDEX_MAX);
+	if (c->started == 0 || in->source != c->source || in->index < c->in_floor)
+		return;
+	if (in->index <= c->in_highest) {
+		if (c->in_highest - in->index < RTP_CONTINUITY_WINDOW)
+			*word_of(c->seen, in->index) |= bit_of(in->index);
+		return;
+	}
+	uint64_t gap = in->index - c->in_highest - 1;
+	if (gap > RTP_CONTINUITY_GAP_MAX) {
+		splice(c, in->index);
+	} else {
+		if (c->out_next + gap > SEQ_INDEX_MAX)
+			return; // the next packet to be sent finds no index anyway
+		advance(c, in->index);
+		c->out_next += gap;
+	}
+	*word_of(c->dropped, in->index) |= bit_of(in->index);
+}
+
+bool rtp_continuity_jump(struct rtp_continuity *c, uint64_t index)
+{
+	if (index < c->out_next || index - c->out_next >= 0x8000 || index > SEQ_INDEX_MAX)
+		return false;
+	c->out_next = index;
+	if (c->started != 0)
+		c->in_floor = c->in_highest + 1;
+	return true;
+}
+
+bool rtp_continuity_valid(const struct rtp_continuity *c)
+{
+	if (c->started > 1 || c->in_highest > SEQ_INDEX_MAX || c->in_floor > c->in_highest + 1 ||
+	    c->out_next > SEQ_INDEX_MAX + 1)
+		return false;
+	for (unsigned i = 0; i < RTP_CONTINUITY_WORDS; i++)
+		if ((c->dropped[i] & ~c->seen[i]) != 0 || (c->started == 0 && c->seen[i] != 0))
+			return false;
+	if (c->started == 0)
+		return c->in_highest == 0 && c->in_floor == 0;
+	if (c->out_next == 0 || !seen(c, c->in_highest))
+		return false;
+	// The lowest source index that still maps must land at 0 or above.
+	uint64_t behind = RTP_CONTINUITY_WINDOW - 1;
+	if (c->in_floor > c->in_highest)
+		behind = 0;
+	else if (c->in_highest - c->in_floor < behind)
+		behind = c->in_highest - c->in_floor;
+	return c->out_next - 1 + dropped_above(c, c->in_highest - behind) >= behind;
+}
