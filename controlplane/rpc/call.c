@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/rpc/call.c - see call.h: the handler's side of a call, and its life.
+#include "controlplane/rpc/call.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+
+#include "controlplane/rpc/call_state.h"
+
+void rpc_call_hold(struct rpc_call *call)
+{
+	call->holds++;
+}
+
+void rpc_call_discharge(struct rpc_call *call)
+{
+	if (call->calls != NULL)
+		call->calls->body_bytes -= call->body_bytes;
+	call->body_bytes = 0;
+	grpc_deframer_clear(&call->deframer);
+}
+
+static void rpc_call_drop_source(GSource **source)
+{
+	if (*source == NULL)
+		return;
+	g_source_destroy(*source);
+	g_source_unref(*source);
+	*source = NULL;
+}
+
+void rpc_call_release(struct rpc_call *call)
+{
+	assert(call->holds > 0);
+	if (--call->holds > 0)
+		return;
+	assert(call->reply.x == NULL);
+	rpc_call_drop_source(&call->deadline);
+	rpc_call_drop_source(&call->cut);
+	rpc_call_discharge(call);
+	unpack_arena_clear(&call->arena);
+	if (call->calls != NULL)
+		g_queue_unlink(&call->calls->list, &call->link);
+	g_free(call->peer);
+	g_free(call);
+}
+
+// Someone still listens on the other side.
+static bool rpc_call_is_open(const struct rpc_call *call)
+{
+	return call->reply.x != NULL && !call->reply.status_sent && !call->cancelled;
+}
+
+void rpc_call_cancel(struct rpc_call *call)
+{
+	rpc_call_drop_source(&call->cut);
+	rpc_call_drop_source(&call->deadline);
+	if (call->cancelled)
+		return;
+	call->cancelled = true;
+	if (call->started && call->on_cancel != NULL)
+		call->on_cancel(call, call->on_cancel_data);
+}
+
+void rpc_call_abort(struct rpc_call *call, enum rpc_status code, const char *text)
+{
+	rpc_call_hold(call);
+	if (rpc_call_is_open(call))
+		grpc_reply_status(&call->reply, code, text);
+	rpc_call_discharge(call);
+	rpc_call_cancel(call);
+	rpc_call_release(call);
+}
+
+// The handler lets go.
+static void rpc_call_end(struct rpc_call *call)
+{
+	assert(call->started);
+	call->started = false;
+	call->on_cancel = NULL;
+	call->on_request = NULL;
+	rpc_call_drop_source(&call->deadline);
+	rpc_call_drop_source(&call->cut);
+	rpc_call_discharge(call);
+	unpack_arena_clear(&call->arena);
+	call->request = NULL;
+	rpc_call_release(call);
+}
+
+const ProtobufCMessage *rpc_call_request(const struct rpc_call *call)
+{
+	return call->request;
+}
+
+void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer)
+{
+	assert(answer->descriptor == call->method->answer);
+	if (rpc_call_is_open(call)) {
+		grpc_reply_frame(&call->reply, grpc_frame_message(answer));
+		grpc_reply_status(&call->reply, RPC_OK, NULL);
+	}
+	rpc_call_end(call);
+}
+
+void rpc_call_fail(struct rpc_call *call, enum rpc_status code, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	assert(code != RPC_OK);
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	if (rpc_call_is_open(call))
+		grpc_reply_status(&call->reply, code, text);
+	g_free(text);
+	rpc_call_end(call);
+}
+
+void rpc_call_finish(struct rpc_call *call)
+{
+	if (rpc_call_is_open(call))
+		grpc_reply_status(&call->reply, RPC_OK, NULL);
+	rpc_call_end(call);
+}
+
+static gboolean rpc_call_cut_due(gpointer data)
+{
+	struct rpc_call *call = data;
+
+	rpc_call_hold(call);
+	rpc_call_cancel(call);
+	rpc_call_release(call);
+	return G_SOURCE_REMOVE;
+}
+
+// A reset needs no flow-control window, so it reaches a reader who does not read.
+static void rpc_call_cut_reader(struct rpc_call *call)
+{
+	call->reply.status_sent = true;
+	http_reset(call->reply.x, HTTP_RESET_CALM);
+	call->cut = g_idle_source_new();
+	g_source_set_callback(call->cut, rpc_call_cut_due, call, NULL);
+	g_source_attach(call->cut, g_main_context_get_thread_default());
+}
+
+int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *answer)
+{
+	GBytes *frame;
+	size_t queued;
+
+	assert(answer->descriptor == call->method->answer);
+	if (!rpc_call_is_open(call))
+		return -ECANCELED;
+	frame = grpc_frame_message(answer);
+	queued = call->reply.x->queued_bytes;
+	// An answer larger than the queue may go alone.
+	if (queued > 0 && queued + g_bytes_get_size(frame) > RPC_SEND_QUEUE_BYTES_MAX) {
+		g_bytes_unref(frame);
+		rpc_call_cut_reader(call);
+		return -ENOBUFS;
+	}
+	grpc_reply_frame(&call->reply, frame);
+	return 0;
+}
+
+void rpc_call_on_cancel(struct rpc_call *call, rpc_call_cancel_fn cancel, void *data)
+{
+	call->on_cancel = cancel;
+	call->on_cancel_data = data;
+}
+
+bool rpc_call_is_cancelled(const struct rpc_call *call)
+{
+	return call->cancelled;
+}
+
+void rpc_call_on_request(struct rpc_call *call, rpc_call_request_fn request, void *data)
+{
+	call->on_request = request;
+	call->on_request_data = data;
+}
+
+const char *rpc_call_path(const struct rpc_call *call)
+{
+	return call->method->path;
+}
+
+const char *rpc_call_peer(const struct rpc_call *call)
+{
+	return call->peer;
+}
+
+const char *rpc_call_metadata(const struct rpc_call *call, const char *key)
+{
+	return call->reply.x != NULL ? http_field_get(call->reply.x, key) : NULL;
+}
+
+int64_t rpc_call_deadline_us(const struct rpc_call *call)
+{
+	return call->deadline_us;
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/rpc/call_request.c - the arriving side of a call: headers, body, deadline, end.
+//
+// Path     dispatch.c -> [call_request] -> service handler's start and on_request
+// Spec     gRPC over HTTP/2 "Requests"; gRPC-Web.
+#include <errno.h>
+
+#include "controlplane/rpc/call_state.h"
+
+enum { CALL_BASE64_PIECE_BYTES = 4096 };
+
+static void call_refuse_unpack(struct rpc_call *call, enum unpack_result why, const char *field)
+{
+	const char *type = call->method->request->name;
+	char *text;
+
+	if (why == UNPACK_NOT_UTF8)
+		text = g_strdup_printf("%s: string field %s is not UTF-8", type, field);
+	else if (why == UNPACK_TOO_LARGE)
+		text = g_strdup_printf("%s: needs more than %d bytes unpacked; send fewer fields",
+				       type, RPC_UNPACK_BYTES_MAX);
+	else
+		text = g_strdup_printf("%s: the bytes are no such protobuf message", type);
+	rpc_call_abort(call,
+		       why == UNPACK_TOO_LARGE ? RPC_RESOURCE_EXHAUSTED : RPC_INVALID_ARGUMENT,
+		       text);
+	g_free(text);
+}
+
+static bool call_unpack(struct rpc_call *call)
+{
+	const GByteArray *bytes = call->deframer.message;
+	enum unpack_result result;
+	const char *field;
+
+	unpack_arena_clear(&call->arena);
+	unpack_arena_init(&call->arena, RPC_UNPACK_BYTES_MAX);
+	result = unpack_message(&call->arena, call->method->request, bytes->data, bytes->len,
+				&call->request, &field);
+	if (result == UNPACK_OK)
+		return true;
+	call->request = NULL;
+	call_refuse_unpack(call, result, field);
+	return false;
+}
+
+static void call_start(struct rpc_call *call)
+{
+	call->started = true;
+	rpc_call_hold(call); // the handler's
+	call->start(call, call->start_data);
+}
+
+// One request message is whole.
+static void call_message(struct rpc_call *call)
+{
+	if (!call->method->client_streaming) {
+		if (call->have_request)
+			rpc_call_abort(call, RPC_INTERNAL, "more than one request message");
+		else
+			call->have_request = call_unpack(call);
+		return;
+	}
+	if (call_unpack(call) && call->on_request != NULL)
+		call->on_request(call, call->request, call->on_request_data);
+	call->request = NULL;
+}
+
+static void call_frame_error(struct rpc_call *call, enum grpc_deframe error)
+{
+	char *text;
+
+	if (error == GRPC_COMPRESSED) {
+		rpc_call_abort(call, RPC_INTERNAL,
+			       "message flagged as compressed, but the call has no grpc-encoding");
+	} else if (error == GRPC_BAD_FLAGS) {
+		rpc_call_abort(call, RPC_INTERNAL,
+			       "not a gRPC message: unknown flags in its five-byte prefix");
+	} else {
+		text = g_strdup_printf("request message of %u bytes; the limit is %d",
+				       call->deframer.size, RPC_REQUEST_BYTES_MAX);
+		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, text);
+		g_free(text);
+	}
+}
+
+// The call takes no more input: its status is on the way, or its handler is done with it.
+static bool call_is_deaf(const struct rpc_call *call)
+{
+	return call->reply.x == NULL || call->reply.status_sent || call->cancelled ||
+	       call->deframer.message == NULL;
+}
+
+static void call_take(struct rpc_call *call, const uint8_t *bytes, size_t byte_count)
+{
+	while (byte_count > 0 && !call_is_deaf(call)) {
+		enum grpc_deframe got = grpc_deframer_feed(&call->deframer, &bytes, &byte_count);
+
+		if (got == GRPC_MESSAGE)
+			call_message(call);
+		else if (got != GRPC_MORE)
+			call_frame_error(call, got);
+	}
+}
+
+static void call_take_text(struct rpc_call *call, const uint8_t *bytes, size_t byte_count)
+{
+	uint8_t plain[CALL_BASE64_PIECE_BYTES / 4 * 3 + 3];
+
+	while (byte_count > 0 && !call_is_deaf(call)) {
+		size_t n = MIN(byte_count, CALL_BASE64_PIECE_BYTES);
+		long got = grpc_base64_decode(&call->base64, bytes, n, plain);
+
+		if (got < 0) {
+			rpc_call_abort(call, RPC_INTERNAL, "the body is not base64");
+			return;
+		}
+		call_take(call, plain, (size_t)got);
+		bytes += n;
+		byte_count -= n;
+	}
+}
+
+// Only what is still being collected is charged: a started call holds its message by itself.
+static bool call_charge(struct rpc_call *call, size_t byte_count)
+{
+	if (call->method->client_streaming)
+		return true;
+	if (call->calls->body_bytes + byte_count > DISPATCH_BODY_BYTES_MAX) {
+		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED,
+			       "too many request bytes under way in this server; try again");
+		return false;
+	}
+	call->calls->body_bytes += byte_count;
+	call->body_bytes += byte_count;
+	return true;
+}
+
+static void call_on_body(void *data, const uint8_t *bytes, size_t byte_count)
+{
+	struct rpc_call *call = data;
+
+	if (call_is_deaf(call) || call->calls == NULL)
+		return;
+	rpc_call_hold(call);
+	if (call_charge(call, byte_count)) {
+		if (call->reply.dialect == GRPC_WEB_TEXT)
+			call_take_text(call, bytes, byte_count);
+		else
+			call_take(call, bytes, byte_count);
+	}
+	rpc_call_release(call);
+}
+
+static void call_on_end(void *data)
+{
+	struct rpc_call *call = data;
+
+	if (call_is_deaf(call))
+		return;
+	rpc_call_hold(call);
+	if (!grpc_deframer_is_idle(&call->deframer)) {
+		rpc_call_abort(call, RPC_INTERNAL, "the body ends inside a message");
+	} else if (call->method->client_streaming) {
+		if (call->on_request != NULL)
+			call->on_request(call, NULL, call->on_request_data);
+	} else if (!call->have_request) {
+		rpc_call_abort(call, RPC_INTERNAL, "the body has no request message");
+	} else {
+		rpc_call_discharge(call);
+		call_start(call);
+	}
+	rpc_call_release(call);
+}
+
+static void call_on_closed(void *data, bool complete)
+{
+	struct rpc_call *call = data;
+
+	call->reply.x = NULL;
+	// A status that went out whole ends the matter, unless the handler has yet to hear of it.
+	if (!complete || call->started)
+		rpc_call_cancel(call);
+	rpc_call_release(call); // the exchange's
+}
+
+static const struct http_sink call_sink = {call_on_body, call_on_end, call_on_closed};
+
+static gboolean call_deadline_due(gpointer data)
+{
+	rpc_call_abort(data, RPC_DEADLINE_EXCEEDED, "the call's deadline has passed");
+	return G_SOURCE_REMOVE;
+}
+
+static void call_set_deadline(struct rpc_call *call, int64_t timeout_us)
+{
+	int64_t ms = (timeout_us + 999) / 1000;
+
+	call->deadline_us = g_get_monotonic_time() + timeout_us;
+	call->deadline = g_timeout_source_new((guint)MIN(ms, G_MAXINT));
+	g_source_set_callback(call->deadline, call_deadline_due, call, NULL);
+	g_source_attach(call->deadline, g_main_context_get_thread_default());
+}
+
+// Refuses what the headers alone condemn. Returns false if it did.
+static bool call_check_head(struct rpc_call *call)
+{
+	const char *timeout = http_field_get(call->reply.x, "grpc-timeout");
+	const char *encoding = http_field_get(call->reply.x, "grpc-encoding");
+	int64_t timeout_us;
+
+	if (call->start == NULL) {
+		rpc_call_abort(call, RPC_UNIMPLEMENTED, "this server does not serve this method");
+	} else if (call->calls->draining) {
+		rpc_call_abort(call, RPC_UNAVAILABLE, "the server is shutting down");
+	} else if (encoding != NULL && !g_str_equal(encoding, "identity")) {
+		rpc_call_abort(call, RPC_UNIMPLEMENTED,
+			       "unknown grpc-encoding; see grpc-accept-encoding");
+	} else if (timeout != NULL && !grpc_timeout_parse(timeout, &timeout_us)) {
+		rpc_call_abort(call, RPC_INTERNAL,
+			       "grpc-timeout is not 1 to 8 digits and one of H M S m u n");
+	} else {
+		if (timeout != NULL)
+			call_set_deadline(call, timeout_us);
+		return true;
+	}
+	return false;
+}
+
+void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_dialect dialect,
+		    const struct api_method *method, rpc_call_start_fn start, void *start_data)
+{
+	struct rpc_call *call = g_new0(struct rpc_call, 1);
+
+	call->calls = calls;
+	call->link.data = call;
+	g_queue_push_tail_link(&calls->list, &call->link);
+	call->holds = 1; // the exchange's
+	call->method = method;
+	call->peer = g_strdup(x->peer);
+	call->reply = (struct grpc_reply){.x = x, .dialect = dialect};
+	call->deadline_us = INT64_MAX;
+	call->start = start;
+	call->start_data = start_data;
+	grpc_deframer_init(&call->deframer, RPC_REQUEST_BYTES_MAX);
+	x->sink = &call_sink;
+	x->sink_data = call;
+	if (call_check_head(call) && method->client_streaming)
+		call_start(call);
+}

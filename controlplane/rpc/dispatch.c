@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/rpc/dispatch.c - see dispatch.h.
+#include "controlplane/rpc/dispatch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/rpc/call_state.h"
+
+struct rpc_handler {
+	rpc_call_start_fn start; // NULL: nobody has registered it
+	void *data;
+};
+
+struct rpc_dispatch {
+	struct rpc_calls calls;
+	GHashTable *services;
+	struct rpc_handler *handlers; // one per row of api_methods
+};
+
+static int dispatch_compare(const void *path, const void *row)
+{
+	return strcmp(path, ((const struct api_method *)row)->path);
+}
+
+static const struct api_method *dispatch_find(const char *path)
+{
+	return bsearch(path, api_methods, api_method_count, sizeof(*api_methods), dispatch_compare);
+}
+
+struct rpc_dispatch *rpc_dispatch_new(void)
+{
+	struct rpc_dispatch *d = g_new0(struct rpc_dispatch, 1);
+
+	g_queue_init(&d->calls.list);
+	d->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	d->handlers = g_new0(struct rpc_handler, api_method_count);
+	return d;
+}
+
+void rpc_dispatch_register(struct rpc_dispatch *d, const struct rpc_service *service)
+{
+	for (size_t i = 0; i < service->method_count; i++) {
+		char *path = g_strdup_printf("/%s/%s", service->name, service->methods[i].name);
+		const struct api_method *method = dispatch_find(path);
+
+		if (method == NULL)
+			g_error("%s: no .proto declares this method", path);
+		assert(unpack_depth_is_bounded(method->request));
+		d->handlers[method - api_methods] =
+			(struct rpc_handler){service->methods[i].start, service->data};
+		g_free(path);
+	}
+	g_hash_table_add(d->services, g_strdup(service->name));
+}
+
+bool rpc_dispatch_has_service(const struct rpc_dispatch *d, const char *name)
+{
+	return g_hash_table_contains(d->services, name);
+}
+
+void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,
+			  enum grpc_dialect dialect)
+{
+	const struct api_method *method = dispatch_find(x->path);
+	struct grpc_reply reply = {.x = x, .dialect = dialect};
+	const struct rpc_handler *handler;
+
+	if (method == NULL) {
+		grpc_reply_status(&reply, RPC_UNIMPLEMENTED, "there is no such method");
+		return;
+	}
+	handler = &d->handlers[method - api_methods];
+	rpc_call_begin(&d->calls, x, dialect, method, handler->start, handler->data);
+}
+
+void rpc_dispatch_drain(struct rpc_dispatch *d)
+{
+	GList *next;
+
+	d->calls.draining = true;
+	for (GList *i = d->calls.list.head; i != NULL; i = next) {
+		struct rpc_call *call = i->data;
+
+		// A handler's on_cancel may end any other call, so the next one is looked at by
+		// starting again.
+		next = i->next;
+		if (!call->method->server_streaming || call->cancelled || call->reply.status_sent)
+			continue;
+		rpc_call_abort(call, RPC_UNAVAILABLE, "the server is shutting down");
+		next = d->calls.list.head;
+	}
+}
+
+void rpc_dispatch_free(struct rpc_dispatch **where)
+{
+	struct rpc_dispatch *d = *where;
+
+	if (d == NULL)
+		return;
+	*where = NULL;
+	while (!g_queue_is_empty(&d->calls.list)) {
+		struct rpc_call *call = g_queue_peek_head(&d->calls.list);
+
+		g_queue_unlink(&d->calls.list, &call->link);
+		call->calls = NULL;
+	}
+	g_hash_table_unref(d->services);
+	g_free(d->handlers);
+	g_free(d);
+}

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/rpc/server.c - see server.h.
+#include "controlplane/rpc/server.h"
+
+#include <gio/gio.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "controlplane/rpc/certificate.h"
+#include "controlplane/rpc/conn.h"
+#include "controlplane/rpc/dispatch.h"
+#include "controlplane/rpc/health.h"
+#include "controlplane/rpc/identity.h"
+#include "controlplane/rpc/listener.h"
+#include "controlplane/rpc/route.h"
+#include "controlplane/rpc/static_files.h"
+
+enum {
+	SERVER_CONNECTIONS_MAX = 1024,
+	SERVER_GOAWAY_PAUSE_MS = 100, // for what was sent before the announcement arrived
+};
+
+struct rpc_server {
+	char **listen, **names, **allowed_origins;
+	char *unix_socket;
+	unsigned max_connections;
+	SSL_CTX *ctx;
+	char *fingerprint, *url;
+	struct static_files *page;
+	struct rpc_dispatch *dispatch;
+	struct health *health;
+	struct route route;
+	GPtrArray *listeners;
+	GPtrArray *conns;
+	GSource *tick, *pause, *deadline;
+	bool draining;
+	rpc_server_done_fn done;
+	void *done_data;
+};
+
+static void server_drop_source(GSource **source)
+{
+	if (*source == NULL)
+		return;
+	g_source_destroy(*source);
+	g_source_unref(*source);
+	*source = NULL;
+}
+
+static GSource *server_timer(unsigned ms, GSourceFunc function, struct rpc_server *s)
+{
+	GSource *source = g_timeout_source_new(ms);
+
+	g_source_set_callback(source, function, s, NULL);
+	g_source_attach(source, g_main_context_get_thread_default());
+	return source;
+}
+
+static bool server_load_identity(struct rpc_server *s, const struct rpc_server_options *o,
+				 GError **error)
+{
+	char **names;
+
+	if (s->listen == NULL || s->listen[0] == NULL)
+		return true; // the Unix socket alone needs none
+	if (o->tls_certificate != NULL) {
+		s->ctx = certificate_load(o->tls_certificate, o->tls_key, error);
+	} else {
+		names = identity_names(o->listen, o->names);
+		s->ctx = certificate_self_signed(o->state_directory, (const char *const *)names,
+						 error);
+		g_strfreev(names);
+	}
+	if (s->ctx == NULL)
+		return false;
+	s->fingerprint = certificate_fingerprint(s->ctx);
+	return true;
+}
+
+static bool server_load(struct rpc_server *s, const struct rpc_server_options *o, GError **error)
+{
+	if (!server_load_identity(s, o, error))
+		return false;
+	if (o->web_directory != NULL) {
+		s->page = static_files_load(o->web_directory, error);
+		if (s->page == NULL)
+			return false;
+	}
+	return true;
+}
+
+struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **error)
+{
+	struct rpc_server *s = g_new0(struct rpc_server, 1);
+
+	// OpenSSL writes with write(); a peer that is gone must not be a signal.
+	(void)signal(SIGPIPE, SIG_IGN);
+	s->listen = g_strdupv((char **)(uintptr_t)o->listen);
+	s->names = g_strdupv((char **)(uintptr_t)o->names);
+	s->allowed_origins = g_strdupv((char **)(uintptr_t)o->allowed_origins);
+	s->unix_socket = g_strdup(o->unix_socket);
+	s->max_connections = o->max_connections != 0 ? o->max_connections : SERVER_CONNECTIONS_MAX;
+	s->listeners = g_ptr_array_new();
+	s->conns = g_ptr_array_new();
+	s->dispatch = rpc_dispatch_new();
+	s->health = health_new();
+	health_set(s->health, "", true);
+	rpc_server_register(s, health_service(s->health));
+	if (!server_load(s, o, error)) {
+		rpc_server_free(&s);
+		return NULL;
+	}
+	s->route = (struct route){s->dispatch, s->page, (const char *const *)s->allowed_origins};
+	return s;
+}
+
+void rpc_server_register(struct rpc_server *s, const struct rpc_service *service)
+{
+	rpc_dispatch_register(s->dispatch, service);
+	health_set(s->health, service->name, true);
+}
+
+// Last thing done for a drain: `done` may free the server.
+static void server_finish_drain(struct rpc_server *s)
+{
+	rpc_server_done_fn done = s->done;
+
+	s->done = NULL;
+	server_drop_source(&s->pause);
+	server_drop_source(&s->deadline);
+	if (done != NULL)
+		done(s->done_data);
+}
+
+static gboolean server_drain_done(gpointer data)
+{
+	server_finish_drain(data);
+	return G_SOURCE_REMOVE;
+}
+
+// From the main loop, because whoever closes a connection still holds the server.
+static void server_check_drained(struct rpc_server *s)
+{
+	if (!s->draining || s->conns->len > 0 || s->done == NULL)
+		return;
+	server_drop_source(&s->deadline);
+	s->deadline = server_timer(0, server_drain_done, s);
+}
+
+static void server_closed(struct conn *conn, void *data)
+{
+	struct rpc_server *s = data;
+
+	g_ptr_array_remove_fast(s->conns, conn);
+	conn_free(&conn);
+	server_check_drained(s);
+}
+
+static void server_accepted(struct listener *listener, int fd, const char *peer, void *data)
+{
+	struct rpc_server *s = data;
+	SSL_CTX *ctx = listener_is_unix(listener) ? NULL : s->ctx;
+
+	if (s->conns->len >= s->max_connections)
+		close(fd);
+	else
+		g_ptr_array_add(s->conns, conn_new(fd, ctx, peer, &s->route, server_closed, s));
+}
+
+static gboolean server_tick(gpointer data)
+{
+	struct rpc_server *s = data;
+	int64_t now_us = g_get_monotonic_time();
+
+	for (guint i = s->conns->len; i-- > 0;)
+		if (i < s->conns->len)
+			conn_tick(s->conns->pdata[i], now_us);
+	return G_SOURCE_CONTINUE;
+}
+
+static void server_close_listeners(struct rpc_server *s)
+{
+	for (guint i = 0; i < s->listeners->len; i++)
+		listener_free((struct listener **)&s->listeners->pdata[i]);
+	g_ptr_array_set_size(s->listeners, 0);
+}
+
+static bool server_listen(struct rpc_server *s, GError **error)
+{
+	struct listener *l;
+
+	for (size_t i = 0; s->listen != NULL && s->listen[i] != NULL; i++) {
+		l = listener_open_tcp(s->listen[i], server_accepted, s, error);
+		if (l == NULL)
+			return false;
+		g_ptr_array_add(s->listeners, l);
+		if (i == 0)
+			s->url = identity_url(s->listen[0], listener_port(l),
+					      (const char *const *)s->names);
+	}
+	if (s->unix_socket != NULL) {
+		l = listener_open_unix(s->unix_socket, server_accepted, s, error);
+		if (l == NULL)
+			return false;
+		g_ptr_array_add(s->listeners, l);
+	}
+	return true;
+}
+
+bool rpc_server_start(struct rpc_server *s, GError **error)
+{
+	if (!server_listen(s, error)) {
+		server_close_listeners(s);
+		return false;
+	}
+	s->tick = server_timer(1000, server_tick, s);
+	return true;
+}
+
+const char *rpc_server_url(const struct rpc_server *s)
+{
+	return s->url;
+}
+
+const char *rpc_server_fingerprint(const struct rpc_server *s)
+{
+	return s->fingerprint;
+}
+
+void rpc_server_set_serving(struct rpc_server *s, const char *service, bool serving)
+{
+	health_set(s->health, service, serving);
+}
+
+static gboolean server_goaway(gpointer data)
+{
+	struct rpc_server *s = data;
+
+	for (guint i = 0; i < s->conns->len; i++)
+		conn_shutdown(s->conns->pdata[i]);
+	return G_SOURCE_REMOVE;
+}
+
+void rpc_server_drain(struct rpc_server *s, unsigned deadline_ms, rpc_server_done_fn done,
+		      void *data)
+{
+	if (s->draining)
+		return;
+	s->draining = true;
+	s->done = done;
+	s->done_data = data;
+	server_close_listeners(s);
+	health_set_all(s->health, false);
+	rpc_dispatch_drain(s->dispatch);
+	for (guint i = 0; i < s->conns->len; i++)
+		conn_announce_shutdown(s->conns->pdata[i]);
+	s->pause = server_timer(SERVER_GOAWAY_PAUSE_MS, server_goaway, s);
+	s->deadline = server_timer(deadline_ms, server_drain_done, s);
+	server_check_drained(s);
+}
+
+void rpc_server_free(struct rpc_server **where)
+{
+	struct rpc_server *s = *where;
+
+	if (s == NULL)
+		return;
+	*where = NULL;
+	server_drop_source(&s->tick);
+	server_drop_source(&s->pause);
+	server_drop_source(&s->deadline);
+	server_close_listeners(s);
+	for (guint i = 0; i < s->conns->len; i++)
+		conn_free((struct conn **)&s->conns->pdata[i]);
+	g_ptr_array_unref(s->listeners);
+	g_ptr_array_unref(s->conns);
+	health_free(&s->health);
+	rpc_dispatch_free(&s->dispatch);
+	static_files_free(&s->page);
+	SSL_CTX_free(s->ctx);
+	g_strfreev(s->listen);
+	g_strfreev(s->names);
+	g_strfreev(s->allowed_origins);
+	g_free(s->unix_socket);
+	g_free(s->fingerprint);
+	g_free(s->url);
+	g_free(s);
+}
