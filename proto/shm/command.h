@@ -47,7 +47,7 @@ static_assert(sizeof(struct shm_command) == 64, "one command, one line");
 	X(BAD_FIELD, "a field of the record is out of range")                                      \
 	X(DUPLICATE_UFRAG, "the local ufrag is in use")                                            \
 	X(DUPLICATE_PORT, "the internal port is in use or outside the reserved range")             \
-	X(DUPLICATE_SSRC, "the SSRC is in use on this transport")                                  \
+	X(DUPLICATE_SSRC, "the SSRC is or was in use on this transport")                           \
 	X(NO_TRANSPORT, "the record refers to a transport that does not exist")                    \
 	X(NO_TRACK, "the subscription refers to a track that does not exist")                      \
 	X(NOT_ESTABLISHED, "the transport has no keys yet")                                        \

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/link/epoch_lists.c - what an epoch changes around its records: who hangs on a transport,
+// which consumers a worker has of a track.
+//
+// Cost     one walk over the used slots of a table per kind of list and epoch, on the main lcore.
+
+#include "dataplane/link/model.h"
+
+#include <rte_malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum shm_refusal model_check_references(const struct model *m, const struct epoch *e)
+{
+	(void)e;
+	for (uint32_t i = 0; i < m->tracks_end; i++)
+		if (m->tracks[i] != NULL &&
+		    model_transport(m, m->tracks[i]->shm.transport) == NULL)
+			return SHM_REFUSAL_IN_USE;
+	for (uint32_t i = 0; i < m->subscriptions_end; i++) {
+		const struct subscription_config *c = m->subscriptions[i];
+		if (c != NULL && (model_transport(m, c->shm.transport) == NULL ||
+				  model_track(m, c->shm.track) == NULL))
+			return SHM_REFUSAL_IN_USE;
+	}
+	return SHM_REFUSAL_NONE;
+}
+
+// Marks of the slots an epoch touches.
+struct touched {
+	bool *transports;
+	bool *tracks;
+};
+
+static bool touched_new(const struct model *m, struct touched *t)
+{
+	t->transports = calloc(m->dp->limits.transports, sizeof(bool));
+	t->tracks = calloc(m->dp->limits.tracks, sizeof(bool));
+	return t->transports != NULL && t->tracks != NULL;
+}
+
+static void touched_free(struct touched *t)
+{
+	free(t->transports);
+	free(t->tracks);
+}
+
+static void touch(const struct epoch *e, struct touched *t)
+{
+	for (uint32_t i = 0; i < e->transport_count; i++)
+		if (e->transports[i].after == NULL)
+			t->transports[e->transports[i].index] = true;
+	for (uint32_t i = 0; i < e->track_count; i++) {
+		const struct epoch_track *et = &e->tracks[i];
+		const struct track_config *c = et->after != NULL ? et->after : et->before;
+		t->tracks[et->index] = true;
+		t->transports[c->shm.transport.index] = true;
+	}
+	for (uint32_t i = 0; i < e->subscription_count; i++) {
+		const struct epoch_subscription *es = &e->subscriptions[i];
+		const struct subscription_config *c = es->after != NULL ? es->after : es->before;
+		t->tracks[c->shm.track.index] = true;
+		t->transports[c->shm.transport.index] = true;
+	}
+}
+
+static struct epoch_transport *epoch_transport_of(struct model *m, struct epoch *e, uint32_t index)
+{
+	for (uint32_t i = 0; i < e->transport_count; i++)
+		if (e->transports[i].index == index)
+			return &e->transports[i];
+	struct epoch_transport *et = &e->transports[e->transport_count++];
+	// Not an op: only its links change.
+	*et = (struct epoch_transport){
+		.index = index,
+		.before = m->transports[index],
+		.after = m->transports[index],
+	};
+	return et;
+}
+
+static enum shm_refusal build_links(struct model *m, struct epoch *e, uint32_t index)
+{
+	struct epoch_transport *et = epoch_transport_of(m, e, index);
+	uint32_t tracks = 0;
+	uint32_t subscriptions = 0;
+
+	et->links_before = m->links[index];
+	for (uint32_t i = 0; i < m->tracks_end; i++)
+		tracks += m->tracks[i] != NULL && m->tracks[i]->shm.transport.index == index;
+	for (uint32_t i = 0; i < m->subscriptions_end; i++)
+		subscriptions += m->subscriptions[i] != NULL &&
+				 m->subscriptions[i]->shm.transport.index == index;
+	struct transport_links *l = rte_zmalloc(
+		"links", sizeof(*l) + (tracks + subscriptions) * sizeof(l->index[0]), 64);
+	if (l == NULL)
+		return SHM_REFUSAL_NO_MEMORY;
+	for (uint32_t i = 0; i < m->tracks_end; i++)
+		if (m->tracks[i] != NULL && m->tracks[i]->shm.transport.index == index)
+			l->index[l->track_count++] = i;
+	for (uint32_t i = 0; i < m->subscriptions_end; i++)
+		if (m->subscriptions[i] != NULL &&
+		    m->subscriptions[i]->shm.transport.index == index)
+			l->index[l->track_count + l->subscription_count++] = i;
+	et->links_after = l;
+	return SHM_REFUSAL_NONE;
+}
+
+static uint32_t owner_of(const struct model *m, const struct subscription_config *c)
+{
+	return atomic_load(&m->dp->transports[c->shm.transport.index].owner);
+}
+
+// The lists of one track, one per worker; 'mask' gets the workers that have consumers.
+static enum shm_refusal build_fanouts(struct model *m, struct epoch *e, uint32_t track,
+				      uint32_t *mask)
+{
+	uint32_t count[SHM_WORKERS_MAX] = {0};
+
+	*mask = 0;
+	for (uint32_t i = 0; i < m->subscriptions_end; i++)
+		if (m->subscriptions[i] != NULL && m->subscriptions[i]->shm.track.index == track)
+			count[owner_of(m, m->subscriptions[i])]++;
+	for (uint32_t w = 0; w < m->dp->worker_count; w++) {
+		struct fanout_list *before = m->fanouts[track * m->dp->worker_count + w];
+		struct epoch_fanout *ef = &e->fanouts[e->fanout_count];
+
+		if (before == NULL && count[w] == 0)
+			continue;
+		*ef = (struct epoch_fanout){.worker = w, .track = track, .before = before};
+		e->fanout_count++;
+		if (count[w] == 0)
+			continue;
+		*mask |= 1u << w;
+		ef->after = rte_zmalloc("fanout",
+					sizeof(*ef->after) + count[w] * sizeof(uint32_t), 64);
+		if (ef->after == NULL)
+			return SHM_REFUSAL_NO_MEMORY;
+		for (uint32_t i = 0; i < m->subscriptions_end; i++)
+			if (m->subscriptions[i] != NULL &&
+			    m->subscriptions[i]->shm.track.index == track &&
+			    owner_of(m, m->subscriptions[i]) == w)
+				ef->after->subscription[ef->after->count++] = i;
+	}
+	return SHM_REFUSAL_NONE;
+}
+
+// The config of a track of this epoch, or a copy of the running one to carry the new mask.
+static struct track_config *track_to_mask(struct model *m, struct epoch *e, uint32_t index)
+{
+	for (uint32_t i = 0; i < e->track_count; i++)
+		if (e->tracks[i].index == index)
+			return (struct track_config *)(uintptr_t)e->tracks[i].after;
+	struct track_config *c = rte_malloc("track_config", sizeof(*c), 64);
+	if (c == NULL)
+		return NULL;
+	*c = *m->tracks[index];
+	memset(c->codec_by_pt, 0, sizeof(c->codec_by_pt));
+	model_track_index_codecs(c);
+	e->tracks[e->track_count++] = (struct epoch_track){
+		.index = index,
+		.before = m->tracks[index],
+		.after = c,
+	};
+	m->tracks[index] = c;
+	return c;
+}
+
+static enum shm_refusal build_track_lists(struct model *m, struct epoch *e, uint32_t index)
+{
+	uint32_t mask;
+	enum shm_refusal refusal = build_fanouts(m, e, index, &mask);
+
+	if (refusal != SHM_REFUSAL_NONE || m->tracks[index] == NULL)
+		return refusal;
+	if (m->tracks[index]->worker_mask == mask)
+		return SHM_REFUSAL_NONE;
+	struct track_config *c = track_to_mask(m, e, index);
+	if (c == NULL)
+		return SHM_REFUSAL_NO_MEMORY;
+	c->worker_mask = mask;
+	return SHM_REFUSAL_NONE;
+}
+
+enum shm_refusal model_build_lists(struct model *m, struct epoch *e)
+{
+	struct touched t = {0};
+	enum shm_refusal refusal = SHM_REFUSAL_NONE;
+
+	if (!touched_new(m, &t))
+		refusal = SHM_REFUSAL_NO_MEMORY;
+	else
+		touch(e, &t);
+	for (uint32_t i = 0; refusal == SHM_REFUSAL_NONE && i < m->tracks_end; i++)
+		if (t.tracks[i])
+			refusal = build_track_lists(m, e, i);
+	for (uint32_t i = 0; refusal == SHM_REFUSAL_NONE && i < m->transports_end; i++)
+		if (t.transports[i])
+			refusal = build_links(m, e, i);
+	touched_free(&t);
+	return refusal;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/link/epoch_switch.c - an epoch in force, behind us, or refused.
+//
+// Order    publish swaps the tables' pointers; the workers follow (tables/epoch.c); retire frees what
+//          nobody refers to any more. abort undoes a build that was refused.
+
+#include "dataplane/link/model.h"
+#include "dataplane/tables/ufrag.h"
+#include "proto/shm/snapshot.h"
+
+#include <rte_malloc.h>
+#include <string.h>
+
+// Main writes a slot's state only while no worker owns it: before it exists and after it is gone.
+static void write_transport_state(struct model *m, uint32_t index, uint32_t generation,
+				  uint32_t phase)
+{
+	struct shm_transport_slot *slot = &m->dp->shm.transports[index];
+	struct shm_transport_state state = {
+		.generation = generation,
+		.phase = phase,
+		.owner = TRANSPORT_UNOWNED,
+	};
+	struct shm_transport_stats stats = {.generation = generation};
+
+	shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
+	shm_snapshot_write(&slot->stats_seq, &slot->stats, &stats, sizeof(stats));
+}
+
+static void transport_reset(struct transport *t, uint32_t generation)
+{
+	// 'config' and 'links' are the epoch's business.
+	memset((uint8_t *)t + offsetof(struct transport, generation), 0,
+	       sizeof(*t) - offsetof(struct transport, generation));
+	t->generation = generation;
+	t->phase = generation != 0 ? SHM_PHASE_NEW : SHM_PHASE_FREE;
+	t->stats.generation = generation;
+	atomic_store(&t->owner, TRANSPORT_UNOWNED);
+}
+
+void model_publish(struct model *m, struct epoch *e)
+{
+	struct dataplane *dp = m->dp;
+
+	for (uint32_t i = 0; i < e->transport_count; i++) {
+		struct epoch_transport *et = &e->transports[i];
+		struct transport *t = &dp->transports[et->index];
+		if (et->before == NULL && et->after != NULL) {
+			transport_reset(t, et->after->generation);
+			write_transport_state(m, et->index, et->after->generation, SHM_PHASE_NEW);
+		}
+		if (et->links_after != NULL) {
+			m->links[et->index] = et->links_after;
+			atomic_store(&t->links, et->links_after);
+		}
+		atomic_store(&t->config, et->after);
+	}
+	for (uint32_t i = 0; i < e->track_count; i++) {
+		struct track *t = &dp->tracks[e->tracks[i].index];
+		if (e->tracks[i].before == NULL)
+			memset(t->encodings, 0, sizeof(t->encodings));
+		atomic_store(&t->config, e->tracks[i].after);
+	}
+	for (uint32_t i = 0; i < e->subscription_count; i++)
+		atomic_store(&dp->subscriptions[e->subscriptions[i].index].config,
+			     e->subscriptions[i].after);
+	for (uint32_t i = 0; i < e->fanout_count; i++)
+		m->fanouts[e->fanouts[i].track * dp->worker_count + e->fanouts[i].worker] =
+			e->fanouts[i].after;
+}
+
+static void config_free(const void *config, size_t size)
+{
+	void *p = (void *)(uintptr_t)config;
+
+	if (p == NULL)
+		return;
+	explicit_bzero(p, size); // ICE passwords and master keys
+	rte_free(p);
+}
+
+static void retire_transport(struct model *m, const struct epoch_transport *et)
+{
+	struct transport *t = &m->dp->transports[et->index];
+
+	if (et->links_after != NULL)
+		rte_free((void *)(uintptr_t)et->links_before);
+	if (et->before == et->after)
+		return;
+	model_release_transport(m, et->before, et->after);
+	if (et->after == NULL) {
+		srtcp_free(t->srtcp);
+		transport_reset(t, 0);
+		write_transport_state(m, et->index, 0, SHM_PHASE_FREE);
+		atomic_store(&t->links, NULL);
+		rte_free((void *)(uintptr_t)m->links[et->index]);
+		m->links[et->index] = NULL;
+		m->sent_ssrcs[et->index].count = 0;
+	}
+	config_free(et->before, sizeof(*et->before));
+}
+
+static void retire_track(struct model *m, const struct epoch_track *et)
+{
+	struct shm_track_slot *slot = &m->dp->shm.tracks[et->index];
+	struct shm_track_state state = {0};
+
+	if (et->after == NULL)
+		shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
+	config_free(et->before, sizeof(*et->before));
+}
+
+static void retire_subscription(struct model *m, const struct epoch_subscription *es)
+{
+	struct shm_subscription_slot *slot = &m->dp->shm.subscriptions[es->index];
+	struct shm_subscription_state state = {0};
+
+	if (es->after == NULL) {
+		m->engine->stream_free(es->before->srtp);
+		shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
+	}
+	config_free(es->before, sizeof(*es->before));
+}
+
+static void places_release(struct model *m, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		ufrag_table_release(m->dp->ufrags, m->ufrag_places[i]);
+	memmove(m->ufrag_places, m->ufrag_places + count,
+		(m->ufrag_place_count - count) * sizeof(m->ufrag_places[0]));
+	m->ufrag_place_count -= count;
+}
+
+void model_retire(struct model *m, struct epoch *e)
+{
+	// Ufrags removed before this epoch: every worker has been between bursts since.
+	uint32_t places = m->ufrag_place_count;
+
+	for (uint32_t i = 0; i < e->subscription_count; i++)
+		retire_subscription(m, &e->subscriptions[i]);
+	for (uint32_t i = 0; i < e->track_count; i++)
+		retire_track(m, &e->tracks[i]);
+	for (uint32_t i = 0; i < e->transport_count; i++)
+		retire_transport(m, &e->transports[i]);
+	for (uint32_t i = 0; i < e->fanout_count; i++)
+		rte_free(e->fanouts[i].before);
+	places_release(m, places);
+}
+
+void model_abort(struct model *m, struct epoch *e)
+{
+	for (uint32_t i = 0; i < e->subscription_count; i++) {
+		struct epoch_subscription *es = &e->subscriptions[i];
+		m->subscriptions[es->index] = es->before;
+		if (es->before == NULL && es->after != NULL)
+			m->engine->stream_free(es->after->srtp);
+		config_free(es->after, sizeof(*es->after));
+	}
+	for (uint32_t i = 0; i < e->track_count; i++) {
+		struct epoch_track *et = &e->tracks[i];
+		m->tracks[et->index] = et->before;
+		for (unsigned j = 0; j < SHM_ENCODINGS_MAX; j++)
+			m->engine->stream_free(et->streams[j]);
+		config_free(et->after, sizeof(*et->after));
+	}
+	for (uint32_t i = 0; i < e->transport_count; i++) {
+		struct epoch_transport *et = &e->transports[i];
+		rte_free((void *)(uintptr_t)et->links_after);
+		m->transports[et->index] = et->before;
+		if (et->before == et->after)
+			continue;
+		model_release_transport(m, et->after, et->before);
+		srtcp_free(et->srtcp);
+		config_free(et->after, sizeof(*et->after));
+	}
+	for (uint32_t i = 0; i < e->fanout_count; i++)
+		rte_free(e->fanouts[i].after);
+}
