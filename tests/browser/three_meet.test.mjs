@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+//
+// Three Chromiums in namespaces of their own meet in one room for 30 s from 3 s after the last
+// first frame. Everyone decodes video and hears audio of both others, speaks to the one UDP port
+// only, and what each received is what the dataplane says it sent, per SSRC, within 1 %.
+//
+// SLUICE_FAMILY=4|6 SLUICE_ICE=lite|full SLUICE_WORKERS=1|2 choose the variant (lib/lab.mjs).
+import { growth } from "./lib/growth.mjs";
+import { Lab } from "./lib/lab.mjs";
+import { pause, run, until } from "./lib/outcome.mjs";
+import { allHaveMedia, meet } from "./lib/participant.mjs";
+
+const NAMES = ["Ada", "Grace", "Radia"];
+const SECONDS = 30;
+const LEAST_FRAMES = SECONDS * 5; // well above a picture that moves now and then
+const TOLERANCE = 0.01;
+
+function checkMedia(trial, person, grown) {
+  for (const track of grown) {
+    const label = `${person.name} from ${track.from}, ${track.kind}`;
+    if (track.kind === "video") {
+      const text = `${label}: ${track.framesDecoded} frames decoded, ${track.packetsLost} lost`;
+      trial.check(track.framesDecoded >= LEAST_FRAMES, text);
+    } else {
+      const energy = track.totalAudioEnergy.toFixed(3);
+      const text = `${label}: ${track.packetsReceived} packets, energy ${energy}`;
+      trial.check(track.totalAudioEnergy > 0 && track.packetsReceived > 0, text);
+    }
+  }
+  const kinds = grown.map((track) => track.kind).sort().join(" ");
+  trial.check(kinds === "audio audio video video", `${person.name} has ${kinds}`);
+}
+
+function checkTransports(trial, lab, person, stats) {
+  for (const side of ["publish", "subscribe"]) {
+    const { selectedPair, srtpCipher } = stats[side];
+    const remote = selectedPair?.remote.split(" ")[0];
+    const text = `${person.name} ${side}: remote candidate ${remote}, ${srtpCipher}`;
+    trial.check(remote === lab.media && srtpCipher, text);
+  }
+}
+
+const received = (stats) => stats.inbound.reduce((sum, track) => sum + track.packetsReceived, 0);
+const sent = (statistics) => statistics.outboundRtp.reduce((sum, rtp) => sum + rtp.packetsSent, 0);
+
+// Both sides stand still when neither has counted anything for a second.
+async function standStill(people) {
+  let before = "";
+  await until("both sides stand still", 20, async () => {
+    const stats = await Promise.all(people.map((p) => p.stats()));
+    const now = `${stats.map(received).join(" ")} ${sent(await people[0].statistics())}`;
+    const still = now === before;
+    before = now;
+    return still;
+  }, 1000);
+}
+
+async function checkBooks(trial, people) {
+  await Promise.all(people.map((p) => p.stopSending()));
+  await standStill(people);
+  const { outboundRtp } = await people[0].statistics();
+  for (const person of people) {
+    const name = await person.ownName();
+    const { inbound } = await person.stats();
+    for (const track of inbound) {
+      const rtp = outboundRtp.find((o) => o.participant === name && o.ssrc === track.ssrc);
+      const there = rtp?.packetsSent ?? 0;
+      const here = track.packetsReceived;
+      const text = `${person.name}, SSRC ${track.ssrc} (${track.kind}): dataplane sent ${there}, ` +
+        `Chromium received ${here}`;
+      trial.check(there > 0 && Math.abs(there - here) <= TOLERANCE * there, text);
+    }
+  }
+}
+
+await run("three_meet", async (trial) => {
+  const lab = await Lab.up(trial, { clients: NAMES.length });
+  const people = await meet(trial, {
+    url: lab.url,
+    room: "three",
+    names: NAMES,
+    namespaces: lab.clients(NAMES.length),
+  });
+  await allHaveMedia(people, 60);
+  trial.say("everyone has everyone's first frame");
+  await pause(3_000);
+  const before = await Promise.all(people.map((p) => p.stats()));
+  await pause(SECONDS * 1000);
+  const after = await Promise.all(people.map((p) => p.stats()));
+  people.forEach((person, i) => {
+    checkMedia(trial, person, growth(before[i], after[i]));
+    checkTransports(trial, lab, person, after[i]);
+  });
+  await checkBooks(trial, people);
+});
