@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The server's SignallingService over gRPC-Web on the page's own origin. Every call has a deadline;
-// failures are RpcError with a canonical code.
+// The server's services over gRPC-Web on the page's own origin. Every call has a deadline; failures
+// are RpcError with a canonical code.
 import { GrpcWebFetchTransport } from "@protobuf-ts/grpcweb-transport";
 import { RpcError } from "@protobuf-ts/runtime-rpc";
+import { NodeServiceClient } from "./gen/sluice/v1/node.client";
+import type { Node, Statistics } from "./gen/sluice/v1/node";
 import { SignallingServiceClient } from "./gen/sluice/v1/signalling.client";
 import type {
   JoinResponse,
@@ -41,13 +43,8 @@ export function failureText(error: unknown): string {
   }
 }
 
-function client(fetchInit: RequestInit): SignallingServiceClient {
-  const transport = new GrpcWebFetchTransport({
-    baseUrl: location.origin,
-    format: "binary",
-    fetchInit,
-  });
-  return new SignallingServiceClient(transport);
+function transport(fetchInit: RequestInit): GrpcWebFetchTransport {
+  return new GrpcWebFetchTransport({ baseUrl: location.origin, format: "binary", fetchInit });
 }
 
 // The abort signal frees the page from a server that never answers; the deadline tells the server.
@@ -56,9 +53,10 @@ function deadline() {
 }
 
 export class Api {
-  #client = client({ credentials: "omit" });
+  #client = new SignallingServiceClient(transport({ credentials: "omit" }));
+  #node = new NodeServiceClient(transport({ credentials: "omit" }));
   // A request with keepalive outlives the page that sends it.
-  #farewell = client({ credentials: "omit", keepalive: true });
+  #farewell = new SignallingServiceClient(transport({ credentials: "omit", keepalive: true }));
 
   join(room: string, displayName: string): Promise<JoinResponse> {
     const request = {
@@ -101,5 +99,13 @@ export class Api {
 
   async leave(session: Session): Promise<void> {
     await this.#farewell.leave({ session }, deadline()).response;
+  }
+
+  node(): Promise<Node> {
+    return this.#node.getNode({}, deadline()).response;
+  }
+
+  statistics(participant: string): Promise<Statistics> {
+    return this.#node.getStatistics({ participant }, deadline()).response;
   }
 }

@@ -13,6 +13,9 @@
 //   setSubscription(track, paused)
 //   stopSending()    sends no more RTP, leaves everything else as it is
 //   leave(), rejoin()
+//   node()           Promise of the server's Node (node.proto)
+//   statistics(participant = "")  Promise of its Statistics: of one participant or all
+import type { Api } from "./api";
 import type { Kind } from "./publish";
 import type { Session } from "./session";
 import { takeSnapshot } from "./stats";
@@ -28,14 +31,14 @@ export interface Actions {
 const NOTHING: Snapshot = { time: 0, publish: null, subscribe: null, outbound: [], inbound: [] };
 
 function rosterOf(session: Session | null) {
-  return [...(session?.participants.values() ?? [])].map((participant) => ({
-    name: participant.name,
-    displayName: participant.displayName,
-    tracks: [...participant.tracks.values()].map(({ name, kind, muted }) => ({ name, kind, muted })),
+  return [...(session?.participants.values() ?? [])].map(({ name, displayName, tracks }) => ({
+    name,
+    displayName,
+    tracks: [...tracks.values()].map(({ name, kind, muted }) => ({ name, kind, muted })),
   }));
 }
 
-export function installHook(actions: Actions): void {
+export function installHook(api: Api, actions: Actions): void {
   const hook = {
     get state() {
       return actions.session()?.state ?? "lobby";
@@ -60,6 +63,8 @@ export function installHook(actions: Actions): void {
     stopSending: async () => actions.session()?.publisher?.stopSending(),
     leave: actions.leave,
     rejoin: actions.rejoin,
+    node: () => api.node(),
+    statistics: (participant = "") => api.statistics(participant),
   };
   Object.defineProperty(window, "sluice", { value: Object.freeze(hook) });
 }

@@ -262,7 +262,7 @@ function listen(): void {
 setToggle(byId("leave"), false, "leave", "Leave the room");
 byId("leave").removeAttribute("aria-pressed");
 listen();
-installHook({ session: () => session, setMuted, leave, rejoin });
+installHook(api, { session: () => session, setMuted, leave, rejoin });
 setInterval(() => void renderFigures().catch(() => {}), FIGURES_EVERY_MS);
 if (params.autojoin) void lobby.submit();
 else void lobby.open();

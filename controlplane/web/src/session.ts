@@ -133,15 +133,15 @@ export class Session {
     this.#become("session-unknown", "The server was restarted and does not know this session.");
   }
 
-  #apply({ event }: SessionEvent): void {
-    if (event.oneofKind === "subscribeOffer") return this.subscriber?.offer(event.subscribeOffer);
-    if (event.oneofKind === "removed") return this.#end("removed", event.removed.reason);
-    if (event.oneofKind === "ready") this.#ready();
-    else if (event.oneofKind === "participantJoined") this.#add(event.participantJoined.participant);
-    else if (event.oneofKind === "participantLeft") this.#remove(event.participantLeft.participant);
-    else if (event.oneofKind === "trackPublished") this.#setTrack(event.trackPublished.track);
-    else if (event.oneofKind === "trackChanged") this.#setTrack(event.trackChanged.track);
-    else if (event.oneofKind === "trackUnpublished") this.#removeTrack(event.trackUnpublished.track);
+  #apply({ event: e }: SessionEvent): void {
+    if (e.oneofKind === "subscribeOffer") return this.subscriber?.offer(e.subscribeOffer);
+    if (e.oneofKind === "removed") return this.#end("removed", e.removed.reason);
+    if (e.oneofKind === "ready") this.#ready();
+    else if (e.oneofKind === "participantJoined") this.#add(e.participantJoined.participant);
+    else if (e.oneofKind === "participantLeft") this.#remove(e.participantLeft.participant);
+    else if (e.oneofKind === "trackPublished") this.#setTrack(e.trackPublished.track);
+    else if (e.oneofKind === "trackChanged") this.#setTrack(e.trackChanged.track);
+    else if (e.oneofKind === "trackUnpublished") this.#removeTrack(e.trackUnpublished.track);
     this.changed();
   }
 

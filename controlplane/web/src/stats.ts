@@ -9,6 +9,8 @@ export interface CandidatePairStats {
   local: string; // "192.0.2.7:50000 udp host"
   remote: string;
   currentRoundTripTime: number | null; // seconds
+  requestsSent: number; // connectivity checks, consent among them
+  responsesReceived: number;
 }
 
 export interface TransportStats {
@@ -133,6 +135,8 @@ function transportOf(pc: RTCPeerConnection, report: Report): TransportStats {
           local: report.address(text(pair, "localCandidateId")),
           remote: report.address(text(pair, "remoteCandidateId")),
           currentRoundTripTime: typeof rtt === "number" ? rtt : null,
+          requestsSent: num(pair, "requestsSent"),
+          responsesReceived: num(pair, "responsesReceived"),
         }
       : null,
     srtpCipher: text(transport, "srtpCipher"),
