@@ -32,6 +32,8 @@ lab_give_to_builder() {
 	[[ -z $user || ! -e $1 || $(stat -c %U "$1") == "$user" ]] || chown -R "$user:" "$1"
 }
 
+# Each of these says what failed and returns 1.
+#
 # lab_meson DIRECTORY [OPTION...]: configures once, then builds what changed.
 lab_meson() {
 	local directory=$1
@@ -39,8 +41,10 @@ lab_meson() {
 	lab_give_to_builder "$lab_tree/$directory"
 	if [[ ! -f $lab_tree/$directory/build.ninja ]]; then
 		say "configuring $directory/"
-		lab_as_builder "$lab_tree" meson setup "$directory" "$@" >/dev/null ||
-			die "meson setup failed: see $directory/meson-logs/meson-log.txt"
+		lab_as_builder "$lab_tree" meson setup "$directory" "$@" >/dev/null || {
+			warn "meson setup failed: see $directory/meson-logs/meson-log.txt"
+			return 1
+		}
 	fi
 	lab_ninja "$directory"
 }
@@ -52,7 +56,8 @@ lab_ninja() {
 	lab_as_builder "$lab_tree" sh -c 'exec ninja -C "$0" >"$0/build.log" 2>&1' "$1" || status=$?
 	((status == 0)) || {
 		tail -n 60 "$log" >&2
-		die "the build failed; all of it is in $1/build.log"
+		warn "the build failed; all of it is in $1/build.log"
+		return 1
 	}
 }
 
@@ -64,18 +69,21 @@ lab_npm() {
 	lab_give_to_builder "$directory/node_modules"
 	say "fetching the npm packages of $1"
 	lab_as_builder "$directory" npm ci --no-audit --no-fund --loglevel=error >/dev/null ||
-		die "npm ci failed in $1"
+		{ warn "npm ci failed in $1" && return 1; }
 	lab_as_builder "$directory" cp package-lock.json node_modules/.sluice-lock
 }
 
 lab_page() {
 	local web=controlplane/web
 	[[ -f $lab_tree/$web/package-lock.json ]] || return 0
-	lab_npm $web
+	lab_npm $web || return 1
 	[[ ! -f $lab_tree/$web/dist/app.js || -n $(cd "$lab_tree" && find $web proto/api \
 		-path $web/dist -prune -o -path $web/node_modules -prune -o -path $web/src/gen -prune -o \
 		-type f -newer $web/dist/app.js -print -quit) ]] || return 0
 	lab_give_to_builder "$lab_tree/$web/dist"
 	say "building the page"
-	lab_as_builder "$lab_tree/$web" npm run --silent build >/dev/null || die "the page's build failed"
+	lab_as_builder "$lab_tree/$web" npm run --silent build >/dev/null || {
+		warn "the page's build failed"
+		return 1
+	}
 }
