@@ -28,6 +28,30 @@ static void write_transport_state(struct model *m, uint32_t index, uint32_t gene
 	shm_snapshot_write(&slot->stats_seq, &slot->stats, &stats, sizeof(stats));
 }
 
+static void write_track_state(struct model *m, uint32_t index, uint32_t generation)
+{
+	struct shm_track_slot *slot = &m->dp->shm.tracks[index];
+	struct shm_track_state state = {.generation = generation};
+
+	shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
+}
+
+// A new subscription's first indices are reserved before the first packet can leave. NULL: gone.
+static void write_subscription_state(struct model *m, uint32_t index,
+				     const struct subscription_config *c)
+{
+	struct shm_subscription_slot *slot = &m->dp->shm.subscriptions[index];
+	struct shm_subscription_state state = {0};
+
+	if (c != NULL) {
+		state.generation = c->generation;
+		state.srtp_index_reserved = c->shm.sequence_start + INDEX_RESERVE;
+		rtp_continuity_init(&state.continuity, c->shm.sequence_start,
+				    c->shm.timestamp_start);
+	}
+	shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
+}
+
 static void transport_reset(struct transport *t, uint32_t generation)
 {
 	// 'config' and 'links' are the epoch's business.
@@ -57,14 +81,20 @@ void model_publish(struct model *m, struct epoch *e)
 		atomic_store(&t->config, et->after);
 	}
 	for (uint32_t i = 0; i < e->track_count; i++) {
-		struct track *t = &dp->tracks[e->tracks[i].index];
-		if (e->tracks[i].before == NULL)
+		struct epoch_track *et = &e->tracks[i];
+		struct track *t = &dp->tracks[et->index];
+		if (et->before == NULL && et->after != NULL) {
 			memset(t->encodings, 0, sizeof(t->encodings));
-		atomic_store(&t->config, e->tracks[i].after);
+			write_track_state(m, et->index, et->after->generation);
+		}
+		atomic_store(&t->config, et->after);
 	}
-	for (uint32_t i = 0; i < e->subscription_count; i++)
-		atomic_store(&dp->subscriptions[e->subscriptions[i].index].config,
-			     e->subscriptions[i].after);
+	for (uint32_t i = 0; i < e->subscription_count; i++) {
+		struct epoch_subscription *es = &e->subscriptions[i];
+		if (es->before == NULL && es->after != NULL)
+			write_subscription_state(m, es->index, es->after);
+		atomic_store(&dp->subscriptions[es->index].config, es->after);
+	}
 	for (uint32_t i = 0; i < e->fanout_count; i++)
 		m->fanouts[e->fanouts[i].track * dp->worker_count + e->fanouts[i].worker] =
 			e->fanouts[i].after;
@@ -103,22 +133,16 @@ static void retire_transport(struct model *m, const struct epoch_transport *et)
 
 static void retire_track(struct model *m, const struct epoch_track *et)
 {
-	struct shm_track_slot *slot = &m->dp->shm.tracks[et->index];
-	struct shm_track_state state = {0};
-
 	if (et->after == NULL)
-		shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
+		write_track_state(m, et->index, 0);
 	config_free(et->before, sizeof(*et->before));
 }
 
 static void retire_subscription(struct model *m, const struct epoch_subscription *es)
 {
-	struct shm_subscription_slot *slot = &m->dp->shm.subscriptions[es->index];
-	struct shm_subscription_state state = {0};
-
 	if (es->after == NULL) {
 		m->engine->stream_free(es->before->srtp);
-		shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
+		write_subscription_state(m, es->index, NULL);
 	}
 	config_free(es->before, sizeof(*es->before));
 }

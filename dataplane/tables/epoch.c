@@ -125,7 +125,7 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	memset(&s->sr, 0, sizeof(s->sr));
 	memset(&s->stats, 0, sizeof(s->stats));
 	s->stats.generation = c->generation;
-	s->srtp_index_reserved = 0;
+	s->srtp_index_reserved = c->shm.sequence_start + INDEX_RESERVE; // as main wrote it
 	s->last_sent_us = 0;
 	s->last_timestamp = 0;
 	s->sr_packets = 0;
