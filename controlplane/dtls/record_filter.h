@@ -37,9 +37,14 @@ enum { DTLS_HANDSHAKE_SEQ_MAX = 8 }; // more messages than any full handshake of
 
 struct dtls_record_filter {
 	bool active; // we are the client
-	bool connected;
-	uint8_t last_clear_alert; // description of the newest one dropped, for the failure's
-				  // sentence
+	bool connected; // set by the session: from now on only protected records
+	bool answered; // set by the session: our first flight is out
+	// The ClientHello being assembled contradicted a newer fragment: forget it and begin anew.
+	// Cleared by the session.
+	bool restart;
+	uint8_t last_clear_alert; // description of the newest one dropped, 255 if none
+	uint64_t clear_sequence; // clear-text records are numbered anew: a forged high number would
+				 // move OpenSSL's replay window past all genuine ones
 	uint32_t message_size[DTLS_HANDSHAKE_SEQ_MAX]; // 0: no fragment seen yet; else size + 1
 	uint64_t drops[DTLS_DROP_COUNT];
 };

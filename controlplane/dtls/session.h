@@ -6,7 +6,7 @@
 // Owns     the SSL object until destroyed: a lost last flight has to be sent again and a
 //          close_notify has to be seen, so it outlives the handshake.
 // Time     OpenSSL reads its own clock; the caller drives the timer by timeout_us / handle_timeout.
-// Trust    what no key protects can't end it: records/filter drops clear-text alerts and whatever
+// Trust    what no key protects can't end it: record_filter drops clear-text alerts and whatever
 //          cannot belong to this handshake before OpenSSL sees it. Once connected only records of
 //          epoch 1 and later count, and only an authenticated alert closes.
 // Spec     RFC 6347 (DTLS 1.2), RFC 5764 (use_srtp), RFC 8827 6.5, RFC 8842 (fingerprint first).
@@ -64,6 +64,9 @@ void dtls_session_handle_timeout(struct dtls_session *session);
 
 // Puts out a close_notify if connected; feeding goes on being allowed.
 void dtls_session_close(struct dtls_session *session);
+
+// Why there is no connection yet, as far as can be told: for the sentence of a timeout.
+void dtls_session_explain(const struct dtls_session *session, char reason[DTLS_REASON_SIZE]);
 
 // Records dropped before OpenSSL, by name.
 uint64_t dtls_session_drops(const struct dtls_session *session, enum dtls_drop drop);
