@@ -5,7 +5,7 @@
 
 lab_api_port=${LAB_API_PORT:-8443}
 lab_media_port=${LAB_MEDIA_PORT:-3478}
-lab_build=${LAB_BUILD:-build}
+lab_build=$(realpath "${LAB_BUILD:-$lab_tree/build}")
 lab_ready_seconds=30
 
 # The one place that knows the flags. $1: workers, $2: af_packet or af_xdp; sets lab_command.
@@ -26,14 +26,14 @@ lab_dataplane_command() {
 	else
 		eal+=("--huge-dir=$lab_state/huge" --huge-unlink=always)
 	fi
-	lab_command=("$lab_tree/$lab_build/dataplane/sluice-dataplane"
+	lab_command=("$lab_build/dataplane/sluice-dataplane"
 		--config "$lab_tree/deploy/sluice-dataplane.conf"
 		--wire "$devargs" --kernel-port "tap=$lab_tap" --workers "$workers" --idle adaptive
 		--socket "$lab_state/dataplane.sock" -- "${eal[@]}")
 }
 
 lab_controlplane_command() {
-	lab_command=("$lab_tree/$lab_build/controlplane/sluice-controlplane"
+	lab_command=("$lab_build/controlplane/sluice-controlplane"
 		--config "$lab_tree/deploy/sluice-controlplane.conf"
 		--socket "$lab_state/dataplane.sock" --listen "$lab_sfu4:$lab_api_port"
 		--web "$lab_tree/controlplane/web/dist" "$@")
