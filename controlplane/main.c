@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/main.c - sluice-controlplane: settings -> API server -> main loop -> drain.
+//
+// Thread   one GMainContext for API and rooms.
+// Exit     0 after a drain; 1 if something could not be had; 2 for a wrong setting, before anything
+//          has been started.
+#include <glib-unix.h>
+#include <glib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "controlplane/ops/log.h"
+#include "controlplane/ops/settings.h"
+#include "controlplane/rpc/server.h"
+
+enum { EXIT_SETTING = 2 };
+
+struct controlplane {
+	struct settings settings;
+	GMainLoop *loop;
+	struct rpc_server *server;
+};
+
+static void controlplane_drained(void *data)
+{
+	g_main_loop_quit(((struct controlplane *)data)->loop);
+}
+
+static gboolean controlplane_signal(gpointer data)
+{
+	struct controlplane *c = data;
+
+	log_info("main", "shutting down: running calls have %u s", c->settings.drain_seconds);
+	rpc_server_drain(c->server, c->settings.drain_seconds * 1000, controlplane_drained, c);
+	return G_SOURCE_CONTINUE;
+}
+
+static bool controlplane_start(struct controlplane *c, GError **error)
+{
+	const struct settings *s = &c->settings;
+	const struct rpc_server_options options = {
+		.listen = (const char *const *)s->listen,
+		.unix_socket = s->unix_socket,
+		.tls_certificate = s->tls_certificate,
+		.tls_key = s->tls_key,
+		.state_directory = s->state_directory,
+		.names = (const char *const *)s->certificate_names,
+		.web_directory = s->web_directory,
+		.allowed_origins = (const char *const *)s->allowed_origins,
+		.max_connections = s->max_connections,
+	};
+
+	c->server = rpc_server_new(&options, error);
+	return c->server != NULL && rpc_server_start(c->server, error);
+}
+
+static void controlplane_say_ready(const struct controlplane *c)
+{
+	const char *url = rpc_server_url(c->server);
+	const char *fingerprint = rpc_server_fingerprint(c->server);
+
+	printf("ready url=%s fingerprint=%s\n", url != NULL ? url : "none",
+	       fingerprint != NULL ? fingerprint : "none");
+	fflush(stdout);
+}
+
+static int controlplane_run(struct controlplane *c)
+{
+	GError *error = NULL;
+
+	if (!controlplane_start(c, &error)) {
+		log_error("main", "%s", error->message);
+		g_error_free(error);
+		rpc_server_free(&c->server);
+		return EXIT_FAILURE;
+	}
+	c->loop = g_main_loop_new(NULL, FALSE);
+	g_unix_signal_add(SIGTERM, controlplane_signal, c);
+	g_unix_signal_add(SIGINT, controlplane_signal, c);
+	g_unix_signal_add(SIGHUP, controlplane_signal, c);
+	controlplane_say_ready(c);
+	g_main_loop_run(c->loop);
+	rpc_server_free(&c->server);
+	g_main_loop_unref(c->loop);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct controlplane c = {0};
+	int status = EXIT_SUCCESS;
+	char *text;
+
+	switch (settings_read(&c.settings, argc, argv, &text)) {
+	case CONFIG_GO_ON:
+		settings_open_log(&c.settings);
+		status = controlplane_run(&c);
+		break;
+	case CONFIG_SHOWN:
+		fputs(text, stdout);
+		break;
+	case CONFIG_WRONG:
+		fprintf(stderr, "sluice-controlplane: %s\n", text);
+		status = EXIT_SETTING;
+		break;
+	}
+	g_free(text);
+	settings_clear(&c.settings);
+	return status;
+}
