@@ -6,13 +6,13 @@ import { openDevices } from "./devices";
 import type { Devices } from "./devices";
 import type { Params } from "./params";
 import { ID_PATTERN } from "./params";
+import type { Muted } from "./publish";
 
 export interface Entry {
   name: string;
   room: string;
   devices: Devices;
-  audioMuted: boolean;
-  videoMuted: boolean;
+  muted: Muted;
 }
 
 const NAME_KEY = "sluice.name";
@@ -48,8 +48,7 @@ export class Lobby {
   #note = byId("preview-note");
   #devices: Promise<Devices> | null = null;
   #opened: Devices | null = null;
-  #audioMuted = false;
-  #videoMuted = false;
+  #muted: Muted = { audio: false, video: false };
 
   constructor(
     private params: Params,
@@ -62,11 +61,11 @@ export class Lobby {
       void this.submit();
     });
     byId("lobby-mic").addEventListener("click", () => {
-      this.#audioMuted = !this.#audioMuted;
+      this.#muted.audio = !this.#muted.audio;
       this.#render();
     });
     byId("lobby-cam").addEventListener("click", () => {
-      this.#videoMuted = !this.#videoMuted;
+      this.#muted.video = !this.#muted.video;
       this.#render();
     });
     this.#render();
@@ -90,15 +89,16 @@ export class Lobby {
   }
 
   #render(): void {
-    const off = this.#videoMuted || (this.#opened !== null && !this.#opened.video);
+    const { audio, video } = this.#muted;
+    const off = video || (this.#opened !== null && !this.#opened.video);
     byId("lobby").classList.toggle("camera-off", off);
-    const note = this.#videoMuted ? "Your camera is off" : this.#opened?.problem;
+    const note = video ? "Your camera is off" : this.#opened?.problem;
     setText(this.#note, note ?? "Looking for your camera…");
     this.#note.hidden = Boolean(this.#opened?.video) && !off && !this.#opened?.problem;
-    const mic = this.#audioMuted ? "Turn microphone on" : "Turn microphone off";
-    setToggle(byId("lobby-mic"), this.#audioMuted, this.#audioMuted ? "mic-off" : "mic", mic);
-    const cam = this.#videoMuted ? "Turn camera on" : "Turn camera off";
-    setToggle(byId("lobby-cam"), this.#videoMuted, this.#videoMuted ? "cam-off" : "cam", cam);
+    const mic = `Turn microphone ${audio ? "on" : "off"}`;
+    setToggle(byId("lobby-mic"), audio, audio ? "mic-off" : "mic", mic);
+    const cam = `Turn camera ${video ? "on" : "off"}`;
+    setToggle(byId("lobby-cam"), video, video ? "cam-off" : "cam", cam);
   }
 
   async submit(): Promise<void> {
@@ -111,9 +111,8 @@ export class Lobby {
     remember(NAME_KEY, name);
     this.#busy(true);
     this.fail("");
-    const entry = { name, room, audioMuted: this.#audioMuted, videoMuted: this.#videoMuted };
     try {
-      await this.enter({ ...entry, devices: await this.open() });
+      await this.enter({ name, room, muted: { ...this.#muted }, devices: await this.open() });
     } finally {
       this.#busy(false);
     }

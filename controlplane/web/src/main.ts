@@ -41,7 +41,7 @@ const PILLS: Record<string, string> = {
 
 const ENDINGS: Record<string, string> = {
   left: "",
-  removed: "You were removed from the room",
+  removed: "You are no longer in the room",
   failed: "Could not join",
 };
 
@@ -60,7 +60,7 @@ async function enter(wanted: Entry): Promise<void> {
   entry = wanted;
   notice = wanted.devices.problem;
   try {
-    await joining.join(wanted.room, wanted.name, wanted.devices);
+    await joining.join(wanted.room, wanted.name, wanted.devices, wanted.muted);
   } catch (error) {
     lobby.fail(`Could not join: ${failureText(error)}`);
     return;
@@ -68,8 +68,6 @@ async function enter(wanted: Entry): Promise<void> {
   const url = new URL(location.href);
   url.searchParams.set("room", wanted.room);
   history.replaceState(null, "", url);
-  if (wanted.audioMuted) await setMuted("audio", true);
-  if (wanted.videoMuted) await setMuted("video", true);
   render();
 }
 
@@ -78,10 +76,10 @@ async function rejoin(): Promise<void> {
   const old = session;
   if (!old || !entry) return;
   const devices = old.publisher?.devices ?? entry.devices;
-  const muted = { ...(old.publisher?.muted ?? { audio: false, video: false }) };
+  const muted = old.publisher?.muted ?? entry.muted;
   const joining = newSession();
   try {
-    await joining.join(entry.room, entry.name, devices);
+    await joining.join(entry.room, entry.name, devices, muted);
   } catch (error) {
     notice = `Could not rejoin: ${failureText(error)}`;
     return render();
@@ -90,8 +88,6 @@ async function rejoin(): Promise<void> {
   notice = "";
   rates.forget();
   render();
-  if (muted.audio) await setMuted("audio", true);
-  if (muted.video) await setMuted("video", true);
   await old.leave();
 }
 
@@ -257,6 +253,8 @@ function listen(): void {
   byId("banner-action").addEventListener("click", bannerAction);
   // The page goes away: say so while there is still someone to say it.
   window.addEventListener("pagehide", () => void leave());
+  // Taken out of the back-forward cache it would show a room it has left.
+  window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 }
 
 setToggle(byId("leave"), false, "leave", "Leave the room");

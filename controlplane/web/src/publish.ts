@@ -13,6 +13,7 @@ import type { Params } from "./params";
 import { Trickle } from "./trickle";
 
 export type Kind = "audio" | "video";
+export type Muted = Record<Kind, boolean>;
 
 const SOURCES = { audio: TrackSource.MICROPHONE, video: TrackSource.CAMERA };
 
@@ -25,7 +26,7 @@ function preferCodec(transceiver: RTCRtpTransceiver, codec: string): void {
 
 export class Publisher {
   readonly pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require" });
-  readonly muted: Record<Kind, boolean> = { audio: false, video: false };
+  readonly muted: Muted;
   #transceivers = new Map<Kind, RTCRtpTransceiver>();
   #names = new Map<Kind, string>(); // resource names of the own tracks
   #unsaid = new Set<Kind>(); // mute states the server has not been told
@@ -37,21 +38,30 @@ export class Publisher {
     private session: Session,
     private params: Params,
     readonly devices: Devices,
+    muted: Muted,
   ) {
+    this.muted = { ...muted };
     this.#trickle = new Trickle(this.pc, (candidates) =>
       api.addCandidates(session, TransportDirection.PUBLISH, candidates),
     );
     const stream = new MediaStream();
     for (const kind of ["audio", "video"] as Kind[]) {
-      const track = devices[kind];
-      if (!track) continue;
-      const transceiver = this.pc.addTransceiver(track, {
-        direction: "sendonly",
-        streams: [stream],
-      });
+      if (!devices[kind] && !muted[kind]) continue;
+      const init: RTCRtpTransceiverInit = { direction: "sendonly", streams: [stream] };
+      const transceiver = this.pc.addTransceiver(this.#muteFirst(kind) ?? kind, init);
       if (kind === "video" && params.codec) preferCodec(transceiver, params.codec);
       this.#transceivers.set(kind, transceiver);
     }
+  }
+
+  // Who enters muted sends nothing, not even before the server knows. Returns the track to send.
+  #muteFirst(kind: Kind): MediaStreamTrack | null {
+    if (kind === "audio" && this.devices.audio) this.devices.audio.enabled = !this.muted.audio;
+    if (kind === "video" && this.muted.video) {
+      this.devices.video?.stop();
+      this.devices.video = null;
+    }
+    return this.devices[kind];
   }
 
   get empty(): boolean {

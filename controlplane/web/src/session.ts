@@ -9,6 +9,7 @@ import type { Devices } from "./devices";
 import type { Participant, Track } from "./gen/sluice/v1/room";
 import type { Params } from "./params";
 import { Publisher } from "./publish";
+import type { Muted } from "./publish";
 import { Subscriber } from "./subscribe";
 
 export type SessionState =
@@ -60,13 +61,13 @@ export class Session {
     return ["removed", "left", "failed"].includes(this.state);
   }
 
-  async join(room: string, displayName: string, devices: Devices): Promise<void> {
+  async join(room: string, displayName: string, devices: Devices, muted: Muted): Promise<void> {
     try {
       const joined = await this.api.join(room, displayName);
       if (!joined.session) throw new Error("the server's answer has no session in it");
       this.#credentials = joined.session;
       this.name = joined.session.participant;
-      this.#openTransports(joined.session, devices);
+      this.#openTransports(joined.session, devices, muted);
       void this.#watch(joined.session);
       await this.publisher?.negotiate();
     } catch (error) {
@@ -75,11 +76,11 @@ export class Session {
     }
   }
 
-  #openTransports(credentials: Credentials, devices: Devices): void {
+  #openTransports(credentials: Credentials, devices: Devices, muted: Muted): void {
     const subscriber = new Subscriber(this.api, credentials, this.changed, (error) =>
       console.warn("answering the server's offer:", failureText(error)),
     );
-    const publisher = new Publisher(this.api, credentials, this.params, devices);
+    const publisher = new Publisher(this.api, credentials, this.params, devices, muted);
     subscriber.pc.addEventListener("connectionstatechange", () => {
       if (subscriber.pc.connectionState === "failed" && !this.over) {
         this.#become("media-lost", "No media has come from the server for a while.");
