@@ -6,8 +6,8 @@
 // ICMP error leaves. Started again, it attaches, and a new room works beside the old media.
 //
 // A pause of the picture counts against the SFU only if its own egress of that SSRC paused too
-// (seen on the wire, wire_watch.py) and the machine did not. Everything measured is printed, for the
-// 60 s before the kill as well.
+// (seen on the wire, wire_watch.py) and the machine did not. Everything measured is printed, for
+// the 60 s before the kill as well.
 import { MachineWatch, overlaps, readGaps, startGaps } from "./lib/gaps.mjs";
 import { growth } from "./lib/growth.mjs";
 import { Lab } from "./lib/lab.mjs";

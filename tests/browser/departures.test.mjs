@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 //
-// Three ways to go. One closes its tab and disappears everywhere at once; one whose packets just stop
-// and one whose browser is killed disappear within 35 s (consent expires after 30). The one who
-// stays sees the picture of whoever is still there all the while.
+// Three ways to go. One closes its tab and disappears everywhere at once; one whose packets just
+// stop and one whose browser is killed disappear within 35 s (consent expires after 30). The one
+// who stays sees the picture of whoever is still there all the while.
 import { growth } from "./lib/growth.mjs";
 import { Lab } from "./lib/lab.mjs";
 import { run } from "./lib/outcome.mjs";
@@ -25,7 +25,8 @@ async function timeOfGone(watchers, who, seconds) {
 }
 
 function checkTime(trial, what, took, limit) {
-  trial.check(took <= limit, `${what}: gone everywhere after ${took.toFixed(1)} s (limit ${limit})`);
+  const text = `${what}: gone everywhere after ${took.toFixed(1)} s (limit ${limit} s)`;
+  trial.check(took <= limit, text);
 }
 
 await run("departures", async (trial) => {

@@ -10,19 +10,21 @@ import { allHaveMedia, meet } from "./lib/participant.mjs";
 
 const LIMIT_MS = 1_000;
 const PICTURE_SECONDS = 10;
-const SHIFT = 7; // new port = old port + SHIFT, downwards where that would overflow
+const SHIFT = 1009; // new port = old port + SHIFT, downwards where that would overflow
 
 const shifted = (port) => (port + SHIFT > 65535 ? port - SHIFT : port + SHIFT);
 const portOf = (address) => Number(address.split(" ")[0].split(":").pop());
 const hostOf = (address) => address.split(" ")[0].replace(/:\d+$/, "");
 
-// Stateless on purpose: a NAT that has just forgotten what it knew.
+// Stateless on purpose: a NAT that has just forgotten what it knew. The old mappings are dead.
 function rebindRules(ports, mediaPort) {
-  const out = ports.map((p) => `udp dport ${mediaPort} udp sport ${p} udp sport set ${shifted(p)}`);
-  const back = ports.map((p) => `udp sport ${mediaPort} udp dport ${shifted(p)} udp dport set ${p}`);
+  const pairs = ports.map((port) => [port, shifted(port)]);
+  const out = pairs.map(([p, q]) => `udp dport ${mediaPort} udp sport ${p} udp sport set ${q}`);
+  const dead = pairs.map(([p]) => `udp sport ${mediaPort} udp dport ${p} drop`);
+  const back = pairs.map(([p, q]) => `udp sport ${mediaPort} udp dport ${q} udp dport set ${p}`);
   return `table inet rebind {
     chain out { type filter hook output priority 100; ${out.join("; ")}; }
-    chain in { type filter hook prerouting priority -300; ${back.join("; ")}; }
+    chain in { type filter hook prerouting priority -300; ${[...dead, ...back].join("; ")}; }
   }\n`;
 }
 

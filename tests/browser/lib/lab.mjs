@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A lab of the test's own (deploy/lab/run-in-lab): SFU and clients each in a network namespace. What
-// a lab needs and is not here (root, a built tree) is found out first, and is a reason to skip.
+// A lab of the test's own (deploy/lab/run-in-lab): SFU and clients each in a network namespace.
+// What a lab needs and is not here (root, a built tree) is found out first: a reason to skip.
 //
 // From the environment:
 //   SLUICE_WORKERS   forwarding workers (1)
@@ -68,7 +68,8 @@ export class Lab {
     trial.defer(() => lab.down());
     await lab.#start(clients);
     const { workers, ice, family, wire } = chosen;
-    trial.say(`lab ${lab.name}: ${workers} workers on ${wire}, ICE ${ice}, media over IPv${family}`);
+    const shape = `${workers} workers on ${wire}, ICE ${ice}, media over IPv${family}`;
+    trial.say(`lab ${lab.name}: ${shape}`);
     for (let i = 1; i <= clients; i++) lab.#onlyFamily(i);
     return lab;
   }
@@ -132,7 +133,7 @@ export class Lab {
     execFileSync("ip", ["-n", this.client(i), "link", "set", "eth0", "down"]);
   }
 
-  // SIGKILL for everything in the namespace of client `i`: its browser gets no chance to say goodbye.
+  // SIGKILL for all in the namespace of client `i`: its browser gets no chance to say goodbye.
   killClient(i) {
     const pids = execFileSync("ip", ["netns", "pids", this.client(i)], { encoding: "utf8" });
     for (const pid of pids.split("\n").filter(Boolean)) {
