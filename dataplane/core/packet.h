@@ -34,7 +34,8 @@ struct packet {
 	uint16_t l3_offset; // bytes from the start of the mbuf's data
 	uint16_t udp_offset;
 	uint16_t payload_offset; // of the UDP payload
-	uint16_t payload_size; // UDP payload; from srtp open on: the plaintext RTP packet or compound
+	uint16_t payload_size; // UDP payload; from srtp open on: the plaintext RTP packet or
+			       // compound
 	uint8_t class; // enum packet_class
 	bool from_worker; // came over a ring from another worker, which demultiplexed it
 	// ingress/lookup

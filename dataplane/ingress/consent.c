@@ -54,8 +54,7 @@ static void stop(struct worker *w, struct transport *t, const struct transport_c
 
 void ingress_consent_due(struct worker *w, struct transport *t)
 {
-	const struct transport_config *c =
-		atomic_load_explicit(&t->config, memory_order_acquire);
+	const struct transport_config *c = atomic_load_explicit(&t->config, memory_order_acquire);
 	struct rtc_random random = random_source();
 	uint8_t transaction[STUN_TRANSACTION_BYTES];
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/ingress/ingress.h - from the wire port's burst to opened media, stage by stage, in order.
+// dataplane/ingress/ingress.h - from the wire port's burst to opened media, stage by stage, in
+// order.
 //
-// Thread   the worker whose queue the burst came from. Each stage is burst in, verdicts out: it takes
+// Thread   the worker whose queue the burst came from. Each stage is burst in, verdicts out: it
+// takes
 //          the packets it drops or consumes and keeps the rest in order in the array.
 #pragma once
 
@@ -46,7 +48,8 @@ void ingress_rtcp(struct worker *w, struct burst *b);
 //     Consumes the burst.
 void ingress_stun(struct worker *w, struct burst *b);
 
-// XMSG_ADD_TUPLE: main has verified the STUN response 'm', so its tuple is checked for 'ref'. Takes it.
+// XMSG_ADD_TUPLE: main has verified the STUN response 'm', so its tuple is checked for 'ref'. Takes
+// it.
 void ingress_add_tuple(struct worker *w, struct rte_mbuf *m, struct shm_ref ref);
 
 // 3d. Everything for the host kernel: DTLS from checked tuples, and what is not ours. Consumes it.

@@ -165,7 +165,7 @@ static int parse_frame(const struct dataplane *dp, struct rte_mbuf *m, struct pa
 
 static struct burst *class_of(struct ingress_classes *out, uint8_t class)
 {
-	switch ((enum packet_class)class) {
+	switch ((enum packet_class) class) {
 	case PACKET_RTP:
 		return &out->rtp;
 	case PACKET_RTCP:

@@ -5,10 +5,10 @@
 // Path     ingress/lookup.c -> [rtcp] -> forward/feedback.c
 // Thread   the worker that owns the transport.
 
+#include "proto/rtc/rtcp.h"
 #include "dataplane/forward/forward.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/tables/transport.h"
-#include "proto/rtc/rtcp.h"
 
 static enum shm_ingress_drop drop_of(enum srtp_status status)
 {

@@ -8,12 +8,12 @@
 //          transport-wide log, keyframe gate. A forged packet costs an attempt to authenticate.
 // Spec     RFC 3550, RFC 3711 3.3, RFC 8843 9.2 (SSRC, else MID), RFC 8852 (RID).
 
+#include "proto/rtc/rtp.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/ingress/streams.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
 #include "proto/rtc/codec.h"
-#include "proto/rtc/rtp.h"
 #include "proto/rtc/rtp_ext.h"
 
 // What is known of one packet between opening and accounting.

@@ -20,8 +20,7 @@ static bool name_equal(const char *ours, size_t room, const uint8_t *theirs, siz
 static const struct track_config *track_by_mid(struct worker *w, struct transport *t,
 					       const struct rtp_ext_set *ext)
 {
-	const struct transport_links *links =
-		atomic_load_explicit(&t->links, memory_order_acquire);
+	const struct transport_links *links = atomic_load_explicit(&t->links, memory_order_acquire);
 
 	if (links == NULL || ext->data[RTP_EXT_MID] == NULL)
 		return NULL;
@@ -53,8 +52,8 @@ static void stream_clear(struct worker *w, struct receive_stream *s)
 {
 	struct xmsg msg = {.kind = XMSG_FREE_STREAM, .pointer = s->srtp};
 
-	// Main makes room for these by draining its ring every round; if it is full all the same the
-	// stream is lost until exit, which is worse only than blocking.
+	// Main makes room for these by draining its ring every round; if it is full all the same
+	// the stream is lost until exit, which is worse only than blocking.
 	if (s->srtp != NULL)
 		xmsg_to_main(w, &msg);
 	memset(s, 0, sizeof(*s));
@@ -152,7 +151,8 @@ const struct track_config *streams_bound(struct worker *w, struct transport *t,
 	return c;
 }
 
-void streams_made(struct worker *w, struct shm_ref transport, uint32_t ssrc, struct srtp_stream *made)
+void streams_made(struct worker *w, struct shm_ref transport, uint32_t ssrc,
+		  struct srtp_stream *made)
 {
 	struct transport *t = transport_owned(w, transport);
 	struct receive_stream *s = t != NULL && ssrc != 0 ? by_ssrc(t, ssrc) : NULL;
@@ -193,7 +193,6 @@ void streams_add(struct worker *w, struct transport *t, const struct track_confi
 void streams_remove(struct worker *w, struct transport *t, const struct track_config *c)
 {
 	for (unsigned i = 0; i < RECEIVE_STREAMS_MAX; i++)
-		if (t->streams[i].ssrc != 0 &&
-		    (c == NULL || t->streams[i].track.index == c->index))
+		if (t->streams[i].ssrc != 0 && (c == NULL || t->streams[i].track.index == c->index))
 			stream_clear(w, &t->streams[i]);
 }

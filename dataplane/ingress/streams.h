@@ -2,7 +2,8 @@
 //
 // dataplane/ingress/streams.h - which SSRC of a transport is which encoding, and its SRTP stream.
 //
-// Thread   the transport's owner. A stream for a new SSRC is made by main (it allocates): until it is
+// Thread   the transport's owner. A stream for a new SSRC is made by main (it allocates): until it
+// is
 //          there the SSRC's packets are dropped by name, a packet or two in practice.
 // Trust    an SSRC is bound to an encoding by its first authenticated packet; unbound ones are few
 //          and the oldest gives way, so that forged SSRCs take nothing from those already bound.
@@ -15,7 +16,8 @@
 
 // The stream of the packet's SSRC. An unknown SSRC with a MID (and RID) of a track gets a pending
 // one. NULL: no track, or no room.
-struct receive_stream *streams_find(struct worker *w, struct transport *t, const struct rtp_view *v);
+struct receive_stream *streams_find(struct worker *w, struct transport *t,
+				    const struct rtp_view *v);
 
 // A packet of the stream was authenticated: binds it if it is new. NULL if its track is gone.
 const struct track_config *streams_bound(struct worker *w, struct transport *t,

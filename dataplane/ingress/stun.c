@@ -83,8 +83,8 @@ static void check_established(struct worker *w, struct transport *t,
 	}
 	answer(w, t, p, v, cr, 0);
 	uint32_t before = t->path_generation;
-	if (v->use_candidate && !controlling &&
-	    transport_select(w, t, &p->remote, &p->local) && t->path_generation != before)
+	if (v->use_candidate && !controlling && transport_select(w, t, &p->remote, &p->local) &&
+	    t->path_generation != before)
 		event_to_main(w, t, XMSG_EVENT_PATH);
 	if (rtc_addr_equal(&p->remote, &t->selected_remote) &&
 	    rtc_addr_equal(&p->local, &t->selected_local))
@@ -129,8 +129,7 @@ static void request(struct worker *w, struct rte_mbuf *m, const struct stun_view
 		return;
 	}
 	struct stun_hmac hmac = hmac_keyed(w->hmac, cr->local_pwd, cr->local_pwd_size);
-	if (!stun_integrity_ok(v, &hmac) ||
-	    (v->fingerprint != NULL && !stun_fingerprint_ok(v))) {
+	if (!stun_integrity_ok(v, &hmac) || (v->fingerprint != NULL && !stun_fingerprint_ok(v))) {
 		drop_ingress(w, m, SHM_INGRESS_DROP_STUN_INTEGRITY);
 		return;
 	}

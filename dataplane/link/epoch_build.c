@@ -112,8 +112,8 @@ static enum shm_refusal transport_step_ok(const struct model *m,
 		return same ? SHM_REFUSAL_NONE : SHM_REFUSAL_KEY_CHANGE;
 	}
 	if (after->established &&
-	    (before == NULL || atomic_load(&m->dp->transports[after->index].owner) ==
-				       TRANSPORT_UNOWNED))
+	    (before == NULL ||
+	     atomic_load(&m->dp->transports[after->index].owner) == TRANSPORT_UNOWNED))
 		return SHM_REFUSAL_NO_TUPLE;
 	return SHM_REFUSAL_NONE;
 }
@@ -221,8 +221,8 @@ static enum shm_refusal build_track(struct model *m, struct epoch *e, const stru
 	if (c->shm.generation != op->ref.generation)
 		return SHM_REFUSAL_BAD_GENERATION;
 	if (!record_track_ok(&c->shm) ||
-	    (before != NULL && memcmp(&before->shm.transport, &c->shm.transport,
-				      sizeof(c->shm.transport)) != 0))
+	    (before != NULL &&
+	     memcmp(&before->shm.transport, &c->shm.transport, sizeof(c->shm.transport)) != 0))
 		return SHM_REFUSAL_BAD_FIELD;
 	model_track_index_codecs(c);
 	const struct transport_config *t = model_transport(m, c->shm.transport);
@@ -231,7 +231,8 @@ static enum shm_refusal build_track(struct model *m, struct epoch *e, const stru
 	return t->established ? track_streams(m, et, t) : SHM_REFUSAL_NOT_ESTABLISHED;
 }
 
-// An SSRC once sent under a key is spent: its indices must not come again (RFC 3711 9.1, RFC 7714 8).
+// An SSRC once sent under a key is spent: its indices must not come again (RFC 3711 9.1, RFC 7714
+// 8).
 static enum shm_refusal ssrc_spend(struct ssrc_list *l, uint32_t ssrc)
 {
 	for (uint32_t i = 0; i < l->count; i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/link/epoch_lists.c - what an epoch changes around its records: who hangs on a transport,
-// which consumers a worker has of a track.
+// dataplane/link/epoch_lists.c - what an epoch changes around its records: who hangs on a
+// transport, which consumers a worker has of a track.
 //
 // Cost     one walk over the used slots of a table per kind of list and epoch, on the main lcore.
 
@@ -15,8 +15,7 @@ enum shm_refusal model_check_references(const struct model *m, const struct epoc
 {
 	(void)e;
 	for (uint32_t i = 0; i < m->tracks_end; i++)
-		if (m->tracks[i] != NULL &&
-		    model_transport(m, m->tracks[i]->shm.transport) == NULL)
+		if (m->tracks[i] != NULL && model_transport(m, m->tracks[i]->shm.transport) == NULL)
 			return SHM_REFUSAL_IN_USE;
 	for (uint32_t i = 0; i < m->subscriptions_end; i++) {
 		const struct subscription_config *c = m->subscriptions[i];
@@ -133,8 +132,8 @@ static enum shm_refusal build_fanouts(struct model *m, struct epoch *e, uint32_t
 		if (count[w] == 0)
 			continue;
 		*mask |= 1u << w;
-		ef->after = rte_zmalloc("fanout",
-					sizeof(*ef->after) + count[w] * sizeof(uint32_t), 64);
+		ef->after =
+			rte_zmalloc("fanout", sizeof(*ef->after) + count[w] * sizeof(uint32_t), 64);
 		if (ef->after == NULL)
 			return SHM_REFUSAL_NO_MEMORY;
 		for (uint32_t i = 0; i < m->subscriptions_end; i++)

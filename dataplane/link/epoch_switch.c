@@ -2,7 +2,8 @@
 //
 // dataplane/link/epoch_switch.c - an epoch in force, behind us, or refused.
 //
-// Order    publish swaps the tables' pointers; the workers follow (tables/epoch.c); retire frees what
+// Order    publish swaps the tables' pointers; the workers follow (tables/epoch.c); retire frees
+// what
 //          nobody refers to any more. abort undoes a build that was refused.
 
 #include "dataplane/link/model.h"

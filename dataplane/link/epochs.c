@@ -97,8 +97,8 @@ static void model_empty(struct epochs *e)
 		rte_free((void *)(uintptr_t)m->transports[i]);
 		rte_free((void *)(uintptr_t)m->links[i]);
 	}
-	for (size_t i = 0; m->fanouts != NULL &&
-			   i < (size_t)m->dp->limits.tracks * m->dp->worker_count; i++)
+	for (size_t i = 0;
+	     m->fanouts != NULL && i < (size_t)m->dp->limits.tracks * m->dp->worker_count; i++)
 		rte_free(m->fanouts[i]);
 }
 

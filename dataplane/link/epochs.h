@@ -2,8 +2,8 @@
 //
 // dataplane/link/epochs.h - main lcore: commands -> checked copies -> epochs -> acknowledgements.
 //
-// Owns     the model: which record runs in which slot, who owns which local ufrag and internal port.
-// Thread   main lcore only.
+// Owns     the model: which record runs in which slot, who owns which local ufrag and internal
+// port. Thread   main lcore only.
 #pragma once
 
 #include "dataplane/core/worker.h"

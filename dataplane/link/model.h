@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/link/model.h - main's view of what runs: one pointer per slot, and one epoch in the making.
+// dataplane/link/model.h - main's view of what runs: one pointer per slot, and one epoch in the
+// making.
 //
 // Between epochs the pointers equal those of the tables. While an epoch is built they are already
 // what the epoch will make of them, so that its records may refer to each other; a refusal puts

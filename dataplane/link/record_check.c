@@ -12,8 +12,8 @@ enum {
 	ICE_PWD_BYTES_MIN = 22,
 	RTP_PT_MAX = 127,
 	SEQUENCE_START_MAX = 0x7fff,
-	FLAGS_KNOWN = SHM_TRANSPORT_ICE_LITE | SHM_TRANSPORT_ICE_CONTROLLING |
-		      SHM_TRANSPORT_ESTABLISHED,
+	FLAGS_KNOWN =
+		SHM_TRANSPORT_ICE_LITE | SHM_TRANSPORT_ICE_CONTROLLING | SHM_TRANSPORT_ESTABLISHED,
 };
 
 static bool in_range(unsigned value, unsigned first, unsigned last)
@@ -34,8 +34,8 @@ static bool credentials_ok(const struct shm_credentials *c)
 
 static bool suite_ok(uint16_t suite)
 {
-	return suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80 ||
-	       suite == SHM_SUITE_AEAD_AES_128_GCM || suite == SHM_SUITE_AEAD_AES_256_GCM;
+	return suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80 || suite == SHM_SUITE_AEAD_AES_128_GCM ||
+	       suite == SHM_SUITE_AEAD_AES_256_GCM;
 }
 
 static bool established_ok(const struct shm_transport_config *c)
@@ -82,9 +82,10 @@ static bool encodings_ok(const struct shm_track_config *c)
 		return false;
 	for (unsigned i = 0; i < c->encoding_count; i++) {
 		const struct shm_encoding *e = &c->encodings[i];
-		// Without an SSRC the first packet is known by its MID, and its RID if there are more.
-		if (e->ssrc == 0 && (c->mid[0] == '\0' ||
-				     (c->encoding_count > 1 && e->rid[0] == '\0')))
+		// Without an SSRC the first packet is known by its MID, and its RID if there are
+		// more.
+		if (e->ssrc == 0 &&
+		    (c->mid[0] == '\0' || (c->encoding_count > 1 && e->rid[0] == '\0')))
 			return false;
 		for (unsigned j = 0; j < i; j++)
 			if (e->ssrc != 0 && e->ssrc == c->encodings[j].ssrc)

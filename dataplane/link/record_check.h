@@ -2,8 +2,8 @@
 //
 // dataplane/link/record_check.h - is a record copied from the segment one we can work from?
 //
-// Pure functions on private copies: field ranges alone, no look at other records (epoch_build.c does
-// that). Tested and fuzzed with garbage.
+// Pure functions on private copies: field ranges alone, no look at other records (epoch_build.c
+// does that). Tested and fuzzed with garbage.
 #pragma once
 
 #include "proto/shm/record.h"

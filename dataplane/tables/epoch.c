@@ -121,6 +121,8 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->generation = c->generation;
 	s->encoding = 0;
 	s->started = false;
+	s->waiting_us = 0;
+	s->asked_us = 0;
 	rtp_continuity_init(&s->continuity, c->shm.sequence_start, c->shm.timestamp_start);
 	memset(&s->sr, 0, sizeof(s->sr));
 	memset(&s->stats, 0, sizeof(s->stats));
@@ -130,6 +132,8 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->last_timestamp = 0;
 	s->sr_packets = 0;
 	s->sr_octets = 0;
+	s->sr_last = 0;
+	s->sr_last_us = 0;
 }
 
 static void apply_subscription(struct worker *w, const struct epoch_subscription *e)

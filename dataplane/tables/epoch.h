@@ -2,12 +2,12 @@
 //
 // dataplane/tables/epoch.h - one epoch on its way through the workers.
 //
-// Main has copied, checked and built everything (link/epochs.c) and swapped the 'config' and 'links'
-// pointers of the tables; what is left cannot fail. Each worker receives the same epoch in an
-// XMSG_EPOCH, applies it between two bursts and counts itself in 'workers_done'; by then it refers
-// to nothing the epoch replaced. Main then frees the old objects and acknowledges.
-// Deviation from design section 6: contexts are built by main, not by the workers, so that no
-// worker ever allocates; the refusal still comes before anything has changed.
+// Main has copied, checked and built everything (link/epochs.c) and swapped the 'config' and
+// 'links' pointers of the tables; what is left cannot fail. Each worker receives the same epoch in
+// an XMSG_EPOCH, applies it between two bursts and counts itself in 'workers_done'; by then it
+// refers to nothing the epoch replaced. Main then frees the old objects and acknowledges. Deviation
+// from design section 6: contexts are built by main, not by the workers, so that no worker ever
+// allocates; the refusal still comes before anything has changed.
 #pragma once
 
 #include "dataplane/tables/subscription.h"

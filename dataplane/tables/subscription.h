@@ -30,7 +30,9 @@ struct subscription {
 	// Owner only.
 	alignas(64) uint32_t generation; // of the config the fields below belong to
 	uint8_t encoding; // the one forwarded now
-	bool started; // a packet has been sent
+	bool started; // false: the next packet begins anew, at a keyframe if it is video
+	uint64_t waiting_us; // video: since when a keyframe is waited for; 0: not yet
+	uint64_t asked_us; // when a keyframe was last asked for while waiting
 	struct rtp_continuity continuity;
 	uint64_t srtp_index_reserved;
 	uint64_t last_sent_us;
@@ -38,6 +40,8 @@ struct subscription {
 	struct sender_report sr; // of the encoding forwarded, from the publisher's worker
 	uint32_t sr_packets; // for our own SR (RFC 3550 6.4.1)
 	uint32_t sr_octets;
+	uint32_t sr_last; // middle 32 bits of the NTP time in our newest SR; 0: none sent
+	uint64_t sr_last_us; // when it was sent
 	struct shm_subscription_stats stats;
 };
 

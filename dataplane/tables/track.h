@@ -36,6 +36,7 @@ struct encoding {
 	struct report report; // receive accounting
 	struct keyframe_gate gate;
 	struct sender_report sr;
+	uint8_t fir_seq; // RFC 5104 4.3.1.1
 	struct shm_encoding_stats stats;
 };
 

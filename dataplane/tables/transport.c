@@ -36,8 +36,7 @@ bool transport_claim(struct transport *t, struct worker *w)
 	if (!atomic_compare_exchange_strong_explicit(&t->owner, &owner, w->id, memory_order_acq_rel,
 						     memory_order_acquire))
 		return owner == w->id;
-	const struct transport_config *c =
-		atomic_load_explicit(&t->config, memory_order_acquire);
+	const struct transport_config *c = atomic_load_explicit(&t->config, memory_order_acquire);
 	w->transports_owned[w->transports_owned_count++] = (uint32_t)(t - w->dp->transports);
 	t->generation = c != NULL ? c->generation : 0;
 	return true;

@@ -2,7 +2,8 @@
 //
 // dataplane/tables/transport.h - a transport as the dataplane runs it.
 //
-// Config   copied from the segment and checked by main (link/), swapped in by an epoch; the old one is
+// Config   copied from the segment and checked by main (link/), swapped in by an epoch; the old one
+// is
 //          freed after every worker has acknowledged. Read by every worker.
 // Owner    the first worker that sees a verified check claims the transport (compare and swap); it
 //          alone touches everything below 'owner', for the transport's life.
@@ -105,8 +106,8 @@ const struct transport_config *transport_config_of(const struct dataplane *dp, s
 // Owner only: the transport behind 'ref' if 'w' owns it, else NULL.
 struct transport *transport_owned(struct worker *w, struct shm_ref ref);
 
-// Owner only: moves the packet's tuple to the front of the checked ones, adding it if it is new; the
-// least recently used goes when there are too many. Learns layer 2 from the packet.
+// Owner only: moves the packet's tuple to the front of the checked ones, adding it if it is new;
+// the least recently used goes when there are too many. Learns layer 2 from the packet.
 void transport_tuple_checked(struct worker *w, struct transport *t, const struct packet *p);
 
 // Owner only: true if the packet's tuple is among the checked ones.

@@ -2,7 +2,8 @@
 //
 // dataplane/tables/tuple.h - a worker's own map from a packet's tuple to its transport.
 //
-// Thread   one worker. Entries are made by verified checks alone. They name a slot and a generation:
+// Thread   one worker. Entries are made by verified checks alone. They name a slot and a
+// generation:
 //          those of transports that are gone are recognised at look-up and swept in small steps.
 // Note     an entry says where to send a packet; whether the tuple is still checked is for the
 //          transport's owner to say (transport_tuple_known).

@@ -57,7 +57,8 @@ void ufrag_table_free(struct ufrag_table *t)
 	rte_free(t);
 }
 
-bool ufrag_table_add(struct ufrag_table *t, const char *ufrag, size_t size, struct shm_ref transport)
+bool ufrag_table_add(struct ufrag_table *t, const char *ufrag, size_t size,
+		     struct shm_ref transport)
 {
 	struct ufrag_key key;
 	uint64_t data = (uint64_t)transport.generation << 32 | transport.index;

@@ -5,11 +5,12 @@
 // An epoch is BEGIN followed by 'op_count' OPs in the command ring, published together. The
 // dataplane applies all of it or nothing:
 //   Control:   1. write the configs  2. push BEGIN and OPs, one release store  3. wait for the ack
-//   Dataplane: 1. copy configs out, check the copies  2. build everything; refuse on the first fault
+//   Dataplane: 1. copy configs out, check the copies  2. build everything; refuse on the first
+//   fault
 //              3. every worker switches between two bursts and drains its rings  4. write the ack
-// So after the ack of a removal nothing of the record is referred to any more: slot, keys, ufrag and
-// internal port may be reused (the last two rest 60 s, design section 5).
-// Replaying an applied epoch (same number) changes nothing and is acknowledged as before.
+// So after the ack of a removal nothing of the record is referred to any more: slot, keys, ufrag
+// and internal port may be reused (the last two rest 60 s, design section 5). Replaying an applied
+// epoch (same number) changes nothing and is acknowledged as before.
 #pragma once
 
 #include "proto/shm/abi.h"
@@ -43,7 +44,7 @@ static_assert(sizeof(struct shm_command) == 64, "one command, one line");
 	X(NONE, "applied")                                                                         \
 	X(MALFORMED, "the epoch's commands are malformed")                                         \
 	X(BAD_INDEX, "the record's slot is outside its table")                                     \
-	X(BAD_GENERATION, "the record's generation is not the one to apply or remove")            \
+	X(BAD_GENERATION, "the record's generation is not the one to apply or remove")             \
 	X(BAD_FIELD, "a field of the record is out of range")                                      \
 	X(DUPLICATE_UFRAG, "the local ufrag is in use")                                            \
 	X(DUPLICATE_PORT, "the internal port is in use or outside the reserved range")             \
@@ -51,7 +52,7 @@ static_assert(sizeof(struct shm_command) == 64, "one command, one line");
 	X(NO_TRANSPORT, "the record refers to a transport that does not exist")                    \
 	X(NO_TRACK, "the subscription refers to a track that does not exist")                      \
 	X(NOT_ESTABLISHED, "the transport has no keys yet")                                        \
-	X(NO_TUPLE, "the transport cannot be established before a check has come in")             \
+	X(NO_TUPLE, "the transport cannot be established before a check has come in")              \
 	X(KEY_CHANGE, "keys of an established transport cannot change")                            \
 	X(IN_USE, "the record is still referred to by another")                                    \
 	X(BAD_KEY, "the SRTP engine refused the key or suite")                                     \

@@ -50,6 +50,9 @@
 	X(FANOUT_FULL, "ring to the consumer's worker full")                                       \
 	X(FANOUT_STALE, "consumer or track gone while the packet was in a ring")                   \
 	X(PAUSED, "subscription paused")                                                           \
+	X(WAITING_KEYFRAME, "video before the keyframe a consumer begins with")                    \
+	X(OTHER_ENCODING, "an encoding the consumer is not sent")                                  \
+	X(PADDING, "padding without payload")                                                      \
 	X(PT_NOT_NEGOTIATED, "payload type not negotiated with the consumer")                      \
 	X(LATE, "older than what the consumer's numbering can place")                              \
 	X(NO_CONSENT, "subscriber's consent has expired")                                          \
@@ -67,13 +70,13 @@ enum shm_ingress_drop {
 #define X(name, text) SHM_INGRESS_DROP_##name,
 	SHM_INGRESS_DROPS(X)
 #undef X
-	SHM_INGRESS_DROP_COUNT
+		SHM_INGRESS_DROP_COUNT
 };
 enum shm_egress_drop {
 #define X(name, text) SHM_EGRESS_DROP_##name,
 	SHM_EGRESS_DROPS(X)
 #undef X
-	SHM_EGRESS_DROP_COUNT
+		SHM_EGRESS_DROP_COUNT
 };
 enum { SHM_DROPS_MAX = 64 }; // room in the statistics for either list
 static_assert((int)SHM_INGRESS_DROP_COUNT <= SHM_DROPS_MAX, "ingress drops fit the statistics");

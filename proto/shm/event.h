@@ -3,7 +3,8 @@
 // proto/shm/event.h - dataplane -> control plane: state changes, not packets.
 //
 // Writer   the dataplane's main lcore alone. Never blocks: when the ring is full the event is lost,
-//          shm_header.events_lost grows, and whoever sees that (or attaches) reads the state records.
+//          shm_header.events_lost grows, and whoever sees that (or attaches) reads the state
+//          records.
 #pragma once
 
 #include "proto/rtc/addr.h"
@@ -17,7 +18,8 @@ enum shm_event_kind {
 	SHM_EVENT_TRANSPORT_CHECKED, // a first tuple carried correct integrity
 	SHM_EVENT_PATH_CHANGED, // the dataplane moved to 'remote'; 'value' is the path generation
 	SHM_EVENT_CONSENT_EXPIRED, // 30 s without consent: the transport has stopped sending
-	SHM_EVENT_ENCODING_BOUND, // a track's encoding has its SSRC: 'value' = encoding << 32 | ssrc
+	SHM_EVENT_ENCODING_BOUND, // a track's encoding has its SSRC: 'value' = encoding << 32 |
+				  // ssrc
 	SHM_EVENT_KERNEL_PORT_LOST,
 	SHM_EVENT_KERNEL_PORT_BACK,
 };

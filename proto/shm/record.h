@@ -4,7 +4,8 @@
 //
 // Writer   '*_config' the control plane, before it pushes the epoch that names the record and never
 //          again until that epoch is acknowledged. '*_state' the owning worker, behind a seqlock
-//          (proto/shm/snapshot.h). 'shm_blob' the control plane alone; the dataplane never reads it.
+//          (proto/shm/snapshot.h). 'shm_blob' the control plane alone; the dataplane never reads
+//          it.
 // Reader   the dataplane's main lcore copies a config out, checks the copy and works from the copy.
 // Order    a record's slot may be written anew once the epoch that removed it is acknowledged.
 // Secrets  ICE passwords and SRTP master keys lie in the config; the segment is a memfd kept out of
@@ -67,8 +68,8 @@ struct shm_transport_config {
 	// [0] the present generation; [1] during an ICE restart the one before, still valid until a
 	// pair of the present one is selected.
 	struct shm_credentials credentials[2];
-	// The pair libnice selected, and the path generation that choice was based on; an epoch based
-	// on an older one than the dataplane's leaves the dataplane's choice.
+	// The pair libnice selected, and the path generation that choice was based on; an epoch
+	// based on an older one than the dataplane's leaves the dataplane's choice.
 	struct rtc_addr selected_remote;
 	struct rtc_addr selected_local;
 	uint32_t selected_path_generation;
@@ -127,12 +128,17 @@ struct shm_track_config {
 	struct shm_encoding encodings[SHM_ENCODINGS_MAX];
 };
 
-enum shm_feedback { SHM_FEEDBACK_PLI = 1 << 0, SHM_FEEDBACK_FIR = 1 << 1, SHM_FEEDBACK_TWCC = 1 << 2 };
+enum shm_feedback {
+	SHM_FEEDBACK_PLI = 1 << 0,
+	SHM_FEEDBACK_FIR = 1 << 1,
+	SHM_FEEDBACK_TWCC = 1 << 2
+};
 
 struct shm_encoding_state {
 	uint32_t ssrc; // 0: not bound yet
 	uint32_t reserved_zero;
-	uint64_t highest_index; // SRTP index (rollover counter << 16 | sequence) of the newest packet
+	uint64_t highest_index; // SRTP index (rollover counter << 16 | sequence) of the newest
+				// packet
 };
 
 struct shm_track_state {
@@ -153,7 +159,8 @@ struct shm_subscription_config {
 	struct shm_ref transport; // of the subscriber
 	uint8_t paused; // 1: nothing is forwarded
 	uint8_t pt_count; // 1..SHM_CODECS_MAX
-	uint16_t sequence_start; // below 2^15 (RFC 3711 3.3.1: receivers guess the rollover counter)
+	uint16_t
+		sequence_start; // below 2^15 (RFC 3711 3.3.1: receivers guess the rollover counter)
 	uint32_t timestamp_start;
 	struct shm_pt_map pts[SHM_CODECS_MAX]; // payload types not listed are dropped by name
 	struct rtp_ext_map ext; // as negotiated with the subscriber

@@ -86,7 +86,8 @@ struct shm_limits_config { // what the configuration asked for; fixed for the se
 
 enum { SHM_SIZES_MAX = 16 };
 struct shm_header {
-	_Atomic uint32_t magic; // SHM_MAGIC, stored last with release: its presence says "initialised"
+	_Atomic uint32_t
+		magic; // SHM_MAGIC, stored last with release: its presence says "initialised"
 	uint32_t abi_version; // the first 8 bytes never move
 	uint64_t segment_size;
 	uint64_t boot_id; // random per start of the dataplane
@@ -105,7 +106,8 @@ struct shm_header {
 	_Atomic uint64_t garbage; // things in the segment that made no sense and were ignored
 	// Control plane's line.
 	alignas(SHM_CACHE_LINE) _Atomic uint64_t control_heartbeat_us; // CLOCK_MONOTONIC
-	_Atomic uint64_t control_epoch; // the newest epoch pushed, ever: a new control plane goes on
+	_Atomic uint64_t
+		control_epoch; // the newest epoch pushed, ever: a new control plane goes on
 };
 
 // Pointers into a mapped segment, computed from a checked copy of its header.
@@ -140,4 +142,5 @@ int shm_segment_attach(struct shm_view *view, int fd, char *why, size_t why_size
 void shm_segment_detach(struct shm_view *view);
 
 // The check of a header copy alone, for tests and the fuzz target: 0 or -EPROTO with a sentence.
-int shm_header_check(const struct shm_header *copy, uint64_t mapped_size, char *why, size_t why_size);
+int shm_header_check(const struct shm_header *copy, uint64_t mapped_size, char *why,
+		     size_t why_size);

@@ -16,7 +16,8 @@
 enum { SHM_SNAPSHOT_TRIES = 1000 };
 
 // Writes 'size' bytes (a multiple of 4). 'seq' is odd while the words are being written.
-static inline void shm_snapshot_write(_Atomic uint32_t *seq, void *to, const void *from, size_t size)
+static inline void shm_snapshot_write(_Atomic uint32_t *seq, void *to, const void *from,
+				      size_t size)
 {
 	uint32_t before = atomic_load_explicit(seq, memory_order_relaxed);
 	_Atomic uint32_t *word = to;

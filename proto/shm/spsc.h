@@ -30,7 +30,8 @@ static inline size_t shm_ring_bytes(uint32_t slots)
 }
 
 // Pushes all 'count' messages or none. 'slots' is a power of two.
-static inline bool shm_ring_push(struct shm_ring *r, uint32_t slots, const void *msgs, uint32_t count)
+static inline bool shm_ring_push(struct shm_ring *r, uint32_t slots, const void *msgs,
+				 uint32_t count)
 {
 	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	// A: pairs with D; slots below 'tail' are ours again.
