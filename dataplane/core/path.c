@@ -106,6 +106,7 @@ void path_message(struct worker *w, const struct xmsg *msg)
 		streams_made(w, msg->ref, msg->b, msg->pointer);
 		break;
 	case XMSG_EPOCH:
+		path_flush(w); // jobs under way hold streams the epoch may take away
 		epoch_apply(w, msg->pointer);
 		break;
 	default:

@@ -28,10 +28,13 @@ struct egress_rtp_packet {
 	bool marker;
 	const uint8_t *ext; // extension block with its 4-byte header, or NULL; copied
 	uint16_t ext_size; // bytes, a multiple of 4
-	const uint8_t *payload; // plaintext; must stay until egress_flush()
+	const uint8_t *payload; // plaintext
 	uint16_t payload_size;
-	struct rte_mbuf *source; // holds 'payload'; egress takes one reference of its own
+	struct rte_mbuf *source; // holds 'payload'; egress takes its own reference if it needs one
 };
+
+// True if media may go out to the transport now; else counts the drop (NO_CONSENT, NO_PATH).
+bool egress_path_ok(struct worker *w, const struct transport *t);
 
 // Queues one RTP packet: header template, RTP header, extension, payload; sealed at the flush.
 // Returns false after counting a drop.

@@ -5,6 +5,7 @@
 
 #include "dataplane/core/worker.h"
 
+struct subscription;
 struct transport;
 
 // Every PUBLISH_US: the worker's own statistics, and state and statistics of every transport it
@@ -13,4 +14,7 @@ struct transport;
 void publish_all(struct worker *w);
 
 // At once, when the phase or the selected tuple of a transport has changed.
-void publish_transport(struct worker *w, const struct transport *t);
+void publish_transport(struct worker *w, struct transport *t);
+
+// At once, when the next egress index reaches what is reserved: raises the reservation.
+void publish_subscription(struct worker *w, struct subscription *s);

@@ -287,7 +287,7 @@ static enum srtp_status gcm_open(const struct srtcp_way *way, uint8_t *packet, s
 bool srtcp_seal(struct srtcp *s, uint8_t *packet, size_t *size, uint32_t index)
 {
 	assert(*size >= CLEAR_BYTES); // ours: built by us
-	if ((index & ENCRYPTED_FLAG) != 0)
+	if (index > SRTCP_INDEX_MAX)
 		return false;
 	return s->aead ? gcm_seal(&s->send, packet, size, index)
 		       : cm_seal(&s->send, packet, size, index);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 enum { SRTCP_OVERHEAD_BYTES_MAX = 20 }; // tag and index behind the compound
+#define SRTCP_INDEX_MAX UINT32_C(0x7fffffff)
 
 struct srtcp; // send and receive contexts, replay windows of up to SRTCP_SOURCES_MAX SSRCs
 
