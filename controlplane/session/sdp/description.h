@@ -111,6 +111,9 @@ void sdp_description_destroy(struct sdp_description **description);
 // NULL if there is none of that mid.
 const struct sdp_media *sdp_description_find(const struct sdp_description *d, const char *mid);
 
+// True for audio and video that is not rejected.
+bool sdp_media_carries(const struct sdp_media *m);
+
 // The m-line the transport of the whole BUNDLE is read from: the first that is not rejected and
 // carries media. NULL if all are rejected.
 const struct sdp_media *sdp_description_tagged(const struct sdp_description *d);

@@ -81,6 +81,6 @@ struct sdp_local {
 	size_t candidate_count; // all there are: end-of-candidates follows them
 };
 
-// Gives the text of the answer, for free().
+// Gives the text of the answer, for g_free().
 char *sdp_publication_answer(const struct sdp_publication *publication,
 			     const struct sdp_local *local);

@@ -65,7 +65,7 @@ void sdp_subscriber_remove(struct sdp_subscriber *subscriber, int line);
 size_t sdp_subscriber_line_count(const struct sdp_subscriber *subscriber);
 const struct sdp_line *sdp_subscriber_line(const struct sdp_subscriber *subscriber, int line);
 
-// Gives the text of an offer with all lines as they are now, for free(); NULL while there is no
+// Gives the text of an offer with all lines as they are now, for g_free(); NULL while there is no
 // line. 'local' brings session_version: one more with each offer. New credentials in 'local' are an
 // ICE restart.
 char *sdp_subscriber_offer(struct sdp_subscriber *subscriber, const struct sdp_local *local);

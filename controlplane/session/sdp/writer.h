@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/sdp/writer.h - the parts our answers and our offers have in common.
+//
+// Place    negotiate.c and offer_text.c build a GstSDPMessage with it, which GstSDP prints.
+// Thread   any.
+// Owns     the message under construction, until finished.
+// Spec     RFC 9429 5.2 and 5.3, RFC 8840 (end-of-candidates).
+#pragma once
+
+#include "controlplane/session/sdp/negotiate.h"
+
+#include <gst/sdp/gstsdpmessage.h>
+
+// 'bundle' holds the mids of the group, each with a blank in front; empty: no group.
+GstSDPMessage *sdp_writer_begin(const struct sdp_local *local, const char *bundle);
+
+// Frees the message, gives its text for g_free().
+char *sdp_writer_finish(GstSDPMessage *message);
+
+// An m-line of port 9 (0 if 'rejected') with its c= line. The caller adds formats and attributes,
+// then hands it to the message with sdp_writer_add().
+GstSDPMedia *sdp_writer_media(const char *kind_name, const char *proto, bool rejected);
+void sdp_writer_add(GstSDPMessage *message, GstSDPMedia *media);
+
+void sdp_write(GstSDPMedia *media, const char *key, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void sdp_write_flag(GstSDPMedia *media, const char *key);
+void sdp_write_codec(GstSDPMedia *media, const struct sdp_codec *codec);
+void sdp_write_ext(GstSDPMedia *media, const struct rtp_ext_map *ext);
+
+// ICE, DTLS, mid, rtcp-mux and rtcp-rsize. Candidates only where 'with_candidates': in the m-line
+// the transport of the BUNDLE is read from.
+void sdp_write_transport(GstSDPMedia *media, const struct sdp_local *local, const char *setup,
+			 const char *mid, bool with_candidates);
