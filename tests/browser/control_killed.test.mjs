@@ -15,7 +15,7 @@ import { pause, run } from "./lib/outcome.mjs";
 import { allHaveMedia, meet } from "./lib/participant.mjs";
 
 const NAMES = ["Ada", "Grace", "Radia"];
-const SECONDS = Number(process.env.SLUICE_SECONDS || 60);
+const SECONDS = 60;
 const FROZEN_MS = 500;
 
 // One stretch of time: what the pages, the wire and the machine noted in it.

@@ -5,7 +5,7 @@
 // first frame. Everyone decodes video and hears audio of both others, speaks to the one UDP port
 // only, and what each received is what the dataplane says it sent, per SSRC, within 1 %.
 //
-// SLUICE_FAMILY=4|6 SLUICE_ICE=lite|full SLUICE_WORKERS=1|2 choose the variant (lib/lab.mjs).
+// --family 4|6, --ice lite|full and --workers N choose the variant (lib/lab.mjs).
 import { growth } from "./lib/growth.mjs";
 import { Lab } from "./lib/lab.mjs";
 import { pause, run, until } from "./lib/outcome.mjs";

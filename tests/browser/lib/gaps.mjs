@@ -24,11 +24,11 @@ export function startGaps(participant) {
         const { inbound } = await window.sluice.stats();
         busy = false;
         const now = Date.now();
-        for (const { track, kind, ssrc, framesDecoded, displayName } of inbound) {
+        for (const { track, kind, ssrc, offeredSsrc, framesDecoded, displayName } of inbound) {
           if (kind !== "video") continue;
-          const seen = (gaps.tracks[track] ??= {
-            track, ssrc, from: displayName, frames: framesDecoded, since: now, longest: 0, list: [],
-          });
+          const fresh = { track, from: displayName, frames: framesDecoded, since: now };
+          const seen = (gaps.tracks[track] ??= { ...fresh, longest: 0, list: [] });
+          seen.ssrc = ssrc || offeredSsrc;
           const paused = now - seen.since;
           seen.longest = Math.max(seen.longest, paused);
           if (framesDecoded === seen.frames) continue;

@@ -3,17 +3,17 @@
 // A lab of the test's own (deploy/lab/run-in-lab): SFU and clients each in a network namespace.
 // What a lab needs and is not here (root, a built tree) is found out first: a reason to skip.
 //
-// From the environment:
-//   SLUICE_WORKERS   forwarding workers (1)
-//   SLUICE_ICE       lite or full (lite)
-//   SLUICE_FAMILY    4 or 6: the address family media may use (4)
-//   SLUICE_WIRE      af_packet or af_xdp (af_packet)
+// From the command line of every test that uses it:
+//   --workers N      forwarding workers (1)
+//   --ice KIND       lite or full (lite)
+//   --family N       4 or 6: the address family media may use (4)
+//   --wire KIND      af_packet or af_xdp (af_packet)
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import { Skip } from "./outcome.mjs";
 import { WireWatch } from "./wire.mjs";
 
@@ -22,21 +22,25 @@ const TREE = fileURLToPath(new URL("../../..", import.meta.url));
 // Runs in the lab: tells where things are, then waits until this process closes the pipe or dies.
 const HOLD = 'echo "$LAB_STATE $LAB_SFU4 $LAB_SFU6 $LAB_API_PORT $LAB_MEDIA_PORT" >&4; cat <&3';
 
-function oneOf(variable, allowed) {
-  const value = process.env[variable] || allowed[0];
-  if (!allowed.includes(value)) {
-    throw new Error(`${variable}="${value}" is not one of ${allowed.join(", ")}`);
-  }
-  return value;
-}
+const ALLOWED = {
+  workers: ["1", "2", "3", "4"],
+  ice: ["lite", "full"],
+  family: ["4", "6"],
+  wire: ["af_packet", "af_xdp"],
+};
 
-export function settings() {
-  return {
-    workers: Number(oneOf("SLUICE_WORKERS", ["1", "2", "3", "4"])),
-    ice: oneOf("SLUICE_ICE", ["lite", "full"]),
-    family: oneOf("SLUICE_FAMILY", ["4", "6"]),
-    wire: oneOf("SLUICE_WIRE", ["af_packet", "af_xdp"]),
-  };
+function settings() {
+  const options = {};
+  for (const [name, [usual]] of Object.entries(ALLOWED)) {
+    options[name] = { type: "string", default: usual };
+  }
+  const { values } = parseArgs({ options });
+  for (const [name, allowed] of Object.entries(ALLOWED)) {
+    if (!allowed.includes(values[name])) {
+      throw new Error(`--${name} "${values[name]}" is not one of ${allowed.join(", ")}`);
+    }
+  }
+  return { ...values, workers: Number(values.workers) };
 }
 
 function requirements(family) {
