@@ -44,8 +44,10 @@ bool rtcp_walk_next(struct rtcp_walk *w, struct rtcp_packet *p)
 	w->at += RTCP_HEADER_BYTES + body_size;
 	w->left -= RTCP_HEADER_BYTES + body_size;
 	if (padded) {
+		// Not held to RFC 3550's multiple of 4 in the last packet: Chromium pads each
+		// transport-wide feedback to 32 bits with 1 to 3 bytes.
 		uint8_t padding = body_size == 0 ? 0 : p->body[body_size - 1];
-		if (w->left != 0 || padding == 0 || padding % 4 != 0 || padding > body_size)
+		if (padding == 0 || padding > body_size)
 			return fail(w);
 		body_size -= padding;
 	}

@@ -34,9 +34,9 @@ struct rtcp_packet {
 };
 
 // True if 'buf' is a chain of well-formed RTCP packets that ends exactly at 'size': version 2,
-// every length inside the datagram, padding only in the last packet, and every packet of a type
-// above long enough for what its count announces. Reduced-size chains are fine; an empty datagram
-// is not. Check once; the readers below check again what they read, so their order is free.
+// every length inside the datagram, padding inside its packet, and every packet of a type above
+// long enough for what its count announces. Reduced-size chains are fine; an empty datagram is not.
+// Check once; the readers below check again what they read, so their order is free.
 bool rtcp_check(const uint8_t *buf, size_t size);
 
 struct rtcp_walk {

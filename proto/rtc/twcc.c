@@ -85,6 +85,9 @@ void twcc_receive(struct twcc_receiver *r, uint16_t seq, uint32_t media_ssrc, ui
 		r->next = number;
 	if (r->due_us == UINT64_MAX)
 		r->due_us = now_us + r->interval_us;
+	// A fast sender does not get to push arrivals out of the window unreported.
+	if (r->highest - r->next >= TWCC_WINDOW_PKTS / 2 && now_us < r->due_us)
+		r->due_us = now_us;
 }
 
 uint64_t twcc_deadline_us(const struct twcc_receiver *r)
