@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/egress/egress.h - from a consumer's packet to the wire: header, seal, transmit, in bursts.
+// dataplane/egress/egress.h - from a consumer's packet to the wire: header, seal, transmit, in
+// bursts.
 //
 // Thread   the worker that owns the transport; everything queues until egress_flush().
 #pragma once

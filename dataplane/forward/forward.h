@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/forward/forward.h - from one opened packet to its consumers, and feedback the other way.
+// dataplane/forward/forward.h - from one opened packet to its consumers, and feedback the other
+// way.
 //
 // Thread   forward_rtp, forward_rtcp: the publisher's or the peer's owner. forward_local: the
 //          consumers' worker. One received packet is opened once; every other worker with consumers
@@ -23,13 +24,13 @@ void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count);
 // (continuity, payload type, extension block of the consumer's own) by egress_rtp().
 void forward_local(struct worker *w, struct rte_mbuf *m);
 
-// An authenticated RTCP compound from the peer of 't': SR -> the encoding's clock pair, passed on to
-// the workers of its consumers; RR -> statistics; PLI and FIR for a consumer's SSRC -> the
+// An authenticated RTCP compound from the peer of 't': SR -> the encoding's clock pair, passed on
+// to the workers of its consumers; RR -> statistics; PLI and FIR for a consumer's SSRC -> the
 // publisher's worker; BYE and unknown packets are ignored.
 void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size);
 
-// A consumer started or asked for a keyframe: to the gate of the publisher's encoding, here or on the
-// publisher's worker.
+// A consumer started or asked for a keyframe: to the gate of the publisher's encoding, here or on
+// the publisher's worker.
 void forward_keyframe_request(struct worker *w, struct shm_ref track, uint8_t encoding);
 
 // XMSG_KEYFRAME and XMSG_SENDER_REPORT from other workers.

@@ -58,7 +58,7 @@ struct receive_stream {
 
 // Prebuilt Ethernet/VLAN/IP/UDP header towards the selected tuple.
 struct header_template {
-	uint8_t bytes[64];
+	uint8_t bytes[68]; // Ethernet, VLAN, IPv6, UDP: 66
 	uint8_t size; // bytes; 0: no path
 	uint8_t l2_size;
 	uint8_t l3_size;

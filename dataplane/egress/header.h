@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/egress/header.h - completes the headers of a frame of our own. Inside egress/ only.
+#pragma once
+
+#include "dataplane/core/worker.h"
+
+#include <stddef.h>
+
+// Cuts the frame to 'udp_bytes' of UDP payload, writes IP and UDP lengths and both checksums, or
+// leaves those to the port.
+void header_finish(const struct dataplane *dp, struct rte_mbuf *m, size_t udp_bytes);

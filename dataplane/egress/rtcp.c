@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/egress/rtcp.c - one RTCP compound of ours: sealed and queued.
+//
+// Path     egress/rtcp_out.c -> [egress_rtcp] -> egress/tx.c
+// Index    31 bits, used once each; reserved in the segment ahead, as RTP's (egress/rtp.c).
+#include "dataplane/egress/egress.h"
+#include "dataplane/egress/header.h"
+#include "dataplane/egress/queue.h"
+#include "dataplane/link/publish.h"
+
+#include <string.h>
+
+bool egress_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size)
+{
+	if (!egress_path_ok(w, t))
+		return false;
+	if (t->srtcp_index > SRTCP_INDEX_MAX) {
+		drop_egress(w, SHM_EGRESS_DROP_INDEX_LIMIT);
+		return false;
+	}
+	struct rte_mbuf *m = egress_frame_new(w, &t->path, size + SRTCP_OVERHEAD_BYTES_MAX);
+	if (m == NULL)
+		return false;
+	if (t->srtcp_index >= t->srtcp_index_reserved)
+		publish_transport(w, t);
+	memcpy(egress_frame_payload(m), compound, size);
+	if (!srtcp_seal(t->srtcp, egress_frame_payload(m), &size, t->srtcp_index++)) {
+		drop_egress(w, SHM_EGRESS_DROP_SEAL);
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	header_finish(w->dp, m, size);
+	struct egress_entry *entry = egress_queue(w, m);
+	entry->transport = t;
+	entry->udp_bytes = (uint16_t)size;
+	return true;
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/egress/rtcp_out.c - RTCP of our own that is due on a transport.
+//
+// Path     core/path.c (housekeeping) -> [rtcp_out] -> egress/rtcp.c
+// Thread   the worker that owns the transport.
+// Shape    every datagram is a compound in the sense of RFC 3550 6.1: a report first, then SDES
+// with
+//          CNAME; so reduced size need not have been negotiated.
+// Spec     RFC 3550 6.4, 6.5; RFC 4585 6.3.1; RFC 5104 4.3.1; transport-wide feedback:
+// proto/rtc/twcc.h.
+#include "dataplane/egress/egress.h"
+#include "proto/rtc/rtcp_build.h"
+
+#include <string.h>
+
+enum {
+	COMPOUND_BYTES_MAX = 1100, // with SRTCP and headers below any MTU we meet
+	REPORTS_BYTES_MAX = 28 + 8 + SHM_CNAME_BYTES_MAX + 8, // one SR and its SDES
+};
+
+struct compound {
+	struct worker *worker;
+	struct transport *transport;
+	const struct shm_transport_config *config;
+	struct bytes_writer w;
+	uint8_t bytes[COMPOUND_BYTES_MAX];
+};
+
+static void compound_start(struct compound *c)
+{
+	bytes_writer_init(&c->w, c->bytes, sizeof(c->bytes));
+}
+
+static void compound_send(struct compound *c)
+{
+	assert(!c->w.overflow);
+	if (c->w.size != 0)
+		egress_rtcp(c->worker, c->transport, c->bytes, c->w.size);
+	compound_start(c);
+}
+
+static void put_cname(struct compound *c, uint32_t ssrc)
+{
+	size_t size = strnlen(c->config->cname, sizeof(c->config->cname));
+
+	if (size != 0)
+		rtcp_put_sdes_cname(&c->w, ssrc, c->config->cname, size);
+}
+
+static void put_empty_report(struct compound *c)
+{
+	rtcp_put_rr(&c->w, c->config->rtcp_ssrc, NULL, 0);
+	put_cname(c, c->config->rtcp_ssrc);
+}
+
+// The publisher's clock, as its newest SR has it, now. RFC 3550 4.
+static uint64_t ntp_now(const struct sender_report *sr, uint64_t now_us)
+{
+	uint64_t elapsed_us = now_us - sr->arrival_us;
+
+	return sr->ntp + (elapsed_us / 1000000 << 32) + (elapsed_us % 1000000 << 32) / 1000000;
+}
+
+static uint32_t ticks(uint64_t us, uint32_t clock_rate)
+{
+	return (uint32_t)(us / 1000000 * clock_rate + us % 1000000 * clock_rate / 1000000);
+}
+
+// All streams of a publisher carry the publisher's NTP clock, so that a receiver's lip sync is as
+// good as the publisher's own reports.
+static void put_sender_report(struct compound *c, struct subscription *s,
+			      const struct subscription_config *config, uint32_t clock_rate)
+{
+	uint64_t now_us = c->worker->now_us;
+	const struct rtcp_sr sr = {
+		.ntp = ntp_now(&s->sr, now_us),
+		.ssrc = config->shm.ssrc,
+		.ts = s->sr.rtp_timestamp + s->continuity.ts_delta +
+		      ticks(now_us - s->sr.arrival_us, clock_rate),
+		.packets = s->sr_packets,
+		.bytes = s->sr_octets,
+	};
+
+	if (c->w.size + REPORTS_BYTES_MAX > COMPOUND_BYTES_MAX)
+		compound_send(c);
+	rtcp_put_sr(&c->w, &sr, NULL, 0);
+	put_cname(c, config->shm.ssrc);
+	s->sr_last = (uint32_t)(sr.ntp >> 16);
+	s->sr_last_us = now_us;
+}
+
+static void sender_reports(struct compound *c, const struct transport_links *l)
+{
+	const struct dataplane *dp = c->worker->dp;
+
+	for (uint32_t i = 0; i < l->subscription_count; i++) {
+		struct subscription *s = &dp->subscriptions[l->index[l->track_count + i]];
+		const struct subscription_config *config =
+			atomic_load_explicit(&s->config, memory_order_acquire);
+
+		if (config == NULL || config->generation != s->generation || !s->started ||
+		    s->sr.ntp == 0)
+			continue;
+		const struct track_config *track = track_config_of(dp, config->shm.track);
+		if (track != NULL)
+			put_sender_report(c, s, config, track->shm.codecs[0].clock_rate);
+	}
+}
+
+// What was received from this transport: encodings of the tracks it publishes, one by one.
+struct received {
+	const struct track_config *track;
+	struct encoding *encoding;
+};
+
+static unsigned received_all(const struct worker *w, const struct transport_links *l,
+			     struct received out[RECEIVE_STREAMS_MAX])
+{
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < l->track_count; i++) {
+		struct track *t = &w->dp->tracks[l->index[i]];
+		const struct track_config *track =
+			atomic_load_explicit(&t->config, memory_order_acquire);
+
+		for (unsigned n = 0; track != NULL && n < track->shm.encoding_count; n++) {
+			struct encoding *e = &t->encodings[n];
+			if (e->ssrc != 0 && e->stats.track_generation == track->generation &&
+			    count < RECEIVE_STREAMS_MAX)
+				out[count++] = (struct received){track, e};
+		}
+	}
+	return count;
+}
+
+static void receiver_report(struct compound *c, const struct received *r, unsigned count)
+{
+	struct rtcp_report_block blocks[RECEIVE_STREAMS_MAX];
+	size_t used = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (report_make(&r[i].encoding->report, c->worker->now_us, &blocks[used]))
+			used++;
+	if (used == 0)
+		return;
+	rtcp_put_rr(&c->w, c->config->rtcp_ssrc, blocks, used);
+	put_cname(c, c->config->rtcp_ssrc);
+}
+
+static void put_keyframe_request(struct compound *c, const struct received *r)
+{
+	uint32_t own = c->config->rtcp_ssrc;
+
+	if (c->w.size == 0)
+		put_empty_report(c);
+	if ((r->track->shm.feedback & SHM_FEEDBACK_PLI) != 0)
+		rtcp_put_pli(&c->w, own, r->encoding->ssrc);
+	else
+		rtcp_put_fir(&c->w, own, r->encoding->ssrc, r->encoding->fir_seq++);
+	r->encoding->stats.pli_count++;
+}
+
+static void keyframe_requests(struct compound *c, const struct received *r, unsigned count)
+{
+	const uint8_t asks = SHM_FEEDBACK_PLI | SHM_FEEDBACK_FIR;
+
+	for (unsigned i = 0; i < count; i++)
+		if ((r[i].track->shm.feedback & asks) != 0 &&
+		    keyframe_gate_poll(&r[i].encoding->gate, c->worker->now_us))
+			put_keyframe_request(c, &r[i]);
+	compound_send(c);
+}
+
+static void transport_feedback(struct compound *c)
+{
+	for (;;) {
+		put_empty_report(c);
+		size_t room = sizeof(c->bytes) - c->w.size;
+		size_t size = twcc_poll(&c->transport->twcc, c->worker->now_us,
+					c->bytes + c->w.size, room);
+		if (size == 0)
+			break;
+		bytes_writer_reserve(&c->w, size);
+		compound_send(c);
+	}
+	compound_start(c);
+}
+
+void egress_rtcp_due(struct worker *w, struct transport *t)
+{
+	const struct transport_config *config =
+		atomic_load_explicit(&t->config, memory_order_acquire);
+	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
+	struct compound c = {.worker = w, .transport = t};
+	struct received received[RECEIVE_STREAMS_MAX];
+
+	if (config == NULL || t->phase != SHM_PHASE_ESTABLISHED || t->path.size == 0)
+		return;
+	c.config = &config->shm;
+	compound_start(&c);
+	unsigned count = l != NULL ? received_all(w, l, received) : 0;
+	keyframe_requests(&c, received, count);
+	if (w->now_us >= twcc_deadline_us(&t->twcc))
+		transport_feedback(&c);
+	if (w->now_us < t->rtcp_due_us)
+		return;
+	t->rtcp_due_us = w->now_us + RTCP_INTERVAL_US;
+	receiver_report(&c, received, count);
+	if (l != NULL)
+		sender_reports(&c, l);
+	compound_send(&c);
+}

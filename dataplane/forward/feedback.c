@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/forward/feedback.c - RTCP of a peer: reports to statistics and clocks, wishes to gates.
+//
+// Path     ingress/rtcp.c -> [feedback] -> forward/keyframe.c; other workers
+// Thread   the worker that owns the peer's transport.
+// Spec     RFC 3550 6.4, RFC 4585 6.3.1, RFC 5104 4.3.1.
+#include "dataplane/forward/consumer.h"
+#include "proto/rtc/rtcp.h"
+
+// A publisher's clock pair to this worker's consumers of the encoding.
+static void sender_report_local(struct worker *w, struct shm_ref track, uint8_t encoding,
+				const struct sender_report *sr)
+{
+	const struct fanout_list *list =
+		track.index < w->dp->limits.tracks ? w->fanout[track.index] : NULL;
+	struct consumer c;
+
+	for (uint32_t i = 0; list != NULL && i < list->count; i++)
+		if (consumer_find(w, list->subscription[i], track, &c) &&
+		    c.subscription->encoding == encoding)
+			c.subscription->sr = *sr;
+}
+
+static void sender_report_spread(struct worker *w, struct shm_ref track, uint8_t encoding,
+				 const struct sender_report *sr)
+{
+	const struct track_config *c = track_config_of(w->dp, track);
+	struct xmsg msg = {
+		.kind = XMSG_SENDER_REPORT,
+		.ref = track,
+		.a = encoding,
+		.b = sr->rtp_timestamp,
+		.value = sr->ntp,
+		.time_us = sr->arrival_us,
+	};
+
+	if (c == NULL)
+		return;
+	sender_report_local(w, track, encoding, sr);
+	for (unsigned id = 0; id < w->dp->worker_count; id++)
+		if (id != w->id && (c->worker_mask & (UINT32_C(1) << id)) != 0)
+			xmsg_to_worker(w, id, &msg); // the next report makes up for a lost one
+}
+
+static void sender_report(struct worker *w, struct transport *t, const struct rtcp_sr *sr)
+{
+	for (unsigned i = 0; i < RECEIVE_STREAMS_MAX; i++) {
+		const struct receive_stream *s = &t->streams[i];
+
+		if (s->ssrc != sr->ssrc || !s->bound)
+			continue;
+		struct encoding *e = &w->dp->tracks[s->track.index].encodings[s->encoding];
+		report_sender_report(&e->report, sr, w->now_us);
+		e->sr = (struct sender_report){
+			.ntp = sr->ntp,
+			.rtp_timestamp = sr->ts,
+			.arrival_us = w->now_us,
+		};
+		sender_report_spread(w, s->track, s->encoding, &e->sr);
+		return;
+	}
+}
+
+// The running consumer on this transport that is sent as 'ssrc'.
+static bool consumer_by_ssrc(struct worker *w, struct transport *t, uint32_t ssrc,
+			     struct consumer *c)
+{
+	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
+
+	for (uint32_t i = 0; l != NULL && i < l->subscription_count; i++) {
+		uint32_t index = l->index[l->track_count + i];
+		struct subscription *s = &w->dp->subscriptions[index];
+		const struct subscription_config *config =
+			atomic_load_explicit(&s->config, memory_order_acquire);
+
+		if (config != NULL && config->shm.ssrc == ssrc)
+			return consumer_find(w, index, config->shm.track, c);
+	}
+	return false;
+}
+
+// RFC 3550 6.4.1: A - LSR - DLSR, where LSR is of our own SR.
+static uint32_t round_trip_us(const struct worker *w, const struct subscription *s,
+			      const struct rtcp_report_block *b)
+{
+	if (b->last_sr == 0 || b->last_sr != s->sr_last)
+		return 0;
+	uint64_t held_us = (uint64_t)b->delay_since_last_sr * 1000000 / 65536;
+	uint64_t since_us = w->now_us - s->sr_last_us;
+	return since_us > held_us ? (uint32_t)(since_us - held_us) : 0;
+}
+
+static void report_block(struct worker *w, struct transport *t, const struct rtcp_report_block *b)
+{
+	struct consumer c;
+
+	if (!consumer_by_ssrc(w, t, b->ssrc, &c))
+		return;
+	struct shm_subscription_stats *stats = &c.subscription->stats;
+	uint32_t rtt_us = round_trip_us(w, c.subscription, b);
+	stats->reported_packets_lost = b->cumulative_lost;
+	stats->reported_jitter = b->jitter;
+	if (rtt_us != 0)
+		stats->round_trip_us = rtt_us;
+}
+
+static void keyframe_wanted(struct worker *w, struct transport *t, uint32_t ssrc)
+{
+	struct consumer c;
+
+	if (!consumer_by_ssrc(w, t, ssrc, &c))
+		return;
+	c.subscription->stats.pli_count++;
+	forward_keyframe_request(w, c.config->shm.track, c.subscription->encoding);
+}
+
+static void payload_feedback(struct worker *w, struct transport *t, const struct rtcp_packet *p)
+{
+	struct rtcp_fir fir;
+	uint32_t ssrc;
+
+	if (rtcp_read_pli(p, &ssrc))
+		keyframe_wanted(w, t, ssrc);
+	// The gate merges repeats, so the sequence number of a FIR need not be remembered.
+	for (unsigned i = 0; rtcp_read_fir(p, i, &fir); i++)
+		keyframe_wanted(w, t, fir.ssrc);
+}
+
+static void reports(struct worker *w, struct transport *t, const struct rtcp_packet *p)
+{
+	struct rtcp_report_block block;
+	struct rtcp_sr sr;
+
+	if (rtcp_read_sr(p, &sr))
+		sender_report(w, t, &sr);
+	for (unsigned i = 0; rtcp_read_report_block(p, i, &block); i++)
+		report_block(w, t, &block);
+}
+
+void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size)
+{
+	struct rtcp_packet p;
+	struct rtcp_walk walk;
+
+	rtcp_walk_init(&walk, compound, size);
+	while (rtcp_walk_next(&walk, &p)) {
+		if (p.type == RTCP_SR || p.type == RTCP_RR)
+			reports(w, t, &p);
+		else if (p.type == RTCP_PSFB)
+			payload_feedback(w, t, &p);
+	}
+}
+
+void forward_message(struct worker *w, const struct xmsg *msg)
+{
+	const struct sender_report sr = {
+		.ntp = msg->value,
+		.rtp_timestamp = msg->b,
+		.arrival_us = msg->time_us,
+	};
+
+	if (msg->kind == XMSG_KEYFRAME)
+		forward_keyframe_request(w, msg->ref, (uint8_t)msg->a);
+	else if (msg->kind == XMSG_SENDER_REPORT)
+		sender_report_local(w, msg->ref, (uint8_t)msg->a, &sr);
+}
