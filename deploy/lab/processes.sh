@@ -9,39 +9,44 @@ lab_build=$(realpath "${LAB_BUILD:-$lab_tree/build}")
 lab_ready_seconds=30
 
 # The one place that knows the flags. $1: workers, $2: af_packet or af_xdp; sets lab_command.
+# Everything is given, so that no configuration file is needed to read a lab's command line.
 lab_dataplane_command() {
-	local workers=$1 wire=$2 cpus devargs
-	local -a eal
-	cpus=$(sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)
-	case $wire in
-	af_packet) devargs=net_af_packet0,iface=$lab_wire,qpairs=$workers,framecnt=16384
-		devargs+=,framesz=2048,blocksz=4096 ;;
+	local workers=$1 devargs
+	case $2 in
+	af_packet)
+		devargs=net_af_packet0,iface=$lab_wire,qpairs=$workers
+		devargs+=,framecnt=16384,framesz=2048,blocksz=4096
+		;;
 	af_xdp) devargs=net_af_xdp0,iface=$lab_wire,start_queue=0,queue_count=$workers ;;
-	*) die "wire \"$wire\" is not known: af_packet or af_xdp" ;;
+	*) die "wire \"$2\" is not known: af_packet or af_xdp" ;;
 	esac
-	# The lab's few cores are everybody's: lcores are threads that may run on any of them.
-	eal=(--no-pci "--file-prefix=$lab_name" "--lcores=(0-$workers)@($cpus)")
-	if [[ -f $lab_state/no-huge ]]; then
-		eal+=(--no-huge -m "$lab_huge_mb")
-	else
-		eal+=("--huge-dir=$lab_state/huge" --huge-unlink=always)
-	fi
 	lab_command=("$lab_build/dataplane/sluice-dataplane"
 		--config "$lab_tree/deploy/sluice-dataplane.conf"
-		--wire "$devargs" --kernel-port "tap=$lab_tap" --workers "$workers" --idle adaptive
-		--socket "$lab_state/dataplane.sock" -- "${eal[@]}")
+		--wire "$devargs" --kernel-port "tap:$lab_tap" --workers "$workers" --idle adaptive
+		--public-port "$lab_media_port" --socket "$lab_state/dataplane.sock"
+		-- "--file-prefix=sluice-$lab_name")
+	[[ ! -f $lab_state/no-huge ]] || lab_command+=(--no-huge)
 }
 
+# Further flags follow; the last one of a kind wins.
 lab_controlplane_command() {
+	local listen=$lab_sfu4:$lab_api_port addresses=$lab_sfu4
+	if lab_has_ip6; then
+		listen+=",[$lab_sfu6]:$lab_api_port"
+		addresses+=,$lab_sfu6
+	fi
 	lab_command=("$lab_build/controlplane/sluice-controlplane"
 		--config "$lab_tree/deploy/sluice-controlplane.conf"
-		--socket "$lab_state/dataplane.sock" --listen "$lab_sfu4:$lab_api_port"
-		--web "$lab_tree/controlplane/web/dist" "$@")
+		--listen "$listen" --dataplane-socket "$lab_state/dataplane.sock"
+		--media-address "$addresses" --media-port "$lab_media_port"
+		--web-directory "$lab_tree/controlplane/web/dist"
+		--state-directory "$lab_state/state" --drain-seconds 1 "$@")
+	mkdir -p -m 700 "$lab_state/state"
 }
 
 # lab_start_dataplane WORKERS WIRE
 lab_start_dataplane() {
-	lab_undo dpdk_runtime "$lab_name"
+	lab_undo dpdk_runtime "sluice-$lab_name"
 	lab_dataplane_command "$1" "$2"
 	lab_start dataplane
 }
@@ -71,7 +76,7 @@ lab_start() {
 
 # lab_await LOG PID LINE: the ready line from LINE on; the end of the process ends the wait too.
 lab_await() {
-	grep -qm 1 -E '\bready\b' \
+	grep -qm 1 -E '^(sluice-[a-z]+: )?ready\b' \
 		< <(exec timeout $lab_ready_seconds tail -n "+$3" -f --pid="$2" "$1" 2>/dev/null) &&
 		lab_start_time "$2" >/dev/null
 }
@@ -103,8 +108,5 @@ undo_dpdk_runtime() {
 	[[ ! -d /run/dpdk ]] || rmdir --ignore-fail-on-non-empty /run/dpdk
 }
 
-# SHA-256 fingerprint of the certificate that the API shows.
-lab_fingerprint() {
-	ip netns exec "$lab_name" openssl s_client -connect "$lab_sfu4:$lab_api_port" \
-		</dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'
-}
+# SHA-256 fingerprint of the API's certificate, as its ready line says it.
+lab_fingerprint() { sed -n 's/^ready .*fingerprint=//p' "$lab_state/controlplane.log" | tail -n 1; }
