@@ -8,6 +8,10 @@
 // A pause of the picture counts against the SFU only if its own egress of that SSRC paused too
 // (seen on the wire, wire_watch.py) and the machine did not. Everything measured is printed, for
 // the 60 s before the kill as well.
+//
+// timeout: 420
+// lab: --clients 5
+// lab: --clients 5 --workers 2
 import { MachineWatch, overlaps, readGaps, startGaps } from "./lib/gaps.mjs";
 import { growth } from "./lib/growth.mjs";
 import { Lab } from "./lib/lab.mjs";
@@ -52,14 +56,14 @@ function judge(trial, label, stretch) {
   for (const page of stretch.pages) {
     for (const track of page.tracks) {
       const egress = longest(egressPauses(stretch, track.ssrc));
-      trial.say(
+      trial.measured(
         `${label}: ${page.at} from ${track.from}: longest pause of the picture ` +
           `${track.longest} ms, of the egress ${egress} ms; page timer late ${page.late} ms`,
       );
       for (const gap of track.list.filter((g) => g.ms > FROZEN_MS)) {
         const found = verdict(stretch, track.ssrc, gap);
         const at = ((gap.from - stretch.from) / 1000).toFixed(1);
-        trial.say(
+        trial.measured(
           `${label}:   ${gap.ms} ms from +${at} s: egress paused ${found.wire} ms, machine ` +
             `${found.machine} ms: ${found.ours ? "OURS" : "not ours"}`,
         );
@@ -68,7 +72,7 @@ function judge(trial, label, stretch) {
     }
   }
   const pauses = stretch.machine.pauses.filter((p) => overlaps(p, stretch));
-  trial.say(`${label}: longest pause of the machine ${longest(pauses)} ms`);
+  trial.measured(`${label}: longest pause of the machine ${longest(pauses)} ms`);
   return charged;
 }
 

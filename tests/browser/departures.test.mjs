@@ -4,6 +4,9 @@
 // Three ways to go. One closes its tab and disappears everywhere at once; one whose packets just
 // stop and one whose browser is killed disappear within 35 s (consent expires after 30). The one
 // who stays sees the picture of whoever is still there all the while.
+//
+// timeout: 300
+// lab: --clients 4
 import { growth } from "./lib/growth.mjs";
 import { Lab } from "./lib/lab.mjs";
 import { run } from "./lib/outcome.mjs";

@@ -3,6 +3,9 @@
 //
 // Two talk; a third presses Join with its devices open already, and within 2 s has decoded a frame
 // of both and has packets of their audio.
+//
+// timeout: 180
+// lab: --clients 3
 import { Lab } from "./lib/lab.mjs";
 import { run } from "./lib/outcome.mjs";
 import { allHaveMedia, meet, Participant } from "./lib/participant.mjs";
@@ -42,6 +45,7 @@ await run("late_joiner", async (trial) => {
 
   const { ms, seen, heard } = await joinAndTime(late.page, early.length);
   const text = `the late joiner sees ${seen} and hears ${heard} after ${Math.round(ms)} ms`;
+  trial.measured(text);
   trial.check(ms <= LIMIT_MS && seen === 2 && heard === 2, text);
   await Promise.all(early.map((p) => p.waitMedia(2, 10)));
   trial.check(true, "the others see and hear the late joiner");

@@ -33,31 +33,27 @@ async function playwright() {
   }
 }
 
-// The program Playwright starts: Chromium itself, or Chromium inside a namespace.
-function launcher(namespace) {
-  if (!namespace) return { program: CHROMIUM, remove: () => {} };
-  const directory = mkdtempSync(join(tmpdir(), "sluice-chromium-"));
-  const program = join(directory, "chromium");
+// Profiles, artifacts and launchers of this run; also a killed browser's go when the run ends.
+const SCRATCH = mkdtempSync(join(tmpdir(), "sluice-browser-"));
+process.env.TMPDIR = SCRATCH;
+process.on("exit", () => rmSync(SCRATCH, { recursive: true, force: true, maxRetries: 3 }));
+
+// The program Playwright starts: Chromium itself, or a script that starts it inside a namespace.
+function programIn(namespace) {
+  if (!namespace) return CHROMIUM;
+  const program = join(SCRATCH, `chromium-in-${namespace}`);
   writeFileSync(program, `#!/bin/sh\nexec ip netns exec '${namespace}' '${CHROMIUM}' "$@"\n`);
   chmodSync(program, 0o755);
-  return { program, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  return program;
 }
 
-export async function launchChromium({ namespace = "", flags = [] } = {}) {
+export async function launchChromium({ namespace = "" } = {}) {
   const { chromium } = await playwright();
-  const { program, remove } = launcher(namespace);
-  try {
-    const browser = await chromium.launch({
-      executablePath: program,
-      args: [...FLAGS, ...flags],
-      handleSIGINT: false,
-      handleSIGTERM: false,
-      handleSIGHUP: false,
-    });
-    browser.on("disconnected", remove);
-    return browser;
-  } catch (error) {
-    remove();
-    throw error;
-  }
+  return chromium.launch({
+    executablePath: programIn(namespace),
+    args: FLAGS,
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
+  });
 }

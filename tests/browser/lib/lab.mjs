@@ -1,49 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A lab of the test's own (deploy/lab/run-in-lab): SFU and clients each in a network namespace.
-// What a lab needs and is not here (root, a built tree) is found out first: a reason to skip.
-//
-// From the command line of every test that uses it:
-//   --workers N      forwarding workers (1)
-//   --ice KIND       lite or full (lite)
-//   --family N       4 or 6: the address family media may use (4)
-//   --wire KIND      af_packet or af_xdp (af_packet)
+// The lab a test runs in: SFU and clients each in a network namespace (deploy/lab/run-in-lab).
+// Under tests/run it is there already, in the shape the test's `lab:` lines name. Run by hand, a
+// test makes one for itself; its arguments go to run-in-lab: `--workers 2`, `--control --ice=full`.
+// What a lab needs and is not here (root, a built tree) is a reason to skip.
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 import { Skip } from "./outcome.mjs";
 import { WireWatch } from "./wire.mjs";
 
 const TREE = fileURLToPath(new URL("../../..", import.meta.url));
 
-// Runs in the lab: tells where things are, then waits until this process closes the pipe or dies.
-const HOLD = 'echo "$LAB_STATE $LAB_SFU4 $LAB_SFU6 $LAB_API_PORT $LAB_MEDIA_PORT" >&4; cat <&3';
+// Runs in the lab: tells its environment, then waits until this process closes the pipe or dies.
+const HOLD = "env | grep ^LAB_ >&4; echo >&4; cat <&3";
 
-const ALLOWED = {
-  workers: ["1", "2", "3", "4"],
-  ice: ["lite", "full"],
-  family: ["4", "6"],
-  wire: ["af_packet", "af_xdp"],
-};
-
-function settings() {
-  const options = {};
-  for (const [name, [usual]] of Object.entries(ALLOWED)) {
-    options[name] = { type: "string", default: usual };
-  }
-  const { values } = parseArgs({ options });
-  for (const [name, allowed] of Object.entries(ALLOWED)) {
-    if (!allowed.includes(values[name])) {
-      throw new Error(`--${name} "${values[name]}" is not one of ${allowed.join(", ")}`);
-    }
-  }
-  return { ...values, workers: Number(values.workers) };
-}
-
-function requirements(family) {
+function requirements() {
   if (process.getuid() !== 0) throw new Skip("network namespaces need root");
   const build = process.env.LAB_BUILD || "build";
   for (const part of [
@@ -53,51 +28,56 @@ function requirements(family) {
   ]) {
     if (!existsSync(`${TREE}/${part}`)) throw new Skip(`${part} is not built`);
   }
-  const switchOf6 = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
-  if (family === "6" && !(existsSync(switchOf6) && readFileSync(switchOf6, "utf8")[0] === "0")) {
-    throw new Skip("this machine has no IPv6");
+}
+
+function hasIpv6() {
+  const file = "/proc/sys/net/ipv6/conf/all/disable_ipv6";
+  return existsSync(file) && readFileSync(file, "utf8").trim() === "0";
+}
+
+// Starts run-in-lab and resolves to it and the environment a command in it sees.
+async function hold(clients) {
+  const args = ["--clients", String(clients), ...process.argv.slice(2), "--", "sh", "-c", HOLD];
+  // The lab's own words go to standard error: standard output is the test's.
+  const holder = spawn(`${TREE}/deploy/lab/run-in-lab`, args, {
+    stdio: ["ignore", 2, 2, "pipe", "pipe"],
+  });
+  const environment = {};
+  for await (const line of createInterface({ input: holder.stdio[4] })) {
+    if (line === "") return { holder, environment };
+    const [name, ...value] = line.split("=");
+    environment[name] = value.join("=");
   }
+  throw new Error("the lab did not come up: see its words above");
 }
 
 export class Lab {
-  #holder = null; // run-in-lab
+  #holder = null; // run-in-lab, where the test made the lab
 
-  // Brings up a lab with `clients` client namespaces; it is taken down when the trial ends.
-  static async up(trial, { clients, ...given }) {
-    const chosen = { ...settings(), ...given };
-    requirements(chosen.family);
+  // The lab around the test, or one of its own, taken down when the trial ends.
+  static async up(trial, { clients }) {
     const lab = new Lab();
-    lab.name = `bt${process.pid % 1_000_000}`;
-    lab.settings = chosen;
-    trial.defer(() => lab.down());
-    await lab.#start(clients);
-    const { workers, ice, family, wire } = chosen;
-    const shape = `${workers} workers on ${wire}, ICE ${ice}, media over IPv${family}`;
-    trial.say(`lab ${lab.name}: ${shape}`);
-    for (let i = 1; i <= clients; i++) lab.#onlyFamily(i);
+    let environment = process.env;
+    if (!environment.LAB_NAME) {
+      requirements();
+      const held = await hold(clients);
+      environment = held.environment;
+      lab.#holder = held.holder;
+      trial.defer(() => lab.#release());
+    }
+    lab.#adopt(environment);
+    trial.say(`lab ${lab.name}, workers ${environment.LAB_WORKERS}, ICE ${lab.ice}`);
     return lab;
   }
 
-  async #start(clients) {
-    const { workers, wire } = this.settings;
-    const flags = this.#controlFlags().flatMap((flag) => ["--control", flag]);
-    const options = ["--name", this.name, "--clients", clients, "--workers", workers];
-    const args = [...options, "--wire", wire, ...flags, "--", "sh", "-c", HOLD];
-    // The lab's own words go to standard error: standard output is the test's.
-    this.#holder = spawn(`${TREE}/deploy/lab/run-in-lab`, args.map(String), {
-      stdio: ["ignore", 2, 2, "pipe", "pipe"],
-    });
-    const lines = createInterface({ input: this.#holder.stdio[4] });
-    const [line] = await Promise.race([once(lines, "line"), once(this.#holder, "exit")]);
-    if (typeof line !== "string") throw new Error("the lab did not come up: see its words above");
-    const [state, sfu4, sfu6, apiPort, mediaPort] = line.split(" ");
-    Object.assign(this, { state, sfu4, sfu6, mediaPort: Number(mediaPort) });
-    this.url = `https://${sfu4}:${apiPort}/`;
-    this.media = this.settings.family === "6" ? `[${sfu6}]:${mediaPort}` : `${sfu4}:${mediaPort}`;
-  }
-
-  #controlFlags() {
-    return this.settings.ice === "full" ? ["--ice=full"] : [];
+  #adopt(environment) {
+    this.name = environment.LAB_NAME;
+    this.state = environment.LAB_STATE;
+    this.sfu = { 4: environment.LAB_SFU4, 6: environment.LAB_SFU6 };
+    this.mediaPort = Number(environment.LAB_MEDIA_PORT);
+    this.url = `${environment.LAB_URL}/`;
+    const command = readFileSync(`${this.state}/controlplane.command`, "utf8");
+    this.ice = /--ice=(\w+)/.exec(command)?.[1] ?? "lite";
   }
 
   #ctl(...words) {
@@ -113,17 +93,30 @@ export class Lab {
     return Array.from({ length: count }, (_, i) => this.client(i + 1));
   }
 
-  // Runs nftables rules in a client's namespace.
+  // The address families media can be tried over here.
+  get families() {
+    return hasIpv6() ? [4, 6] : [4];
+  }
+
+  // Where clients send media, as a candidate shows it.
+  media(family) {
+    const host = family === 6 ? `[${this.sfu[6]}]` : this.sfu[4];
+    return `${host}:${this.mediaPort}`;
+  }
+
+  // Runs nftables rules in the namespace of client `i`.
   nft(i, rules) {
     execFileSync("ip", ["netns", "exec", this.client(i), "nft", "-f", "-"], { input: rules });
   }
 
-  // Media over the other address family goes nowhere, so ICE has to choose this one.
-  #onlyFamily(i) {
-    const other = this.settings.family === "6" ? "ipv4" : "ipv6";
+  // Media of client `i` over the other address family goes nowhere: ICE has to choose this one.
+  useFamily(i, family) {
+    const other = family === 6 ? "ipv4" : "ipv6";
     this.nft(
       i,
-      `table inet family {
+      `table inet family
+      delete table inet family
+      table inet family {
         chain out {
           type filter hook output priority 0;
           meta nfproto ${other} udp dport ${this.mediaPort} drop
@@ -154,7 +147,7 @@ export class Lab {
   }
 
   startControlPlane() {
-    return this.#ctl("start", "controlplane", ...this.#controlFlags());
+    return this.#ctl("start", "controlplane", `--ice=${this.ice}`);
   }
 
   // What crosses the wire port, seen from the network's side of it.
@@ -163,20 +156,14 @@ export class Lab {
       namespace: `${this.name}-lan`,
       device: "far0",
       port: this.mediaPort,
-      addresses: [this.sfu4, this.sfu6],
+      addresses: [this.sfu[4], this.sfu[6]],
     });
     trial.defer(() => watch.stop());
     return watch;
   }
 
-  // The last lines of a process's log, for a failing test.
-  log(name, lines = 20) {
-    const file = `${this.state}/${name}.log`;
-    return existsSync(file) ? readFileSync(file, "utf8").split("\n").slice(-lines).join("\n") : "";
-  }
-
-  async down() {
-    if (!this.#holder || this.#holder.exitCode !== null) return;
+  async #release() {
+    if (this.#holder.exitCode !== null) return;
     const ended = once(this.#holder, "exit");
     this.#holder.stdio[3].end();
     await ended;

@@ -18,6 +18,11 @@ export class Trial {
     console.log(`${seconds} s  ${text}`);
   }
 
+  // A number worth telling also when all is well: tests/run passes these lines on.
+  measured(text) {
+    console.log(`measured: ${text}`);
+  }
+
   // A statement that must hold; the test goes on, so that one run tells all that is wrong.
   check(holds, text) {
     this.say(`${holds ? "ok  " : "FAIL"}  ${text}`);
