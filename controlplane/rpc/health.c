@@ -6,47 +6,44 @@
 
 #include "proto/api/grpc/health/v1/health.pb-c.h"
 
-typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus health_status;
-
 struct health_watch {
 	struct health *health;
 	struct rpc_call *call;
 	char *service;
-	health_status told;
+	int told; // ServingStatus; 0 before the first
 };
 
 struct health {
-	GHashTable *services; // name -> health_status
+	GHashTable *services; // name -> ServingStatus
 	GQueue watches;
 	struct rpc_service service;
 };
 
-static health_status health_get(const struct health *h, const char *service)
+static int health_get(const struct health *h, const char *service)
 {
 	gpointer status;
 
 	if (!g_hash_table_lookup_extended(h->services, service, NULL, &status))
 		return GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN;
-	return (health_status)GPOINTER_TO_INT(status);
+	return GPOINTER_TO_INT(status);
 }
 
-static Grpc__Health__V1__HealthCheckResponse health_answer(health_status status)
+static Grpc__Health__V1__HealthCheckResponse health_answer(int status)
 {
 	Grpc__Health__V1__HealthCheckResponse answer =
 		GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 
-	answer.status = status;
+	answer.status = (Grpc__Health__V1__HealthCheckResponse__ServingStatus)status;
 	return answer;
 }
 
 static void health_check(struct rpc_call *call, void *data)
 {
 	const Grpc__Health__V1__HealthCheckRequest *request = (const void *)rpc_call_request(call);
-	Grpc__Health__V1__HealthCheckResponse answer =
-		health_answer(health_get(data, request->service));
+	int status = health_get(data, request->service);
+	Grpc__Health__V1__HealthCheckResponse answer = health_answer(status);
 
-	if (answer.status ==
-	    GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN)
+	if (status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN)
 		rpc_call_fail(call, RPC_NOT_FOUND, "there is no service \"%s\"", request->service);
 	else
 		rpc_call_reply(call, &answer.base);
@@ -64,12 +61,12 @@ static void health_watch_end(struct rpc_call *call, void *data)
 
 static void health_tell(struct health_watch *watch)
 {
-	Grpc__Health__V1__HealthCheckResponse answer =
-		health_answer(health_get(watch->health, watch->service));
+	int status = health_get(watch->health, watch->service);
+	Grpc__Health__V1__HealthCheckResponse answer = health_answer(status);
 
-	if (watch->told == answer.status)
+	if (watch->told == status)
 		return;
-	watch->told = answer.status;
+	watch->told = status;
 	(void)rpc_call_send(watch->call, &answer.base); // on_cancel follows if it fails
 }
 
@@ -117,7 +114,7 @@ static void health_tell_all(struct health *h)
 		health_tell(i->data);
 }
 
-static health_status health_serving(bool serving)
+static int health_serving(bool serving)
 {
 	return serving ? GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 		       : GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING;
