@@ -166,7 +166,8 @@ enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
 {
 	assert(in->index <= SEQ_INDEX_MAX && in->clock_rate != 0);
 	if (c->started != 0 && in->source == c->source && in->index <= c->in_highest) {
-		bool known = c->in_highest - in->index < RTP_CONTINUITY_WINDOW;
+		bool known = in->index >= c->in_floor &&
+			     c->in_highest - in->index < RTP_CONTINUITY_WINDOW;
 		return known && seen(c, in->index) ? RTP_CONTINUITY_SEEN : RTP_CONTINUITY_TOO_LATE;
 	}
 	if (c->out_next > SEQ_INDEX_MAX)
