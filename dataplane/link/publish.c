@@ -62,9 +62,8 @@ void publish_subscription(struct worker *w, struct subscription *s)
 		.continuity = s->continuity,
 	};
 
-	if (s->continuity.started != 0)
-		s->srtp_index_reserved = reserved_for(s->srtp_index_reserved,
-						      s->continuity.out_next, SEQ_INDEX_MAX + 1);
+	s->srtp_index_reserved =
+		reserved_for(s->srtp_index_reserved, s->continuity.out_next, SEQ_INDEX_MAX + 1);
 	state.srtp_index_reserved = s->srtp_index_reserved;
 	shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
 }
