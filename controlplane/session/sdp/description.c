@@ -38,6 +38,7 @@ static int take_m_line(struct sdp_section *s, const GstSDPMedia *from)
 	guint formats = gst_sdp_media_formats_len(from);
 
 	if (from->media == NULL || from->proto == NULL || formats == 0 ||
+	    gst_sdp_media_get_format(from, 0)[0] == '\0' ||
 	    strlen(from->media) >= sizeof(m->kind_name) || strlen(from->proto) >= sizeof(m->proto))
 		return sdp_section_refuse(
 			s, "malformed; write m=<media> <port> <proto> <payload types>");

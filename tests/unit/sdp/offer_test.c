@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// tests/unit/sdp/offer_test.c - lines of a subscriber over several offers and answers.
+#include "tests/unit/sdp/fixture.h"
+
+#include "controlplane/session/sdp/offer.h"
+
+#include <errno.h>
+
+#define ANSWER "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"
+#define ACTIVE "a=setup:active\r\n"
+#define TAKES_AUDIO                                                                                \
+	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtcp-mux\r\na=recvonly\r\n"               \
+	"a=rtpmap:111 opus/48000/2\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+#define TAKES_VIDEO                                                                                \
+	"m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtcp-mux\r\na=recvonly\r\n"                \
+	"a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 nack\r\n"
+
+struct room {
+	struct sdp_publication *publisher;
+	struct sdp_subscriber *subscriber;
+};
+
+// One publisher with audio and video, on lines 0 and 1 of a subscriber that has been offered them.
+static void add(struct room *r, unsigned track, uint32_t ssrc, int line)
+{
+	char id[16];
+	struct sdp_source source = {"alice", id, "sluice", ssrc, &r->publisher->tracks[track]};
+
+	g_snprintf(id, sizeof(id), "track%u", ssrc);
+	assert_int_equal(sdp_subscriber_add(r->subscriber, &source), line);
+}
+
+static struct sdp_description *offer(struct room *r)
+{
+	char *text = sdp_subscriber_offer(r->subscriber, &local);
+	struct sdp_description *d = read_text(text);
+
+	g_free(text);
+	return d;
+}
+
+static void open_room(struct room *r, const char *publisher_offer)
+{
+	struct sdp_description *d;
+
+	r->publisher = read_offer(publisher_offer);
+	r->subscriber = sdp_subscriber_create();
+	assert_null(sdp_subscriber_offer(r->subscriber, &local));
+	add(r, 0, 100, 0);
+	add(r, 1, 101, 1);
+	d = offer(r);
+	sdp_description_destroy(&d);
+}
+
+static void close_room(struct room *r)
+{
+	sdp_publication_destroy(&r->publisher);
+	sdp_subscriber_destroy(&r->subscriber);
+}
+
+static int answer(struct room *r, const char *text, struct sdp_subscriber_answer *out, char *reason)
+{
+	int err = sdp_subscriber_take_answer(r->subscriber, text, strlen(text), reason, out);
+
+	g_strfreev(out->candidates);
+	return err;
+}
+
+static const struct sdp_line *line(const struct room *r, int index)
+{
+	return sdp_subscriber_line(r->subscriber, index);
+}
+
+static void accepts(void **state)
+{
+	struct room r;
+	struct sdp_subscriber_answer a;
+	char reason[SDP_REASON_SIZE] = "";
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	assert_int_equal(line(&r, 1)->state, SDP_LINE_OFFERED);
+	assert_int_equal(
+		answer(&r, ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO TAKES_VIDEO, &a, reason), 0);
+	assert_true(a.has_transport && !a.ice_changed);
+	assert_int_equal(a.role, DTLS_PASSIVE);
+	assert_string_equal(a.ice.ufrag, "abcd");
+	assert_int_equal(line(&r, 0)->state, SDP_LINE_ACCEPTED);
+	assert_int_equal(line(&r, 0)->ext.id[RTP_EXT_MID], 1);
+	assert_int_equal(line(&r, 0)->ext.id[RTP_EXT_ABS_SEND_TIME], 0);
+	assert_int_equal(line(&r, 1)->pt_count, 1);
+	assert_int_equal(line(&r, 1)->pts[0].from, 96);
+	assert_int_equal(line(&r, 1)->pts[0].to, 96);
+	assert_int_equal(line(&r, 1)->feedback, SDP_FEEDBACK_PLI);
+	assert_int_equal(
+		answer(&r,
+		       ANSWER
+		       "a=ice-ufrag:efgh\r\na=ice-pwd:0123456789abcdef012345\r\n" FINGERPRINT ACTIVE
+			       TAKES_AUDIO TAKES_VIDEO,
+		       &a, reason),
+		0);
+	assert_true(a.ice_changed && !a.fingerprint_changed);
+	close_room(&r);
+}
+
+static void offer_says(void **state)
+{
+	char *publisher = captured("chromium-simulcast-data.sdp");
+	struct room r;
+	struct sdp_description *d;
+	const struct sdp_media *v;
+
+	(void)state;
+	open_room(&r, publisher);
+	d = offer(&r);
+	v = &d->media[1];
+	assert_int_equal(d->media_count, 2);
+	assert_int_equal(v->direction, SDP_SENDONLY);
+	assert_true(v->in_bundle && v->rtcp_mux && v->extmap_allow_mixed);
+	assert_int_equal(v->transport.setup, SDP_SETUP_ACTPASS);
+	assert_string_equal(v->stream_id, "alice");
+	assert_string_equal(v->track_id, "track101");
+	assert_string_equal(v->cname, "sluice");
+	assert_int_equal(v->ssrcs[0].ssrc, 101);
+	assert_int_equal(v->ssrc_count, 1);
+	assert_int_equal(v->rid_send_count, 0);
+	assert_int_equal(v->ext.id[RTP_EXT_RID], 0);
+	assert_int_not_equal(v->ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR], 0);
+	assert_int_equal(v->ext.id[RTP_EXT_MID], d->media[0].ext.id[RTP_EXT_MID]);
+	assert_int_equal(v->codec_count, r.publisher->tracks[1].codec_count);
+	for (size_t i = 0; i < v->codec_count; i++)
+		assert_int_equal(v->codecs[i].feedback, SDP_FEEDBACK_SERVED);
+	g_free(publisher);
+	sdp_description_destroy(&d);
+	close_room(&r);
+}
+
+static void lines_stay_and_are_used_again(void **state)
+{
+	struct room r;
+	struct sdp_description *d;
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	sdp_subscriber_remove(r.subscriber, 1);
+	d = offer(&r);
+	assert_int_equal(d->media_count, 2);
+	assert_int_equal(d->media[1].direction, SDP_INACTIVE);
+	assert_int_equal(d->media[1].ssrc_count, 0);
+	assert_string_equal(d->media[1].track_id, "");
+	assert_false(d->media[1].rejected);
+	sdp_description_destroy(&d);
+	add(&r, 0, 102, 2); // audio: not on the video's line
+	add(&r, 1, 103, 1);
+	d = offer(&r);
+	assert_int_equal(d->media_count, 3);
+	assert_string_equal(d->media[1].mid, "1");
+	assert_string_equal(d->media[1].track_id, "track103");
+	assert_string_equal(d->media[2].mid, "2");
+	sdp_description_destroy(&d);
+	close_room(&r);
+}
+
+static void a_closed_line_gets_a_new_mid(void **state)
+{
+	struct room r;
+	struct sdp_subscriber_answer a;
+	struct sdp_description *d;
+	char reason[SDP_REASON_SIZE] = "";
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	assert_int_equal(answer(&r,
+				ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO
+				"m=video 0 UDP/TLS/RTP/SAVPF 96\r\n",
+				&a, reason),
+			 0);
+	assert_int_equal(line(&r, 1)->state, SDP_LINE_REFUSED);
+	d = offer(&r);
+	assert_true(d->media[1].rejected && !d->media[1].in_bundle);
+	sdp_description_destroy(&d);
+	sdp_subscriber_remove(r.subscriber, 1);
+	add(&r, 1, 103, 1);
+	d = offer(&r);
+	assert_false(d->media[1].rejected);
+	assert_string_equal(d->media[1].mid, "2");
+	sdp_description_destroy(&d);
+	close_room(&r);
+}
+
+static void refused_lines(void **state)
+{
+	struct room r;
+	struct sdp_subscriber_answer a;
+	char reason[SDP_REASON_SIZE] = "";
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	assert_int_equal(answer(&r,
+				ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO
+				"a=inactive\r\n"
+				"m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtcp-mux\r\n"
+				"a=rtpmap:96 VP9/90000\r\n",
+				&a, reason),
+			 0);
+	assert_int_equal(line(&r, 0)->state, SDP_LINE_REFUSED); // inactive
+	assert_int_equal(line(&r, 1)->state, SDP_LINE_REFUSED); // 96 was VP8
+	assert_int_equal(line(&r, 1)->pt_count, 0);
+	close_room(&r);
+}
+
+// What changed hands after the offer is not what the answer speaks of.
+static void answers_are_to_the_offer(void **state)
+{
+	struct room r;
+	struct sdp_subscriber_answer a;
+	char reason[SDP_REASON_SIZE] = "";
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	sdp_subscriber_remove(r.subscriber, 1);
+	add(&r, 1, 102, 1);
+	add(&r, 1, 103, 2);
+	assert_int_equal(
+		answer(&r, ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO TAKES_VIDEO, &a, reason), 0);
+	assert_int_equal(line(&r, 0)->state, SDP_LINE_ACCEPTED);
+	assert_int_equal(line(&r, 1)->state, SDP_LINE_OFFERED);
+	assert_int_equal(line(&r, 2)->state, SDP_LINE_OFFERED);
+	close_room(&r);
+}
+
+static const struct {
+	const char *text;
+	const char *what;
+} bad_answers[] = {
+	{ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO, "the offer has 2"},
+	{ANSWER ICE FINGERPRINT ACTIVE TAKES_VIDEO TAKES_AUDIO, "m-line 1 is video"},
+	{ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO TAKES_VIDEO "a=mid:7\r\n", "mid \"7\""},
+	{ANSWER FINGERPRINT ACTIVE TAKES_AUDIO TAKES_VIDEO, "a=ice-ufrag"},
+	{ANSWER ICE ACTIVE TAKES_AUDIO TAKES_VIDEO, "a=fingerprint"},
+	{ANSWER ICE FINGERPRINT SETUP TAKES_AUDIO TAKES_VIDEO, "a=setup:actpass"},
+};
+
+static void bad_answers_change_nothing(void **state)
+{
+	struct room r;
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	for (size_t i = 0; i < sizeof(bad_answers) / sizeof(bad_answers[0]); i++) {
+		struct sdp_subscriber_answer a;
+		char reason[SDP_REASON_SIZE] = "";
+
+		assert_int_equal(answer(&r, bad_answers[i].text, &a, reason), -EINVAL);
+		if (strstr(reason, bad_answers[i].what) == NULL)
+			fail_msg("%zu: \"%s\" does not name \"%s\"", i, reason,
+				 bad_answers[i].what);
+		assert_int_equal(line(&r, 0)->state, SDP_LINE_OFFERED);
+		assert_int_equal(line(&r, 1)->state, SDP_LINE_OFFERED);
+	}
+	close_room(&r);
+}
+
+// Two publishers number their codecs against each other; the subscriber sees one numbering.
+static void payload_types_agree_over_lines(void **state)
+{
+	struct room r;
+	struct sdp_publication *other =
+		read_offer(SESSION ICE FINGERPRINT AUDIO
+			   "m=video 9 UDP/TLS/RTP/SAVPF 96 98\r\na=mid:1\r\na=rtcp-mux\r\n"
+			   "a=rtpmap:96 H264/90000\r\na=rtpmap:98 VP8/90000\r\n");
+	struct sdp_source source = {"bob", "cam", "sluice", 200, &other->tracks[1]};
+	struct sdp_description *d;
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	assert_int_equal(sdp_subscriber_add(r.subscriber, &source), 2);
+	d = offer(&r);
+	assert_int_equal(d->media[1].codecs[0].pt, 96); // VP8
+	assert_int_equal(d->media[2].codecs[0].codec, CODEC_H264); // the order is the publisher's
+	assert_int_not_equal(d->media[2].codecs[0].pt, 96);
+	assert_int_equal(d->media[2].codecs[1].pt, 96);
+	sdp_description_destroy(&d);
+	sdp_publication_destroy(&other);
+	close_room(&r);
+}
+
+static void ids_are_checked(void **state)
+{
+	struct room r;
+	struct sdp_source source = {"al ice", "cam", "sluice", 200, NULL};
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	source.track = &r.publisher->tracks[1];
+	assert_int_equal(sdp_subscriber_add(r.subscriber, &source), -EINVAL);
+	source.stream_id = "";
+	assert_int_equal(sdp_subscriber_add(r.subscriber, &source), -EINVAL);
+	source.stream_id = "alice\r\na=x";
+	assert_int_equal(sdp_subscriber_add(r.subscriber, &source), -EINVAL);
+	close_room(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(accepts),
+		cmocka_unit_test(offer_says),
+		cmocka_unit_test(lines_stay_and_are_used_again),
+		cmocka_unit_test(a_closed_line_gets_a_new_mid),
+		cmocka_unit_test(refused_lines),
+		cmocka_unit_test(answers_are_to_the_offer),
+		cmocka_unit_test(bad_answers_change_nothing),
+		cmocka_unit_test(payload_types_agree_over_lines),
+		cmocka_unit_test(ids_are_checked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
