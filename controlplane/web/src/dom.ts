@@ -38,7 +38,8 @@ export function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// A button with two states; `label` says what a press will do.
+// A button with two states. Its name says what a press will do, so it is no toggle to a screen
+// reader, which would tell the state a second time.
 export function setToggle(
   button: HTMLElement,
   pressed: boolean,
@@ -46,7 +47,7 @@ export function setToggle(
   label: string,
 ): void {
   const face = `${iconName} ${label}`;
-  button.setAttribute("aria-pressed", String(pressed));
+  button.dataset["pressed"] = String(pressed);
   if (button.dataset["face"] === face) return;
   button.dataset["face"] = face;
   button.setAttribute("aria-label", label);

@@ -203,6 +203,7 @@ function render(): void {
   document.body.dataset["view"] = show ? "room" : "lobby";
   byId("lobby").hidden = show;
   byId("room-view").hidden = !show;
+  if (show !== wasInRoom) byId(show ? "mic" : "name").focus();
   if (show) renderRoom(current);
   else if (current?.over && wasInRoom) backToLobby(current);
 }
@@ -258,7 +259,6 @@ function listen(): void {
 }
 
 setToggle(byId("leave"), false, "leave", "Leave the room");
-byId("leave").removeAttribute("aria-pressed");
 listen();
 installHook(api, { session: () => session, setMuted, leave, rejoin });
 setInterval(() => void renderFigures().catch(() => {}), FIGURES_EVERY_MS);
