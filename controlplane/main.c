@@ -13,6 +13,7 @@
 #include "controlplane/ops/log.h"
 #include "controlplane/ops/settings.h"
 #include "controlplane/rpc/server.h"
+#include "controlplane/session/node.h"
 
 enum { EXIT_SETTING = 2 };
 
@@ -20,6 +21,7 @@ struct controlplane {
 	struct settings settings;
 	GMainLoop *loop;
 	struct rpc_server *server;
+	struct node *node;
 };
 
 static void controlplane_drained(void *data)
@@ -52,7 +54,13 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 	};
 
 	c->server = rpc_server_new(&options, error);
-	return c->server != NULL && rpc_server_start(c->server, error);
+	if (c->server == NULL)
+		return false;
+	c->node = node_new(s, error);
+	if (c->node == NULL)
+		return false;
+	node_register(c->node, c->server);
+	return rpc_server_start(c->server, error);
 }
 
 static void controlplane_say_ready(const struct controlplane *c)
@@ -81,6 +89,7 @@ static int controlplane_run(struct controlplane *c)
 	g_unix_signal_add(SIGHUP, controlplane_signal, c);
 	controlplane_say_ready(c);
 	g_main_loop_run(c->loop);
+	node_leave(c->node);
 	rpc_server_free(&c->server);
 	g_main_loop_unref(c->loop);
 	return EXIT_SUCCESS;

@@ -74,7 +74,8 @@ void link_epoch_submit(struct link_epoch *e, link_done_fn done, void *user);
 void link_epoch_discard(struct link_epoch *e);
 
 // Slots. A ref of a free slot, or generation 0 if the table is full or nothing is attached. A slot
-// that is handed out is the caller's until it is released, after its removal was applied.
+// that is handed out is taken until an applied epoch has removed its record, or until it is
+// released because no epoch ever applied it.
 struct shm_ref link_slot_take(struct link_client *client, enum shm_record_type type);
 void link_slot_release(struct link_client *client, enum shm_record_type type, struct shm_ref ref);
 

@@ -152,21 +152,22 @@ static bool push(struct link_client *c, struct link_epoch *e)
 	return true;
 }
 
-// Removed records' configs held keys and passwords.
-static void wipe_removed(struct link_client *c, const struct link_epoch *e)
+// Removed records' configs held keys and passwords; their slots are free from now on.
+static void removed(struct link_client *c, const struct link_epoch *e)
 {
 	for (guint i = 0; i < e->ops->len; i++) {
-		const struct link_op *op = &g_array_index(e->ops, struct link_op, i);
-		if (op->command.action == SHM_ACTION_REMOVE)
-			explicit_bzero(slot_config(&c->view, &op->command),
-				       config_bytes(op->command.record_type));
+		const struct shm_command *op = &g_array_index(e->ops, struct link_op, i).command;
+		if (op->action != SHM_ACTION_REMOVE)
+			continue;
+		explicit_bzero(slot_config(&c->view, op), config_bytes(op->record_type));
+		link_slot_release(c, (enum shm_record_type)op->record_type, op->ref);
 	}
 }
 
 static void finish(struct link_client *c, struct link_epoch *e, const struct link_result *result)
 {
 	if (c->attached && result->kind == LINK_APPLIED)
-		wipe_removed(c, e);
+		removed(c, e);
 	if (e->done != NULL)
 		e->done(e->user, result);
 	link_epoch_discard(e);

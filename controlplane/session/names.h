@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// controlplane/session/names.h - resource names: rooms/{room}/participants/{participant}/tracks/{track}.
+// controlplane/session/names.h - resource names:
+// rooms/{room}/participants/{participant}/tracks/{track}.
 //
 // Place    every service takes them apart here; ids are 1..64 characters of [A-Za-z0-9_-].
 // Thread   any; pure functions.

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/media_transport.c - slot, credentials, handshake and keys of one transport.
+
+#include "controlplane/session/media_transport.h"
+
+#include "controlplane/ops/log.h"
+#include "controlplane/session/names.h"
+#include "controlplane/session/node.h"
+#include "controlplane/session/participant.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+enum { GOODBYE_MS = 150 };
+
+static void credentials_local(struct shm_credentials *to, const struct ice_credentials *from)
+{
+	to->local_ufrag_size = (uint16_t)strlen(from->ufrag);
+	to->local_pwd_size = (uint16_t)strlen(from->pwd);
+	memcpy(to->local_ufrag, from->ufrag, to->local_ufrag_size);
+	memcpy(to->local_pwd, from->pwd, to->local_pwd_size);
+}
+
+static void credentials_remote(struct shm_credentials *to, const struct ice_credentials *from)
+{
+	to->remote_ufrag_size = (uint16_t)strlen(from->ufrag);
+	to->remote_pwd_size = (uint16_t)strlen(from->pwd);
+	memcpy(to->remote_ufrag, from->ufrag, to->remote_ufrag_size);
+	memcpy(to->remote_pwd, from->pwd, to->remote_pwd_size);
+}
+
+// An epoch's answer, for a transport whose participant may have left meanwhile.
+static void on_announced(void *user, const struct link_result *result)
+{
+	struct media_transport *t = user;
+	struct participant *p = t->user;
+
+	if (t->phase != MEDIA_CLOSED && t->phase != MEDIA_NONE)
+		t->events->announced(t->user, result);
+	participant_drop(p);
+}
+
+static void announce(struct media_transport *t)
+{
+	struct link_epoch *e = link_epoch_new(t->node->link);
+
+	media_transport_apply(t, e);
+	participant_hold(t->user);
+	link_epoch_submit(e, on_announced, t);
+}
+
+static void maybe_ready(struct media_transport *t)
+{
+	if (!t->ice_ready || !t->keys_ready || (t->config.flags & SHM_TRANSPORT_ESTABLISHED) != 0)
+		return;
+	t->config.flags |= SHM_TRANSPORT_ESTABLISHED;
+	t->events->ready(t->user);
+}
+
+static void on_ice_ready(struct media_transport *t, const struct handshake_event *event)
+{
+	uint16_t port = (uint16_t)t->node->settings->media_port;
+
+	if (event->generation != t->ice_generation)
+		return;
+	bool established = (t->config.flags & SHM_TRANSPORT_ESTABLISHED) != 0;
+	if (established && !t->restarting)
+		return; // from now on the dataplane chooses
+	struct sockaddr_storage remote = event->remote;
+	uint16_t remote_port = remote.ss_family == AF_INET6
+				       ? ntohs(((struct sockaddr_in6 *)&remote)->sin6_port)
+				       : ntohs(((struct sockaddr_in *)&remote)->sin_port);
+	if (!node_addr_from(&event->local, port, &t->config.selected_local) ||
+	    !node_addr_from(&remote, remote_port, &t->config.selected_remote))
+		return;
+	t->ice_ready = true;
+	if (!established) {
+		maybe_ready(t);
+		return;
+	}
+	t->restarting = false;
+	explicit_bzero(&t->config.credentials[1], sizeof(t->config.credentials[1]));
+	struct link_epoch *e = link_epoch_new(t->node->link);
+	link_epoch_transport(e, t->ref, &t->config);
+	link_epoch_submit(e, NULL, NULL);
+}
+
+static void master_copy(uint8_t out[SHM_MASTER_BYTES_MAX], const struct dtls_srtp_master *m)
+{
+	memset(out, 0, SHM_MASTER_BYTES_MAX);
+	memcpy(out, m->key, m->key_size);
+	memcpy(out + m->key_size, m->salt, m->salt_size);
+}
+
+static void on_keys(struct media_transport *t, const struct dtls_srtp_keys *keys)
+{
+	t->config.suite = (uint16_t)keys->suite;
+	master_copy(t->config.send_master, &keys->local);
+	master_copy(t->config.receive_master, &keys->remote);
+	t->keys_ready = true;
+	maybe_ready(t);
+}
+
+static void on_handshake(void *user, const struct handshake_event *event)
+{
+	struct media_transport *t = user;
+	struct participant *p = t->user;
+
+	participant_hold(p);
+	switch (event->type) {
+	case HANDSHAKE_ICE_CHECKING:
+		break;
+	case HANDSHAKE_ICE_READY:
+		on_ice_ready(t, event);
+		break;
+	case HANDSHAKE_DTLS_CONNECTED:
+		on_keys(t, &event->keys);
+		break;
+	case HANDSHAKE_CLOSED:
+		t->events->ended(t->user, "closed", false);
+		break;
+	case HANDSHAKE_FAILED:
+		log_info("session", "%s: handshake failed: %s", p->name, event->reason);
+		t->phase = MEDIA_FAILED;
+		t->events->ended(t->user, "handshake failed", true);
+		break;
+	}
+	participant_drop(p);
+}
+
+static void fill_config(struct media_transport *t, bool controlling, uint16_t port,
+			const struct ice_credentials *remote)
+{
+	struct shm_transport_config *c = &t->config;
+	char *cname = name_random(8);
+
+	memset(c, 0, sizeof(*c));
+	c->flags = (t->node->settings->ice_full ? 0u : SHM_TRANSPORT_ICE_LITE) |
+		   (controlling ? SHM_TRANSPORT_ICE_CONTROLLING : 0u);
+	c->internal_port = port;
+	c->receive_ext = t->receive_ext;
+	c->rtcp_ssrc = g_random_int() | 1;
+	c->ice_tie_breaker = (uint64_t)g_random_int() << 32 | g_random_int();
+	credentials_local(&c->credentials[0], &t->local);
+	if (remote != NULL)
+		credentials_remote(&c->credentials[0], remote);
+	memcpy(c->cname, cname, MIN(strlen(cname), sizeof(c->cname)));
+	g_free(cname);
+}
+
+static bool start_handshake(struct media_transport *t, bool controlling, char **reason)
+{
+	struct ice_agent_params params = {
+		.local = t->local,
+		.port = t->config.internal_port,
+		.address_count = t->node->address_count,
+		.controlling = controlling,
+	};
+
+	memcpy(params.addresses, t->node->addresses, sizeof(params.addresses));
+	int err = handshake_new(t->node->pool, &params, on_handshake, t, &t->handshake);
+	ice_credentials_wipe(&params.local);
+	if (err != 0)
+		*reason = g_strdup_printf("no ICE agent: %s", g_strerror(-err));
+	return err == 0;
+}
+
+bool media_transport_open(struct media_transport *t, struct node *node,
+			  const struct media_transport_events *events, void *user, bool controlling,
+			  const struct ice_credentials *remote, char **reason)
+{
+	if (link_client_view(node->link) == NULL) {
+		*reason = g_strdup("no dataplane is attached");
+		return false;
+	}
+	struct shm_ref ref = link_slot_take(node->link, SHM_RECORD_TRANSPORT);
+	uint16_t port = ref.generation != 0 ? ports_take(node->ports) : 0;
+	if (port == 0 || ice_credentials_generate(&t->local) != 0) {
+		link_slot_release(node->link, SHM_RECORD_TRANSPORT, ref);
+		*reason = g_strdup_printf("the limit of %s is reached",
+					  ref.generation == 0 ? "transports" : "internal ports");
+		return false;
+	}
+	t->node = node;
+	t->events = events;
+	t->user = user;
+	t->ref = ref;
+	t->sdp_id = (uint64_t)g_random_int_range(1, G_MAXINT32) << 31 | g_random_int() >> 1;
+	fill_config(t, controlling, port, remote);
+	if (!start_handshake(t, controlling, reason)) {
+		ports_release(node->ports, port);
+		link_slot_release(node->link, SHM_RECORD_TRANSPORT, ref);
+		t->ref = (struct shm_ref){0};
+		return false;
+	}
+	t->phase = MEDIA_NEW;
+	g_hash_table_insert(node->transports, GUINT_TO_POINTER(ref.index), t);
+	announce(t);
+	return true;
+}
+
+void media_transport_set_remote(struct media_transport *t, const struct ice_credentials *remote,
+				const struct dtls_fingerprint *fingerprint, enum dtls_role our_role)
+{
+	if (t->remote_set)
+		return;
+	t->remote_set = true;
+	t->phase = MEDIA_CONNECTING;
+	if (t->config.credentials[0].remote_ufrag_size == 0) {
+		// The dataplane verifies the answers to libnice's checks with it.
+		credentials_remote(&t->config.credentials[0], remote);
+		struct link_epoch *e = link_epoch_new(t->node->link);
+		link_epoch_transport(e, t->ref, &t->config);
+		link_epoch_submit(e, NULL, NULL);
+	}
+	handshake_set_remote(t->handshake, remote, fingerprint, our_role);
+}
+
+unsigned media_transport_add_candidates(struct media_transport *t, char *const *lines, size_t count)
+{
+	unsigned ignored = 0;
+
+	for (size_t i = 0; t->handshake != NULL && i < count; i++)
+		ignored += handshake_add_candidate(t->handshake, lines[i]) != ICE_CANDIDATE_OK;
+	return ignored;
+}
+
+void media_transport_restart(struct media_transport *t, const struct ice_credentials *remote)
+{
+	struct ice_credentials fresh;
+
+	if (ice_credentials_generate(&fresh) != 0)
+		return;
+	// A restart during a restart keeps the generation that is established.
+	if (!t->restarting)
+		t->config.credentials[1] = t->config.credentials[0];
+	t->restarting = (t->config.flags & SHM_TRANSPORT_ESTABLISHED) != 0;
+	if (!t->restarting)
+		memset(&t->config.credentials[1], 0, sizeof(t->config.credentials[1]));
+	memset(&t->config.credentials[0], 0, sizeof(t->config.credentials[0]));
+	t->local = fresh;
+	t->ice_generation++;
+	t->ice_ready = false;
+	credentials_local(&t->config.credentials[0], &fresh);
+	credentials_remote(&t->config.credentials[0], remote);
+	handshake_restart(t->handshake, &fresh);
+	handshake_set_remote_credentials(t->handshake, remote);
+	ice_credentials_wipe(&fresh);
+	announce(t);
+}
+
+struct sdp_local media_transport_sdp_local(struct media_transport *t)
+{
+	struct node *n = t->node;
+
+	return (struct sdp_local){
+		.session_id = t->sdp_id,
+		.session_version = ++t->sdp_version,
+		.ice_lite = !n->settings->ice_full,
+		.ice = t->local,
+		.fingerprint = n->fingerprint,
+		.candidates = (const char *const *)n->candidates,
+		.candidate_count = n->address_count,
+	};
+}
+
+void media_transport_apply(struct media_transport *t, struct link_epoch *e)
+{
+	struct shm_transport_state state;
+
+	// Once it runs the path is the dataplane's choice: repeat it, so that it stays.
+	if (t->phase == MEDIA_CONNECTED &&
+	    link_transport_state(t->node->link, t->ref.index, &state) &&
+	    state.generation == t->ref.generation) {
+		t->config.selected_remote = state.selected_remote;
+		t->config.selected_local = state.selected_local;
+		t->config.selected_path_generation = state.path_generation;
+	}
+	link_epoch_transport(e, t->ref, &t->config);
+}
+
+void media_transport_established(struct media_transport *t, const struct link_result *result)
+{
+	t->phase = result->kind == LINK_APPLIED ? MEDIA_CONNECTED : MEDIA_FAILED;
+}
+
+struct goodbye {
+	struct node *node;
+	struct shm_ref ref;
+};
+
+static gboolean remove_record(gpointer data)
+{
+	struct goodbye *g = data;
+	struct link_epoch *e = link_epoch_new(g->node->link);
+
+	link_epoch_remove(e, SHM_RECORD_TRANSPORT, g->ref);
+	link_epoch_submit(e, NULL, NULL);
+	return G_SOURCE_REMOVE;
+}
+
+void media_transport_close(struct media_transport *t)
+{
+	if (t->phase == MEDIA_NONE || t->phase == MEDIA_CLOSED)
+		return;
+	t->phase = MEDIA_CLOSED;
+	handshake_close(&t->handshake);
+	g_hash_table_remove(t->node->transports, GUINT_TO_POINTER(t->ref.index));
+	ports_release(t->node->ports, t->config.internal_port);
+	if (link_client_view(t->node->link) != NULL) {
+		struct goodbye *g = g_new(struct goodbye, 1);
+		*g = (struct goodbye){.node = t->node, .ref = t->ref};
+		g_timeout_add_full(G_PRIORITY_DEFAULT, GOODBYE_MS, remove_record, g, g_free);
+	}
+	explicit_bzero(&t->config, sizeof(t->config));
+	ice_credentials_wipe(&t->local);
+	t->ref = (struct shm_ref){0};
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/media_transport.h - one RTCPeerConnection's transport, from slot to keys.
+//
+//   open -> announced (the dataplane knows our credentials: SDP may leave) -> connecting (ICE,
+//   DTLS)
+//   -> ready (pair and keys are known: the owner submits the epoch) -> connected -> closed
+//
+// Thread   the API's GMainContext.
+// Owns     slot, internal port, handshake. Embedded in its participant, whose life it shares.
+// Secrets  ICE passwords and SRTP masters lie in 'config'; wiped at close.
+#pragma once
+
+#include "controlplane/dtls/handshake.h"
+#include "controlplane/link/client.h"
+#include "controlplane/session/sdp/negotiate.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct node;
+
+enum media_phase {
+	MEDIA_NONE, // not opened
+	MEDIA_NEW,
+	MEDIA_CONNECTING,
+	MEDIA_CONNECTED,
+	MEDIA_FAILED,
+	MEDIA_CLOSED,
+};
+
+struct media_transport_events {
+	// The epoch that announces (or changes) the credentials is applied, or was refused.
+	void (*announced)(void *user, const struct link_result *result);
+	// Pair and keys are there: submit an epoch with media_transport_apply() in it, then tell
+	// media_transport_established().
+	void (*ready)(void *user);
+	// close_notify ("closed"), or the handshake failed (before it was connected).
+	void (*ended)(void *user, const char *reason, bool failed);
+};
+
+struct media_transport {
+	struct node *node;
+	const struct media_transport_events *events;
+	void *user;
+	enum media_phase phase;
+	struct shm_ref ref; // generation 0: no slot
+	struct shm_transport_config config;
+	struct handshake *handshake;
+	struct ice_credentials local; // of the newest generation
+	struct rtp_ext_map receive_ext; // set before the transport is opened
+	unsigned ice_generation; // grows with each restart
+	bool remote_set;
+	bool ice_ready;
+	bool keys_ready;
+	bool restarting; // ICE restart under way: two generations of credentials are valid
+	uint64_t sdp_id;
+	uint64_t sdp_version;
+};
+
+// Takes slot and port, binds the sockets, announces the transport. 'remote' may be NULL (not known
+// yet). False with the sentence in 'reason'; then nothing is held. The user's object must stay
+// until media_transport_close(), and 'announced' may come after it: see 'hold' and 'drop'.
+bool media_transport_open(struct media_transport *t, struct node *node,
+			  const struct media_transport_events *events, void *user, bool controlling,
+			  const struct ice_credentials *remote, char **reason);
+
+// The remote's side of the SDP, for ICE and DTLS to begin with. Once.
+void media_transport_set_remote(struct media_transport *t, const struct ice_credentials *remote,
+				const struct dtls_fingerprint *fingerprint,
+				enum dtls_role our_role);
+
+// Candidates of the remote's. Returns how many were ignored.
+unsigned media_transport_add_candidates(struct media_transport *t, char *const *lines,
+					size_t count);
+
+// ICE restart by the remote: new credentials on both sides; 'announced' comes when SDP may leave.
+void media_transport_restart(struct media_transport *t, const struct ice_credentials *remote);
+
+// What our SDP says now; the version grows with every call.
+struct sdp_local media_transport_sdp_local(struct media_transport *t);
+
+// Adds the transport as it stands to an epoch.
+void media_transport_apply(struct media_transport *t, struct link_epoch *e);
+void media_transport_established(struct media_transport *t, const struct link_result *result);
+
+// Says goodbye to the peer at once, and removes the record a moment later so that the goodbye gets
+// through. Tracks and subscriptions must have been removed before (an earlier epoch).
+void media_transport_close(struct media_transport *t);

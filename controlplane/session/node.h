@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/node.h - the root of the control plane's state: rooms, link, handshakes,
+// ports.
+//
+// Place    main.c makes it; the services (room_service.c, signalling_service.c, node_service.c) act
+//          on it; link events arrive here and go to the transport they are about.
+// Thread   the API's GMainContext, all of session/.
+// Owns     rooms, which own participants, which own transports, tracks and subscriptions.
+#pragma once
+
+#include "controlplane/dtls/handshake.h"
+#include "controlplane/link/client.h"
+#include "controlplane/ops/settings.h"
+#include "controlplane/rpc/server.h"
+#include "controlplane/session/ports.h"
+
+#include <glib.h>
+
+struct event_watch;
+struct media_transport;
+struct orphans;
+
+struct node {
+	const struct settings *settings; // borrowed
+	struct link_client *link;
+	struct handshake_pool *pool;
+	struct dtls_certificate *certificate;
+	struct dtls_fingerprint fingerprint;
+	struct ports *ports;
+	GHashTable *rooms; // id -> struct room, owned
+	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events
+	struct orphans *orphans;
+	GPtrArray *watches; // struct event_watch: streams of WatchEvents
+	struct sockaddr_storage addresses[ICE_ADDRESSES_MAX];
+	size_t address_count;
+	char *candidates[ICE_ADDRESSES_MAX]; // of the public port, as they stand in SDP
+};
+
+// NULL with the sentence in 'error'. Borrows 'settings'.
+struct node *node_new(const struct settings *settings, GError **error);
+// Before the process ends: lets go of the dataplane, whose media goes on.
+void node_leave(struct node *node);
+
+// Registers RoomService, SignallingService and NodeService.
+void node_register(struct node *node, struct rpc_server *server);
+
+// The sockaddr of a records' address, and back ('port' replaces the sockaddr's own).
+bool node_addr_from(const struct sockaddr_storage *from, uint16_t port, struct rtc_addr *out);
+char *node_addr_text(const struct rtc_addr *addr); // "192.0.2.1:3478"; gives the string

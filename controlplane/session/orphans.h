@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/orphans.h - sessions an earlier control plane left running in the dataplane.
+//
+// They are shown, nothing of them is ended: their media runs until their consent expires; then
+// their records are removed. Until that their slots, ufrags and internal ports stay taken. Thread
+// the API's GMainContext.
+#pragma once
+
+#include "controlplane/link/client.h"
+#include "proto/api/sluice/v1/room.pb-c.h"
+
+#include <glib.h>
+
+struct node;
+struct orphans;
+
+struct orphans *orphans_new(struct node *node);
+void orphans_free(struct orphans **orphans);
+
+// After an attach: finds what runs and is not ours. Forgets what was found before.
+void orphans_find(struct orphans *o);
+void orphans_clear(struct orphans *o);
+
+// Consent of a transport has expired: removes it with all that hangs on it, if it is an orphan.
+void orphans_expired(struct orphans *o, struct shm_ref transport);
+// Looks at the states of all orphans: an event may have been lost.
+void orphans_check(struct orphans *o);
+
+unsigned orphans_count(const struct orphans *o);
+// Participants with 'orphan' set, of a room (id) or of all (NULL). Elements are given:
+// participant_message_free(); the array frees none of them.
+GPtrArray *orphans_messages(const struct orphans *o, const char *room);

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/participant.h - one participant: two transports, what it publishes, whom it
+// hears.
+//
+// Place    room.h holds it; publish.c and subscribe.c are its two halves; signalling_service.c
+// drives
+//          it.
+// Thread   the API's GMainContext.
+// Life     counted: the room holds one count while it is in, epochs under way hold more. 'gone' is
+//          set when it leaves; whoever comes back with a count looks at that first.
+#pragma once
+
+#include "controlplane/rpc/call.h"
+#include "controlplane/session/media_transport.h"
+#include "controlplane/session/sdp/offer.h"
+#include "proto/api/sluice/v1/room.pb-c.h"
+#include "proto/api/sluice/v1/signalling.pb-c.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct room;
+
+// What a participant publishes: one m-line of its.
+struct track {
+	struct participant *owner;
+	struct shm_ref ref; // generation 0 until it is submitted
+	char *id;
+	char *name; // full resource name
+	char *uid;
+	struct sdp_track negotiated;
+	Sluice__V1__TrackSource source;
+	bool muted;
+	bool live; // the dataplane runs it
+};
+
+enum subscription_state {
+	SUBSCRIPTION_OFFERED, // on a line of an offer, no answer yet
+	SUBSCRIPTION_ACCEPTED, // waits for the transport
+	SUBSCRIPTION_APPLIED, // submitted to the dataplane
+	SUBSCRIPTION_REFUSED, // by the subscriber's answer or by the dataplane
+};
+
+// One track on one subscriber's transport.
+struct subscription {
+	struct track *track; // removed with it
+	int line; // of the subscriber's offers
+	uint32_t ssrc;
+	struct shm_ref ref; // generation 0 until it is submitted
+	struct shm_subscription_config config;
+	enum subscription_state state;
+	bool paused;
+};
+
+struct participant {
+	struct node *node;
+	struct room *room;
+	char *id;
+	char *name;
+	char *uid;
+	char *display_name;
+	char *secret; // of its session
+	int64_t join_time_ms; // Unix time
+	bool gone;
+
+	struct media_transport publish;
+	struct media_transport subscribe;
+
+	// Publishing.
+	GPtrArray *tracks; // struct track, owned
+	struct sdp_settled settled;
+	struct sdp_publication *publication; // the offer whose answer is being made, or NULL
+	struct rpc_call *publish_call; // who waits for it, or NULL
+
+	// Subscribing.
+	struct sdp_subscriber *lines;
+	GPtrArray *subscriptions; // struct subscription, owned
+	uint32_t revision; // of the newest offer
+	bool offer_out; // it has not been answered
+	bool offer_due; // something has changed since
+	bool announced; // the subscribe transport's credentials are known to the dataplane
+
+	// Signalling.
+	struct rpc_call *watch; // WatchSession, or NULL
+	uint64_t sequence;
+};
+
+struct participant *participant_new(struct room *room, const char *id, const char *display_name);
+struct participant *participant_hold(struct participant *p);
+void participant_drop(struct participant *p);
+
+// Leaves the room: tracks, subscriptions (its own and those to it) and transports are removed,
+// everybody is told. Idempotent.
+void participant_leave(struct participant *p, const char *reason);
+
+// The message for the API. Gives it: participant_message_free().
+Sluice__V1__Participant *participant_message(const struct participant *p);
+void participant_message_free(Sluice__V1__Participant *m);
+Sluice__V1__Track *track_message(const struct track *t);
+void track_message_free(Sluice__V1__Track *m);
+
+// What the control plane needs to come back goes into the blob of each transport.
+void participant_save(const struct participant *p);
+
+// publish.c
+// Takes 'call': answers it now or when the dataplane knows the credentials.
+void publish_offer(struct participant *p, struct rpc_call *call,
+		   const Sluice__V1__PublishRequest *request);
+void publish_cancel(struct participant *p); // whoever waits is answered UNAVAILABLE
+bool publish_set_muted(struct track *t, bool muted); // false if nothing changed
+// Adds the removal of a track and of every subscription to it to 'e', and frees the track.
+void publish_remove_track(struct track *t, struct link_epoch *e);
+extern const struct media_transport_events publish_events;
+
+// subscribe.c
+// Hears 'track' from now on, unless it is its own.
+void subscribe_track(struct participant *p, struct track *track);
+// The track goes: its line is idle, the record's removal is added to 'e'.
+void subscribe_forget(struct participant *p, const struct track *track, struct link_epoch *e);
+// Sends an offer if one is due and can go out.
+void subscribe_offer(struct participant *p);
+// The newest offer once more, to a session that opened its stream again.
+void subscribe_repeat(struct participant *p);
+// 0, -ESTALE (an older revision), -EINVAL with the sentence for the client.
+int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, char **reason);
+bool subscribe_set_paused(struct participant *p, const struct track *track, bool paused);
+extern const struct media_transport_events subscribe_events;
+
+// session_events.c: one message each on the session's stream; nothing happens without a stream.
+void session_joined(struct participant *to, const struct participant *who);
+void session_left(struct participant *to, const struct participant *who, const char *reason);
+void session_track(struct participant *to, const struct track *t, bool is_new);
+void session_unpublished(struct participant *to, const struct track *t);
+void session_offer(struct participant *to, const char *sdp);
+void session_ready(struct participant *to);
+void session_removed(struct participant *to, const char *reason); // and ends the stream
+// Opens the stream: a snapshot, READY, then the offer. Replaces an earlier stream.
+void session_watch(struct participant *p, struct rpc_call *call);

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/publish.c - the half of a participant that sends: offer in, answer out,
+// tracks.
+//
+// Order    offer -> transport announced -> answer -> ICE, DTLS -> one epoch with keys and tracks ->
+//          everybody else is offered the tracks. Later offers change tracks or restart ICE.
+
+#include "controlplane/ops/log.h"
+#include "controlplane/session/names.h"
+#include "controlplane/session/node.h"
+#include "controlplane/session/participant.h"
+#include "controlplane/session/room.h"
+
+#include <string.h>
+
+static struct track *track_by_mid(const struct participant *p, const char *mid)
+{
+	for (guint i = 0; i < p->tracks->len; i++) {
+		struct track *t = p->tracks->pdata[i];
+		if (strcmp(t->negotiated.mid, mid) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+static Sluice__V1__TrackSource source_of(const struct sdp_track *n)
+{
+	return n->kind == SDP_AUDIO ? SLUICE__V1__TRACK_SOURCE__TRACK_SOURCE_MICROPHONE
+				    : SLUICE__V1__TRACK_SOURCE__TRACK_SOURCE_CAMERA;
+}
+
+static struct track *track_new(struct participant *p, const struct sdp_track *n)
+{
+	struct track *t = g_new0(struct track, 1);
+
+	t->owner = p;
+	t->uid = name_random(16);
+	// Two tracks in a row on one m-line are two resources.
+	t->id = g_strdup_printf("%s-%.8s", n->mid, t->uid);
+	t->name = g_strdup_printf("%s/tracks/%s", p->name, t->id);
+	t->negotiated = *n;
+	t->source = source_of(n);
+	g_ptr_array_add(p->tracks, t);
+	return t;
+}
+
+static void track_free(struct track *t)
+{
+	g_free(t->id);
+	g_free(t->name);
+	g_free(t->uid);
+	g_free(t);
+}
+
+static void track_config(const struct track *t, struct shm_track_config *c)
+{
+	const struct sdp_track *n = &t->negotiated;
+
+	memset(c, 0, sizeof(*c));
+	c->kind = n->kind == SDP_AUDIO ? SHM_KIND_AUDIO : SHM_KIND_VIDEO;
+	c->muted = t->muted;
+	c->codec_count = (uint8_t)n->codec_count;
+	c->encoding_count = (uint8_t)n->encoding_count;
+	c->transport = t->owner->publish.ref;
+	memcpy(c->mid, n->mid, MIN(strlen(n->mid), sizeof(c->mid)));
+	c->ext = n->ext;
+	c->feedback = n->feedback;
+	for (size_t i = 0; i < n->codec_count; i++)
+		c->codecs[i] = (struct shm_track_codec){
+			.pt = n->codecs[i].pt,
+			.codec = (uint8_t)n->codecs[i].codec,
+			.clock_rate = n->codecs[i].clock_rate,
+		};
+	for (size_t i = 0; i < n->encoding_count; i++) {
+		const struct sdp_encoding *from = &n->encodings[i];
+		c->encodings[i].ssrc = from->ssrc;
+		memcpy(c->encodings[i].rid, from->rid,
+		       MIN(strlen(from->rid), sizeof(c->encodings[i].rid)));
+	}
+}
+
+static bool track_apply(struct track *t, struct link_epoch *e)
+{
+	struct shm_track_config c;
+
+	if (t->ref.generation == 0)
+		t->ref = link_slot_take(t->owner->node->link, SHM_RECORD_TRACK);
+	if (t->ref.generation == 0) {
+		log_warning("session", "%s: the limit of tracks is reached", t->name);
+		return false;
+	}
+	track_config(t, &c);
+	link_epoch_track(e, t->ref, &c);
+	return true;
+}
+
+void publish_remove_track(struct track *t, struct link_epoch *e)
+{
+	struct participant *p = t->owner;
+	GHashTableIter it;
+	gpointer other;
+
+	g_hash_table_iter_init(&it, p->room->participants);
+	while (g_hash_table_iter_next(&it, NULL, &other))
+		subscribe_forget(other, t, e);
+	if (t->ref.generation != 0)
+		link_epoch_remove(e, SHM_RECORD_TRACK, t->ref);
+	if (t->live)
+		watch_track(t, ROOM_REMOVED);
+	g_ptr_array_remove(p->tracks, t);
+	track_free(t);
+}
+
+static void apply_tracks(struct participant *p, struct link_epoch *e, bool establishes);
+
+// The tracks applied by one epoch, by uid: some may be gone when its answer comes.
+struct applied {
+	struct participant *p;
+	bool establishes;
+	GPtrArray *uids;
+	uint64_t generation;
+};
+
+static struct track *track_by_uid(const struct participant *p, const char *uid)
+{
+	for (guint i = 0; i < p->tracks->len; i++) {
+		struct track *t = p->tracks->pdata[i];
+		if (strcmp(t->uid, uid) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+static bool any_waiting(const struct participant *p)
+{
+	for (guint i = 0; i < p->tracks->len; i++)
+		if (((struct track *)p->tracks->pdata[i])->ref.generation == 0)
+			return true;
+	return false;
+}
+
+static void on_applied(void *user, const struct link_result *result)
+{
+	struct applied *a = user;
+	struct participant *p = a->p;
+
+	if (!p->gone && a->establishes) {
+		media_transport_established(&p->publish, result);
+		// An offer that came while the keys were on their way.
+		if (result->kind == LINK_APPLIED && any_waiting(p))
+			apply_tracks(p, link_epoch_new(p->node->link), false);
+	}
+	if (result->kind != LINK_APPLIED && !p->gone) {
+		log_warning("session", "%s: tracks not applied (operation %u): %s", p->name,
+			    result->op, link_result_text(result));
+	} else if (!p->gone) {
+		room_applied(p->room, a->generation);
+		participant_save(p);
+		for (guint i = 0; i < a->uids->len; i++) {
+			struct track *t = track_by_uid(p, a->uids->pdata[i]);
+			if (t != NULL && !t->live)
+				room_track_live(t);
+		}
+		watch_participant(p, ROOM_CHANGED, NULL);
+	}
+	g_ptr_array_unref(a->uids);
+	participant_drop(p);
+	g_free(a);
+}
+
+// One epoch with every track not yet in force, and the transport's keys when it is the first.
+static void apply_tracks(struct participant *p, struct link_epoch *e, bool establishes)
+{
+	struct applied *a = g_new0(struct applied, 1);
+
+	a->p = participant_hold(p);
+	a->establishes = establishes;
+	a->uids = g_ptr_array_new_with_free_func(g_free);
+	if (establishes)
+		media_transport_apply(&p->publish, e);
+	for (guint i = 0; i < p->tracks->len; i++) {
+		struct track *t = p->tracks->pdata[i];
+		if (track_apply(t, e))
+			g_ptr_array_add(a->uids, g_strdup(t->uid));
+	}
+	room_changed(p->room);
+	a->generation = p->room->generation;
+	link_epoch_submit(e, on_applied, a);
+}
+
+static void on_ready(void *user)
+{
+	struct participant *p = user;
+
+	apply_tracks(p, link_epoch_new(p->node->link), true);
+}
+
+static void on_ended(void *user, const char *reason, bool failed)
+{
+	(void)failed;
+	participant_leave(user, reason);
+}
+
+// What the offer says of an m-line beyond SDP.
+static void describe(struct track *t, const Sluice__V1__PublishRequest *request)
+{
+	for (size_t i = 0; i < request->n_tracks; i++) {
+		const Sluice__V1__PublishedTrack *d = request->tracks[i];
+		if (strcmp(d->mid, t->negotiated.mid) != 0)
+			continue;
+		if (d->source != SLUICE__V1__TRACK_SOURCE__TRACK_SOURCE_UNSPECIFIED)
+			t->source = d->source;
+		t->muted = d->muted;
+	}
+}
+
+// Tracks after the offer: gone with lines that no longer send, changed, or new.
+static void merge_tracks(struct participant *p, const Sluice__V1__PublishRequest *request,
+			 struct link_epoch *e)
+{
+	for (guint i = p->tracks->len; i-- > 0;) {
+		struct track *t = p->tracks->pdata[i];
+		bool stays = false;
+		for (size_t j = 0; j < p->publication->track_count; j++) {
+			const struct sdp_track *n = &p->publication->tracks[j];
+			stays |= n->sending && strcmp(n->mid, t->negotiated.mid) == 0 &&
+				 n->kind == t->negotiated.kind;
+		}
+		if (!stays)
+			publish_remove_track(t, e);
+	}
+	for (size_t j = 0; j < p->publication->track_count; j++) {
+		const struct sdp_track *n = &p->publication->tracks[j];
+		if (!n->sending)
+			continue;
+		struct track *t = track_by_mid(p, n->mid);
+		if (t == NULL)
+			t = track_new(p, n);
+		else
+			t->negotiated = *n;
+		describe(t, request);
+	}
+}
+
+static void answer(struct participant *p)
+{
+	struct rpc_call *call = g_steal_pointer(&p->publish_call);
+	struct sdp_local local = media_transport_sdp_local(&p->publish);
+	char *sdp = sdp_publication_answer(p->publication, &local);
+	Sluice__V1__PublishResponse response = SLUICE__V1__PUBLISH_RESPONSE__INIT;
+	GPtrArray *tracks = g_ptr_array_new_with_free_func((GDestroyNotify)track_message_free);
+
+	for (guint i = 0; i < p->tracks->len; i++)
+		g_ptr_array_add(tracks, track_message(p->tracks->pdata[i]));
+	response.sdp = sdp;
+	response.n_tracks = tracks->len;
+	response.tracks = (Sluice__V1__Track **)tracks->pdata;
+	if (call != NULL)
+		rpc_call_reply(call, &response.base);
+	g_ptr_array_unref(tracks);
+	free(sdp);
+	ice_credentials_wipe(&local.ice);
+}
+
+static void on_announced(void *user, const struct link_result *result)
+{
+	struct participant *p = user;
+	struct sdp_publication *o = p->publication;
+
+	if (o == NULL)
+		return;
+	if (result->kind != LINK_APPLIED) {
+		if (p->publish_call != NULL)
+			rpc_call_fail(g_steal_pointer(&p->publish_call),
+				      result->kind == LINK_GONE ? RPC_UNAVAILABLE
+								: RPC_RESOURCE_EXHAUSTED,
+				      "The transport could not be made: %s.",
+				      link_result_text(result));
+	} else {
+		answer(p);
+		media_transport_set_remote(&p->publish, &o->ice, &o->fingerprint, o->role);
+		media_transport_add_candidates(&p->publish, o->candidates, o->candidate_count);
+		p->settled =
+			(struct sdp_settled){.connected = true, .role = o->role, .ice = o->ice};
+	}
+	sdp_publication_destroy(&p->publication);
+}
+
+const struct media_transport_events publish_events = {
+	.announced = on_announced,
+	.ready = on_ready,
+	.ended = on_ended,
+};
+
+void publish_cancel(struct participant *p)
+{
+	if (p->publish_call != NULL)
+		rpc_call_fail(g_steal_pointer(&p->publish_call), RPC_UNAVAILABLE,
+			      "The participant has left the room.");
+	sdp_publication_destroy(&p->publication);
+}
+
+// The first offer opens the transport; its answer waits for the dataplane.
+static void open_transport(struct participant *p)
+{
+	char *reason = NULL;
+
+	if (media_transport_open(&p->publish, p->node, &publish_events, p, false,
+				 &p->publication->ice, &reason))
+		return;
+	rpc_call_fail(g_steal_pointer(&p->publish_call),
+		      link_client_view(p->node->link) == NULL ? RPC_UNAVAILABLE
+							      : RPC_RESOURCE_EXHAUSTED,
+		      "The transport could not be made: %s.", reason);
+	g_free(reason);
+	sdp_publication_destroy(&p->publication);
+}
+
+// A later offer: answered at once, but for an ICE restart.
+static void renegotiate(struct participant *p, struct link_epoch *e)
+{
+	if (p->publish.phase == MEDIA_CONNECTED)
+		apply_tracks(p, e, false);
+	else
+		link_epoch_submit(e, NULL, NULL);
+	if (p->publication->ice_restart) {
+		media_transport_restart(&p->publish, &p->publication->ice);
+		return;
+	}
+	struct link_result applied = {.kind = LINK_APPLIED};
+	on_announced(p, &applied);
+}
+
+void publish_offer(struct participant *p, struct rpc_call *call,
+		   const Sluice__V1__PublishRequest *request)
+{
+	char reason[SDP_REASON_SIZE];
+
+	if (p->publication != NULL) {
+		rpc_call_fail(call, RPC_FAILED_PRECONDITION,
+			      "The offer before is not answered yet: wait for its answer.");
+		return;
+	}
+	if (sdp_publication_read(request->sdp, strlen(request->sdp), &p->settled, reason,
+				 &p->publication) != 0) {
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, "sdp: %s", reason);
+		return;
+	}
+	if (!p->publication->has_transport && p->publish.phase == MEDIA_NONE) {
+		rpc_call_fail(
+			call, RPC_INVALID_ARGUMENT,
+			"sdp: every m-line is rejected: offer at least one audio or video line.");
+		sdp_publication_destroy(&p->publication);
+		return;
+	}
+	p->publish_call = call;
+	struct link_epoch *e = link_epoch_new(p->node->link);
+	merge_tracks(p, request, e);
+	if (p->publish.phase == MEDIA_NONE) {
+		link_epoch_discard(e); // nothing was there to be removed
+		p->publish.receive_ext = p->publication->ext;
+		open_transport(p);
+	} else {
+		renegotiate(p, e);
+	}
+}
+
+bool publish_set_muted(struct track *t, bool muted)
+{
+	if (t->muted == muted)
+		return false;
+	t->muted = muted;
+	if (t->ref.generation != 0) {
+		struct link_epoch *e = link_epoch_new(t->owner->node->link);
+		track_apply(t, e);
+		link_epoch_submit(e, NULL, NULL);
+	}
+	return true;
+}

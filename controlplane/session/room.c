@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/room.c - rooms and the telling of the others.
+
+#include "controlplane/session/room.h"
+
+#include "controlplane/session/names.h"
+#include "controlplane/session/node.h"
+
+struct room *room_create(struct node *node, const char *id)
+{
+	struct room *r = g_new0(struct room, 1);
+
+	r->node = node;
+	r->id = g_strdup(id);
+	r->name = g_strdup_printf("rooms/%s", id);
+	r->uid = name_random(16);
+	r->generation = r->applied_generation = 1;
+	r->create_time_ms = g_get_real_time() / 1000;
+	r->participants = g_hash_table_new(g_str_hash, g_str_equal);
+	g_hash_table_insert(node->rooms, r->id, r);
+	watch_room(r, ROOM_ADDED);
+	return r;
+}
+
+struct room *room_find(struct node *node, const char *id)
+{
+	return g_hash_table_lookup(node->rooms, id);
+}
+
+static void remove_everybody(struct room *r)
+{
+	GList *all = g_hash_table_get_values(r->participants);
+
+	for (GList *i = all; i != NULL; i = i->next)
+		participant_leave(i->data, "room deleted");
+	g_list_free(all);
+}
+
+void room_delete(struct room *r)
+{
+	remove_everybody(r);
+	watch_room(r, ROOM_REMOVED);
+	g_hash_table_remove(r->node->rooms, r->id);
+}
+
+void room_free(void *room)
+{
+	struct room *r = room;
+
+	remove_everybody(r);
+	g_hash_table_unref(r->participants);
+	g_free(r->id);
+	g_free(r->name);
+	g_free(r->uid);
+	g_free(r);
+}
+
+struct participant *room_participant(struct room *r, const char *id)
+{
+	return g_hash_table_lookup(r->participants, id);
+}
+
+struct track *room_track(struct room *r, const char *participant, const char *track)
+{
+	const struct participant *p = room_participant(r, participant);
+
+	for (guint i = 0; p != NULL && i < p->tracks->len; i++) {
+		struct track *t = p->tracks->pdata[i];
+		if (g_str_equal(t->id, track))
+			return t;
+	}
+	return NULL;
+}
+
+void room_changed(struct room *r)
+{
+	r->generation++;
+}
+
+void room_applied(struct room *r, uint64_t generation)
+{
+	if (generation > r->applied_generation)
+		r->applied_generation = generation;
+}
+
+void room_track_live(struct track *t)
+{
+	GHashTableIter it;
+	gpointer other;
+
+	t->live = true;
+	watch_track(t, ROOM_ADDED);
+	g_hash_table_iter_init(&it, t->owner->room->participants);
+	while (g_hash_table_iter_next(&it, NULL, &other)) {
+		if (other == t->owner)
+			continue;
+		session_track(other, t, true);
+		subscribe_track(other, t);
+	}
+}
+
+Sluice__V1__Room *room_message(const struct room *r)
+{
+	Sluice__V1__Room *m = g_new(Sluice__V1__Room, 1);
+
+	sluice__v1__room__init(m);
+	m->name = g_strdup(r->name);
+	m->uid = g_strdup(r->uid);
+	m->generation = r->generation;
+	m->applied_generation = r->applied_generation;
+	m->participant_count = g_hash_table_size(r->participants);
+	m->create_time_ms = r->create_time_ms;
+	return m;
+}
+
+void room_message_free(Sluice__V1__Room *m)
+{
+	g_free(m->name);
+	g_free(m->uid);
+	g_free(m);
+}

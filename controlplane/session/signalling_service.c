@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/signalling_service.c - SignallingService: what one participant says.
+
+#include "controlplane/session/node.h"
+#include "controlplane/session/services.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+enum { DISPLAY_NAME_BYTES_MAX = 128, CANDIDATES_MAX = 32 };
+
+// The participant whose secret the call carries, or NULL after failing the call.
+static struct participant *authenticated(struct node *node, struct rpc_call *call,
+					 const Sluice__V1__Session *session)
+{
+	if (session == NULL) {
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+			      "session: missing: send the session of the JoinResponse.");
+		return NULL;
+	}
+	struct participant *p =
+		service_participant(node, call, "session.participant", session->participant);
+	if (p == NULL)
+		return NULL;
+	size_t size = strlen(p->secret);
+	if (strlen(session->secret) != size ||
+	    CRYPTO_memcmp(session->secret, p->secret, size) != 0) {
+		rpc_call_fail(call, RPC_PERMISSION_DENIED,
+			      "session.secret: wrong: send the session of the JoinResponse.");
+		return NULL;
+	}
+	return p;
+}
+
+static bool join_request_ok(struct rpc_call *call, const Sluice__V1__JoinRequest *q,
+			    struct resource_name *room)
+{
+	if (!name_parse(q->room, NAME_ROOM, room)) {
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+			      "room: \"%.200s\" is not a name: it has the form %s, the id 1 to 64 "
+			      "characters of A-Z, a-z, 0-9, _ and -.",
+			      q->room, name_form(NAME_ROOM));
+		return false;
+	}
+	if (q->participant_id[0] != '\0' && !name_id_ok(q->participant_id)) {
+		rpc_call_fail(
+			call, RPC_INVALID_ARGUMENT,
+			"participant_id: \"%.200s\" is not an id: 1 to 64 characters of A-Z, a-z, "
+			"0-9, _ and -, or leave it empty.",
+			q->participant_id);
+		return false;
+	}
+	if (strlen(q->display_name) > DISPLAY_NAME_BYTES_MAX) {
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+			      "display_name: %zu bytes are too long: at most %d.",
+			      strlen(q->display_name), DISPLAY_NAME_BYTES_MAX);
+		return false;
+	}
+	return true;
+}
+
+static void reply_join(struct rpc_call *call, const struct participant *p)
+{
+	Sluice__V1__JoinResponse response = SLUICE__V1__JOIN_RESPONSE__INIT;
+	Sluice__V1__Session session = SLUICE__V1__SESSION__INIT;
+
+	session.participant = p->name;
+	session.secret = p->secret;
+	response.session = &session;
+	response.participant = participant_message(p);
+	rpc_call_reply(call, &response.base);
+	participant_message_free(response.participant);
+}
+
+static void join(struct rpc_call *call, void *data)
+{
+	struct node *node = data;
+	const Sluice__V1__JoinRequest *q = (const void *)rpc_call_request(call);
+	struct resource_name name;
+
+	if (!join_request_ok(call, q, &name))
+		return;
+	if (link_client_view(node->link) == NULL) {
+		rpc_call_fail(call, RPC_UNAVAILABLE, "No dataplane is attached: try again later.");
+		return;
+	}
+	struct room *room = room_find(node, name.room);
+	char *id = q->participant_id[0] != '\0' ? g_strdup(q->participant_id) : name_random(8);
+	if (room != NULL && room_participant(room, id) != NULL)
+		rpc_call_fail(call, RPC_ALREADY_EXISTS,
+			      "participant_id: \"%s\" is taken in %s: choose another, or none.", id,
+			      q->room);
+	else if (room != NULL && g_hash_table_size(room->participants) >= ROOM_PARTICIPANTS_MAX)
+		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED,
+			      "%s has %d participants, the limit of a room.", q->room,
+			      ROOM_PARTICIPANTS_MAX);
+	else {
+		if (room == NULL)
+			room = room_create(node, name.room);
+		struct participant *p = participant_new(room, id, q->display_name);
+		GHashTableIter it;
+		gpointer other;
+		g_hash_table_iter_init(&it, room->participants);
+		while (g_hash_table_iter_next(&it, NULL, &other))
+			if (other != p)
+				session_joined(other, p);
+		reply_join(call, p);
+	}
+	g_free(id);
+}
+
+static void publish(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__PublishRequest *q = (const void *)rpc_call_request(call);
+	struct participant *p = authenticated(data, call, q->session);
+
+	if (p != NULL)
+		publish_offer(p, call, q);
+}
+
+static void watch_session(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__WatchSessionRequest *q = (const void *)rpc_call_request(call);
+	struct participant *p = authenticated(data, call, q->session);
+
+	if (p != NULL)
+		session_watch(p, call);
+}
+
+static void answer_subscribe(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__AnswerSubscribeRequest *q = (const void *)rpc_call_request(call);
+	Sluice__V1__AnswerSubscribeResponse response = SLUICE__V1__ANSWER_SUBSCRIBE_RESPONSE__INIT;
+	struct participant *p = authenticated(data, call, q->session);
+	char *reason = NULL;
+
+	if (p == NULL)
+		return;
+	switch (subscribe_answer(p, q->revision, q->sdp, &reason)) {
+	case 0:
+		rpc_call_reply(call, &response.base);
+		break;
+	case -ESTALE:
+		rpc_call_fail(
+			call, RPC_FAILED_PRECONDITION,
+			"revision: %u is not the offer that waits for an answer, %u is: answer "
+			"the newest SubscribeOffer.",
+			q->revision, p->revision);
+		break;
+	default:
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, "sdp: %s", reason);
+	}
+	g_free(reason);
+}
+
+static void add_ice_candidates(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__AddIceCandidatesRequest *q = (const void *)rpc_call_request(call);
+	Sluice__V1__AddIceCandidatesResponse response =
+		SLUICE__V1__ADD_ICE_CANDIDATES_RESPONSE__INIT;
+	struct participant *p = authenticated(data, call, q->session);
+	struct media_transport *t;
+
+	if (p == NULL)
+		return;
+	if (q->n_candidates > CANDIDATES_MAX) {
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+			      "candidates: %zu are too many: at most %d in one call.",
+			      q->n_candidates, CANDIDATES_MAX);
+		return;
+	}
+	if (q->direction == SLUICE__V1__TRANSPORT_DIRECTION__TRANSPORT_DIRECTION_PUBLISH) {
+		t = &p->publish;
+	} else if (q->direction == SLUICE__V1__TRANSPORT_DIRECTION__TRANSPORT_DIRECTION_SUBSCRIBE) {
+		t = &p->subscribe;
+	} else {
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+			      "direction: %d is unknown: PUBLISH or SUBSCRIBE.", q->direction);
+		return;
+	}
+	response.ignored = media_transport_add_candidates(t, q->candidates, q->n_candidates);
+	rpc_call_reply(call, &response.base);
+}
+
+static void set_track_muted(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__SetTrackMutedRequest *q = (const void *)rpc_call_request(call);
+	Sluice__V1__SetTrackMutedResponse response = SLUICE__V1__SET_TRACK_MUTED_RESPONSE__INIT;
+	struct participant *p = authenticated(data, call, q->session);
+	struct track *t = p != NULL ? service_track(data, call, "track", q->track) : NULL;
+	GHashTableIter it;
+	gpointer other;
+
+	if (t == NULL)
+		return;
+	if (t->owner != p) {
+		rpc_call_fail(call, RPC_PERMISSION_DENIED, "track: %s is not an own track.",
+			      q->track);
+		return;
+	}
+	if (publish_set_muted(t, q->muted)) {
+		watch_track(t, ROOM_CHANGED);
+		g_hash_table_iter_init(&it, p->room->participants);
+		while (g_hash_table_iter_next(&it, NULL, &other))
+			if (other != p && t->live)
+				session_track(other, t, false);
+	}
+	rpc_call_reply(call, &response.base);
+}
+
+static void set_subscription(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__SetSubscriptionRequest *q = (const void *)rpc_call_request(call);
+	Sluice__V1__SetSubscriptionResponse response = SLUICE__V1__SET_SUBSCRIPTION_RESPONSE__INIT;
+	struct participant *p = authenticated(data, call, q->session);
+	const struct track *t = p != NULL ? service_track(data, call, "track", q->track) : NULL;
+
+	if (t == NULL)
+		return;
+	if (!subscribe_set_paused(p, t, q->paused)) {
+		rpc_call_fail(call, RPC_FAILED_PRECONDITION,
+			      "track: %s is not subscribed to: open WatchSession first.", q->track);
+		return;
+	}
+	rpc_call_reply(call, &response.base);
+}
+
+static void leave(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__LeaveRequest *q = (const void *)rpc_call_request(call);
+	Sluice__V1__LeaveResponse response = SLUICE__V1__LEAVE_RESPONSE__INIT;
+	struct participant *p = authenticated(data, call, q->session);
+
+	if (p == NULL)
+		return;
+	participant_leave(p, "left");
+	rpc_call_reply(call, &response.base);
+}
+
+static const struct rpc_method methods[] = {
+	{"Join", join},
+	{"Publish", publish},
+	{"WatchSession", watch_session},
+	{"AnswerSubscribe", answer_subscribe},
+	{"AddIceCandidates", add_ice_candidates},
+	{"SetTrackMuted", set_track_muted},
+	{"SetSubscription", set_subscription},
+	{"Leave", leave},
+};
+
+void signalling_service_register(struct node *node, struct rpc_server *server)
+{
+	static struct rpc_service service = {
+		.name = "sluice.v1.SignallingService",
+		.methods = methods,
+		.method_count = G_N_ELEMENTS(methods),
+	};
+
+	service.data = node;
+	rpc_server_register(server, &service);
+}

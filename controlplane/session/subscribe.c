@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/subscribe.c - the half of a participant that hears: offers out, answers in.
+//
+// Order    a track is live -> a line -> an offer (one at a time) -> answer -> ICE, DTLS once -> one
+//          epoch with the accepted subscriptions. Lines of tracks that went are offered inactive.
+
+#include "controlplane/ops/log.h"
+#include "controlplane/session/node.h"
+#include "controlplane/session/participant.h"
+#include "controlplane/session/room.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct subscription *find(const struct participant *p, const struct track *track)
+{
+	for (guint i = 0; i < p->subscriptions->len; i++) {
+		struct subscription *s = p->subscriptions->pdata[i];
+		if (s->track == track)
+			return s;
+	}
+	return NULL;
+}
+
+void subscribe_track(struct participant *p, struct track *track)
+{
+	if (track->owner == p || find(p, track) != NULL)
+		return;
+	struct subscription *s = g_new0(struct subscription, 1);
+	struct sdp_source source = {
+		.stream_id = track->owner->id,
+		.track_id = track->id,
+		.cname = track->owner->uid,
+		.ssrc = g_random_int() | 1,
+		.track = &track->negotiated,
+	};
+	s->track = track;
+	s->ssrc = source.ssrc;
+	s->line = sdp_subscriber_add(p->lines, &source);
+	if (s->line < 0) {
+		log_warning("session", "%s: no line for %s: %s", p->name, track->name,
+			    g_strerror(-s->line));
+		g_free(s);
+		return;
+	}
+	g_ptr_array_add(p->subscriptions, s);
+	p->offer_due = true;
+	subscribe_offer(p);
+}
+
+void subscribe_forget(struct participant *p, const struct track *track, struct link_epoch *e)
+{
+	struct subscription *s = find(p, track);
+
+	if (s == NULL)
+		return;
+	sdp_subscriber_remove(p->lines, s->line);
+	if (s->ref.generation != 0)
+		link_epoch_remove(e, SHM_RECORD_SUBSCRIPTION, s->ref);
+	g_ptr_array_remove(p->subscriptions, s); // frees it
+	if (p->gone)
+		return;
+	session_unpublished(p, track);
+	p->offer_due = true;
+	subscribe_offer(p);
+}
+
+static bool open_transport(struct participant *p)
+{
+	char *reason = NULL;
+
+	// The client answers: it is controlled unless it is the only full agent.
+	bool controlling = p->node->settings->ice_full;
+	if (media_transport_open(&p->subscribe, p->node, &subscribe_events, p, controlling, NULL,
+				 &reason))
+		return true;
+	log_warning("session", "%s: no transport to subscribe on: %s", p->name, reason);
+	g_free(reason);
+	return false;
+}
+
+void subscribe_offer(struct participant *p)
+{
+	if (!p->offer_due || p->offer_out || p->watch == NULL || p->gone)
+		return;
+	if (p->subscribe.phase == MEDIA_NONE) {
+		open_transport(p); // the offer follows when it is announced
+		return;
+	}
+	if (!p->announced)
+		return;
+	p->offer_due = false;
+	p->offer_out = true;
+	p->revision++;
+	subscribe_repeat(p);
+}
+
+void subscribe_repeat(struct participant *p)
+{
+	struct sdp_local local = media_transport_sdp_local(&p->subscribe);
+	char *sdp = p->offer_out ? sdp_subscriber_offer(p->lines, &local) : NULL;
+
+	if (sdp != NULL)
+		session_offer(p, sdp);
+	free(sdp);
+	ice_credentials_wipe(&local.ice);
+}
+
+static bool fill_config(struct participant *p, struct subscription *s)
+{
+	const struct sdp_line *line = sdp_subscriber_line(p->lines, s->line);
+	struct shm_subscription_config *c = &s->config;
+
+	if (line->pt_count == 0 || line->pt_count > SHM_CODECS_MAX)
+		return false;
+	memset(c, 0, sizeof(*c));
+	c->ssrc = s->ssrc;
+	c->track = s->track->ref;
+	c->transport = p->subscribe.ref;
+	c->paused = s->paused;
+	c->sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
+	c->timestamp_start = g_random_int();
+	c->pt_count = (uint8_t)line->pt_count;
+	for (size_t i = 0; i < line->pt_count; i++)
+		c->pts[i] = (struct shm_pt_map){.from = line->pts[i].from, .to = line->pts[i].to};
+	c->ext = line->ext;
+	memcpy(c->mid, line->mid, MIN(strlen(line->mid), sizeof(c->mid)));
+	return true;
+}
+
+// An epoch's subscriptions by slot: some may be gone when its answer comes.
+struct applied {
+	struct participant *p;
+	bool establishes;
+	uint64_t generation;
+};
+
+static void apply(struct participant *p, bool establishes);
+
+static bool any_accepted(const struct participant *p)
+{
+	for (guint i = 0; i < p->subscriptions->len; i++) {
+		const struct subscription *s = p->subscriptions->pdata[i];
+		if (s->state == SUBSCRIPTION_ACCEPTED)
+			return true;
+	}
+	return false;
+}
+
+static void on_applied(void *user, const struct link_result *result)
+{
+	struct applied *a = user;
+	struct participant *p = a->p;
+
+	if (!p->gone && a->establishes) {
+		media_transport_established(&p->subscribe, result);
+		// An answer that came while the keys were on their way.
+		if (result->kind == LINK_APPLIED && any_accepted(p))
+			apply(p, false);
+	}
+	if (result->kind != LINK_APPLIED && !p->gone)
+		log_warning("session", "%s: subscriptions not applied (operation %u): %s", p->name,
+			    result->op, link_result_text(result));
+	else if (!p->gone) {
+		room_applied(p->room, a->generation);
+		participant_save(p);
+		if (a->establishes)
+			watch_participant(p, ROOM_CHANGED, NULL);
+	}
+	participant_drop(p);
+	g_free(a);
+}
+
+static void add_accepted(struct participant *p, struct link_epoch *e)
+{
+	for (guint i = 0; i < p->subscriptions->len; i++) {
+		struct subscription *s = p->subscriptions->pdata[i];
+		if (s->state != SUBSCRIPTION_ACCEPTED || !s->track->live)
+			continue;
+		s->ref = link_slot_take(p->node->link, SHM_RECORD_SUBSCRIPTION);
+		if (s->ref.generation == 0 || !fill_config(p, s)) {
+			log_warning("session", "%s: no subscription to %s: %s", p->name,
+				    s->track->name,
+				    s->ref.generation == 0 ? "the limit is reached"
+							   : "no codec in common");
+			link_slot_release(p->node->link, SHM_RECORD_SUBSCRIPTION, s->ref);
+			s->ref = (struct shm_ref){0};
+			s->state = SUBSCRIPTION_REFUSED;
+			continue;
+		}
+		s->state = SUBSCRIPTION_APPLIED;
+		link_epoch_subscription(e, s->ref, &s->config);
+	}
+}
+
+static void apply(struct participant *p, bool establishes)
+{
+	struct link_epoch *e = link_epoch_new(p->node->link);
+	struct applied *a = g_new0(struct applied, 1);
+
+	if (establishes)
+		media_transport_apply(&p->subscribe, e);
+	add_accepted(p, e);
+	a->p = participant_hold(p);
+	a->establishes = establishes;
+	room_changed(p->room);
+	a->generation = p->room->generation;
+	link_epoch_submit(e, on_applied, a);
+}
+
+static void take_lines(struct participant *p)
+{
+	for (guint i = 0; i < p->subscriptions->len; i++) {
+		struct subscription *s = p->subscriptions->pdata[i];
+		const struct sdp_line *line = sdp_subscriber_line(p->lines, s->line);
+		if (s->state != SUBSCRIPTION_OFFERED)
+			continue;
+		if (line->state == SDP_LINE_ACCEPTED)
+			s->state = SUBSCRIPTION_ACCEPTED;
+		else if (line->state == SDP_LINE_REFUSED)
+			s->state = SUBSCRIPTION_REFUSED;
+	}
+}
+
+int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, char **reason)
+{
+	struct sdp_subscriber_answer answer = {0};
+	char why[SDP_REASON_SIZE];
+
+	if (revision != p->revision || !p->offer_out)
+		return -ESTALE;
+	if (sdp_subscriber_take_answer(p->lines, sdp, strlen(sdp), why, &answer) != 0) {
+		*reason = g_strdup(why);
+		return -EINVAL;
+	}
+	p->offer_out = false;
+	take_lines(p);
+	if (answer.has_transport) {
+		media_transport_set_remote(&p->subscribe, &answer.ice, &answer.fingerprint,
+					   answer.role);
+		if (answer.candidates != NULL)
+			media_transport_add_candidates(&p->subscribe, answer.candidates,
+						       g_strv_length(answer.candidates));
+	}
+	g_strfreev(answer.candidates);
+	ice_credentials_wipe(&answer.ice);
+	if (p->subscribe.phase == MEDIA_CONNECTED)
+		apply(p, false);
+	subscribe_offer(p);
+	return 0;
+}
+
+bool subscribe_set_paused(struct participant *p, const struct track *track, bool paused)
+{
+	struct subscription *s = find(p, track);
+
+	if (s == NULL)
+		return false;
+	s->paused = paused;
+	if (s->state != SUBSCRIPTION_APPLIED || s->config.paused == paused)
+		return true;
+	s->config.paused = paused;
+	struct link_epoch *e = link_epoch_new(p->node->link);
+	link_epoch_subscription(e, s->ref, &s->config);
+	link_epoch_submit(e, NULL, NULL);
+	return true;
+}
+
+static void on_announced(void *user, const struct link_result *result)
+{
+	struct participant *p = user;
+
+	if (result->kind != LINK_APPLIED) {
+		log_warning("session", "%s: no transport to subscribe on: %s", p->name,
+			    link_result_text(result));
+		return;
+	}
+	p->announced = true;
+	subscribe_offer(p);
+}
+
+static void on_ready(void *user)
+{
+	apply(user, true);
+}
+
+static void on_ended(void *user, const char *reason, bool failed)
+{
+	(void)failed;
+	participant_leave(user, reason);
+}
+
+const struct media_transport_events subscribe_events = {
+	.announced = on_announced,
+	.ready = on_ready,
+	.ended = on_ended,
+};
