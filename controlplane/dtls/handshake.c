@@ -21,6 +21,7 @@ struct handshake {
 	GMainContext *api;
 	// API thread only
 	bool closed, has_remote;
+	unsigned candidates; // usable ones of this generation
 	handshake_event_fn *on_event;
 	void *user;
 	struct sockaddr_storage addresses[ICE_ADDRESSES_MAX];
@@ -210,9 +211,12 @@ enum ice_candidate_verdict handshake_add_candidate(struct handshake *h, const ch
 	enum ice_candidate_verdict verdict = ice_candidate_parse(line, &h->filter, &parsed);
 	struct command *c;
 
+	if (verdict == ICE_CANDIDATE_OK && h->candidates == ICE_REMOTE_CANDIDATES_MAX)
+		verdict = ICE_CANDIDATE_TOO_MANY;
 	handshake_pool_count(&h->pool->candidates[verdict], 1);
 	if (verdict != ICE_CANDIDATE_OK)
 		return verdict;
+	h->candidates++;
 	c = command_new(h, run_add_candidate);
 	c->line = g_strdup(line);
 	command_post(c);
@@ -223,6 +227,7 @@ void handshake_restart(struct handshake *h, const struct ice_credentials *local)
 {
 	struct command *c = command_new(h, run_restart);
 
+	h->candidates = 0;
 	c->credentials = *local;
 	command_post(c);
 }

@@ -14,7 +14,6 @@
 enum {
 	EARLY_DATAGRAMS_MAX = 8, // received before the peer's SDP: a ClientHello and its repetition
 	UNSENT_DATAGRAMS_MAX = 16, // put out before a pair was selected: one flight
-	CANDIDATES_WAITING_MAX = 64, // before the peer's credentials
 	DTLS_FIRST_BYTE_MIN = 20,
 	DTLS_FIRST_BYTE_MAX = 63,
 };
@@ -312,7 +311,7 @@ void transport_io_add_candidate(struct transport_io *io, const char *line)
 		return;
 	if (io->has_remote)
 		ice_agent_add_candidate(io->agent, line);
-	else if (g_queue_get_length(&io->candidates) < CANDIDATES_WAITING_MAX)
+	else
 		g_queue_push_tail(&io->candidates, g_strdup(line));
 }
 

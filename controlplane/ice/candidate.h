@@ -21,6 +21,7 @@ enum ice_limits {
 	ICE_LOCAL_PWD_LEN = 24,
 	ICE_FOUNDATION_LEN_MAX = 32,
 	ICE_ADDRESSES_MAX = 8, // local addresses of one agent
+	ICE_REMOTE_CANDIDATES_MAX = 64, // of one generation; libnice would take any number
 	ICE_CANDIDATE_LINE_MAX = 160, // bytes of a line of ours, terminator included
 };
 
@@ -47,7 +48,8 @@ void ice_credentials_wipe(struct ice_credentials *c);
 	X(COMPONENT, "component is not 1 (rtcp-mux)")                                              \
 	X(LOOPBACK, "loopback address")                                                            \
 	X(MULTICAST, "multicast, broadcast or unspecified address")                                \
-	X(OWN, "one of our own addresses")
+	X(OWN, "one of our own addresses")                                                         \
+	X(TOO_MANY, "more than 64 in one generation")
 enum ice_candidate_verdict {
 #define X(name, text) ICE_CANDIDATE_##name,
 	ICE_CANDIDATE_VERDICTS(X)

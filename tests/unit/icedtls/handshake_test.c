@@ -297,6 +297,24 @@ static unsigned events(const struct side *s)
 	return sum;
 }
 
+static void too_many_candidates_test(void **state)
+{
+	struct side a, b;
+
+	(void)state;
+	open_pool(0);
+	open_side(&a, "127.0.0.1", false);
+	fill_params(&b, "127.0.0.2", true);
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(add_candidate(&a, &b), ICE_CANDIDATE_OK);
+	assert_int_equal(add_candidate(&a, &b), ICE_CANDIDATE_TOO_MANY);
+	assert_int_equal(handshake_add_candidate(a.h, "nonsense"), ICE_CANDIDATE_MALFORMED);
+	handshake_restart(a.h, &b.params.local);
+	assert_int_equal(add_candidate(&a, &b), ICE_CANDIDATE_OK);
+	handshake_close(&a.h);
+	handshake_pool_destroy(&pool);
+}
+
 // Opened and closed at once, over and over: nothing may fire, leak or be used after its end.
 static void churn_test(void **state)
 {
@@ -338,10 +356,15 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(connect_and_close_test), cmocka_unit_test(restart_test),
-		cmocka_unit_test(late_answer_test),	  cmocka_unit_test(wrong_fingerprint_test),
-		cmocka_unit_test(nobody_answers_test),	  cmocka_unit_test(cannot_bind_test),
-		cmocka_unit_test(close_in_callback_test), cmocka_unit_test(churn_test),
+		cmocka_unit_test(connect_and_close_test),
+		cmocka_unit_test(restart_test),
+		cmocka_unit_test(late_answer_test),
+		cmocka_unit_test(wrong_fingerprint_test),
+		cmocka_unit_test(nobody_answers_test),
+		cmocka_unit_test(cannot_bind_test),
+		cmocka_unit_test(close_in_callback_test),
+		cmocka_unit_test(churn_test),
+		cmocka_unit_test(too_many_candidates_test),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
