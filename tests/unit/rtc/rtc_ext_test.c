@@ -56,10 +56,13 @@ static void processing_stops(void **state)
 	const uint8_t fifteen[] = {0xf0, 0xaa, 0x10, 0xbb};
 	struct rtp_view v = view(0xbede, fifteen, 4);
 	assert_false(rtp_ext_find(&v, 1, &item));
-	const uint8_t zero_with_length[] = {0x01, 0x10, 0x10, 0xbb};
-	v = view(0xbede, zero_with_length, 4);
+	const uint8_t zero_with_length[] = {0x01, 0, 0, 0x10, 0xbb, 0, 0, 0};
+	v = view(0xbede, zero_with_length, 8);
 	assert_false(rtp_ext_find(&v, 1, &item));
-	v = view(0xabcd, zero_with_length + 2, 2); // some other profile
+	const uint8_t fine[] = {0x10, 0xbb, 0, 0};
+	v = view(0xbede, fine, 4);
+	assert_true(rtp_ext_find(&v, 1, &item));
+	v = view(0xabcd, fine, 4); // some other profile
 	assert_false(rtp_ext_find(&v, 1, &item));
 	v = view(0xbede, NULL, 0);
 	assert_false(rtp_ext_find(&v, 1, &item));

@@ -196,6 +196,7 @@ static void malformed(void **state)
 	BAD(0x81, 206, 0, 1, 0, 0, 0, 1); // PLI without media source
 	BAD(0xa0, 201, 0, 1, 0, 0, 0, 0); // padding of 0
 	BAD(0xa0, 201, 0, 2, 0, 0, 0, 1, 0, 0, 0, 12); // more padding than body
+	BAD(0xa1, 202, 0, 3, 0, 0, 0, 1, 1, 2, 'a', 'b', 0, 0, 0, 3); // the item's end is padding
 #undef BAD
 	static const uint8_t padded[] = {0xa0, 201, 0, 2, 0, 0, 0, 1, 0, 0, 0, 4};
 	struct rtcp_packet p = only(padded, sizeof(padded));
