@@ -55,9 +55,9 @@ void rpc_dispatch_register(struct rpc_dispatch *d, const struct rpc_service *ser
 	g_hash_table_add(d->services, g_strdup(service->name));
 }
 
-bool rpc_dispatch_has_service(const struct rpc_dispatch *d, const char *name)
+GList *rpc_dispatch_services(const struct rpc_dispatch *d)
 {
-	return g_hash_table_contains(d->services, name);
+	return g_list_sort(g_hash_table_get_keys(d->services), (GCompareFunc)strcmp);
 }
 
 void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,

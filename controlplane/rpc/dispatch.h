@@ -7,7 +7,7 @@
 #ifndef SLUICE_CONTROLPLANE_RPC_DISPATCH_H
 #define SLUICE_CONTROLPLANE_RPC_DISPATCH_H
 
-#include <stdbool.h>
+#include <glib.h>
 
 #include "controlplane/rpc/call.h"
 #include "controlplane/rpc/exchange.h"
@@ -22,7 +22,9 @@ struct rpc_dispatch;
 
 struct rpc_dispatch *rpc_dispatch_new(void);
 void rpc_dispatch_register(struct rpc_dispatch *d, const struct rpc_service *service);
-bool rpc_dispatch_has_service(const struct rpc_dispatch *d, const char *name);
+
+// Names of the services that are registered, sorted, borrowed. Gives the list, not the names.
+GList *rpc_dispatch_services(const struct rpc_dispatch *d);
 
 // Answers one gRPC request, now or later.
 void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,

@@ -86,26 +86,42 @@ static int h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, voi
 	return 0;
 }
 
+// An answer that ended before its request did: the client is asked to stop (RFC 9113 8.1), but not
+// before it has had the chance to end by itself, for some clients take the reset for a failure.
+static void h2_stop_request(struct h2_stream *s)
+{
+	if (s->stopped)
+		return;
+	s->stopped = true;
+	http_reset(&s->x, HTTP_RESET_NO_ERROR);
+}
+
 static int h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *bytes,
 		      size_t byte_count, void *data)
 {
 	struct h2_stream *s = h2_find(data, id);
 
 	(void)session, (void)flags;
-	if (s != NULL && s->x.sink != NULL && s->x.sink->body != NULL)
+	if (s == NULL)
+		return 0;
+	if (s->answer_sent_us != 0) {
+		s->excess_bytes += byte_count;
+		if (s->excess_bytes > H2_EXCESS_BYTES_MAX)
+			h2_stop_request(s);
+	} else if (s->x.sink != NULL && s->x.sink->body != NULL) {
 		s->x.sink->body(s->x.sink_data, bytes, byte_count);
+	}
 	return 0;
 }
 
-// An answer that ended before its request did: tell the client to stop sending (RFC 9113 8.1).
 static int h2_on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
 	struct h2_stream *s = h2_find(data, frame->hd.stream_id);
 
-	if (s != NULL && !s->x.request_done &&
-	    (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+	(void)session;
+	if (s != NULL && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
 	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-		nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR);
+		s->answer_sent_us = g_get_monotonic_time();
 	return 0;
 }
 
@@ -221,6 +237,9 @@ void h2_conn_tick(struct h2_conn *conn, int64_t now_us)
 		if (s->x.queued_bytes > 0 &&
 		    now_us - s->moved_us > (int64_t)H2_STALL_S * G_USEC_PER_SEC)
 			http_reset(&s->x, HTTP_RESET_CALM);
+		if (s->answer_sent_us != 0 &&
+		    now_us - s->answer_sent_us > (int64_t)H2_EXCESS_S * G_USEC_PER_SEC)
+			h2_stop_request(s);
 	}
 }
 

@@ -20,6 +20,9 @@ enum h2_limits {
 	H2_WINDOW_BYTES = 256 * 1024, // per stream
 	H2_CONN_WINDOW_BYTES = 1024 * 1024, // per connection
 	H2_STALL_S = 60,
+	H2_EXCESS_BYTES_MAX =
+		64 * 1024, // of a request that is answered already; then it is stopped
+	H2_EXCESS_S = 5, // the same in time
 };
 
 struct h2_events {

@@ -25,6 +25,9 @@ struct h2_stream {
 	bool body_ended;
 	int64_t moved_us; // when nghttp2 last took some of the body, on g_get_monotonic_time's
 			  // clock
+	int64_t answer_sent_us; // 0: not all of it has gone to nghttp2's output yet
+	size_t excess_bytes; // of the request, after its answer
+	bool stopped;
 	GArray *trailers; // struct http_field, or NULL
 };
 

@@ -13,6 +13,7 @@
 #include "controlplane/rpc/health.h"
 #include "controlplane/rpc/identity.h"
 #include "controlplane/rpc/listener.h"
+#include "controlplane/rpc/reflection.h"
 #include "controlplane/rpc/route.h"
 #include "controlplane/rpc/static_files.h"
 
@@ -107,6 +108,7 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 	s->health = health_new();
 	health_set(s->health, "", true);
 	rpc_server_register(s, health_service(s->health));
+	reflection_register(s->dispatch);
 	if (!server_load(s, o, error)) {
 		rpc_server_free(&s);
 		return NULL;

@@ -16,6 +16,7 @@ import time
 import unittest
 
 import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool
 
 import h2_raw
 from h2_raw import Connection, frame, request
@@ -31,7 +32,8 @@ def make_stubs():
     subprocess.run(['protoc', '-I', api, '-I', GRPC_PROTO, f'--python_out={work.name}',
                     '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin',
                     f'--grpc_out={work.name}', 'sluice/v1/room.proto', 'sluice/v1/node.proto',
-                    'grpc/health/v1/health.proto'], check=True)
+                    'grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto',
+                    'grpc/reflection/v1alpha/reflection.proto'], check=True)
     # A package named grpc in the way of grpcio's own would hide it: join the two.
     sys.path.insert(0, work.name)
     grpc.__path__.append(at('grpc'))
@@ -39,6 +41,9 @@ def make_stubs():
 
 make_stubs()
 from grpc.health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
+from grpc.reflection.v1 import reflection_pb2, reflection_pb2_grpc  # noqa: E402
+from grpc.reflection.v1alpha import reflection_pb2 as alpha_pb2  # noqa: E402
+from grpc.reflection.v1alpha import reflection_pb2_grpc as alpha_pb2_grpc  # noqa: E402
 from sluice.v1 import node_pb2, node_pb2_grpc, room_pb2, room_pb2_grpc  # noqa: E402
 
 
@@ -285,7 +290,9 @@ class Framing(WithServer):
         self.open(1)
         self.connection.send(frame(h2_raw.DATA, 0, 1, b'\0\xff\xff\xff\xff'))
         self.assertEqual([f[0] for f in self.answer(1)], [h2_raw.HEADERS])
-        # RFC 9113 8.1: the server asks without error to stop.
+        # RFC 9113 8.1: a client that goes on sending is asked, without error, to stop.
+        for _ in range(8):
+            self.connection.send(frame(h2_raw.DATA, 0, 1, b'x' * 16000))
         seen = self.connection.until(lambda kind, *_: kind == h2_raw.RST_STREAM)
         self.assertEqual(seen[-1][3], b'\0\0\0\0')
         self.assertTrue(self.connection.ping())
@@ -369,6 +376,48 @@ class Health(WithServer):
                              health_pb2.HealthCheckResponse.SERVING)
         self.assertEqual(code_of(lambda: stub.Check(health_pb2.HealthCheckRequest(service='no'))),
                          grpc.StatusCode.NOT_FOUND)
+
+
+class Reflection(WithServer):
+    def ask(self, *questions, messages=reflection_pb2, stubs=reflection_pb2_grpc):
+        stub = stubs.ServerReflectionStub(self.channel)
+        requests = [messages.ServerReflectionRequest(host='h', **q) for q in questions]
+        answers = list(stub.ServerReflectionInfo(iter(requests), timeout=10))
+        self.assertEqual([a.original_request for a in answers], requests)
+        return answers
+
+    def test_both_versions_list_the_services(self):
+        for messages, stubs in ((reflection_pb2, reflection_pb2_grpc), (alpha_pb2, alpha_pb2_grpc)):
+            answer, = self.ask({'list_services': ''}, messages=messages, stubs=stubs)
+            self.assertEqual([s.name for s in answer.list_services_response.service],
+                             ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection',
+                              'grpc.reflection.v1alpha.ServerReflection', 'sluice.v1.RoomService'])
+
+    def test_files_build_a_pool(self):
+        names = ('sluice.v1.SignallingService', 'sluice.v1.Room', 'sluice.v1.RoomService.GetRoom',
+                 'sluice.v1.Event.Kind', 'sluice.v1.MEDIA_KIND_AUDIO', 'sluice.v1.Room.uid')
+        answers = self.ask(*({'file_containing_symbol': name} for name in names),
+                           {'file_by_filename': 'sluice/v1/signalling.proto'})
+        for answer, size in zip(answers, (2, 1, 1, 1, 1, 1, 2), strict=True):
+            pool = descriptor_pool.DescriptorPool()
+            files = [descriptor_pb2.FileDescriptorProto.FromString(data)
+                     for data in answer.file_descriptor_response.file_descriptor_proto]
+            self.assertEqual(len(files), size)
+            for file in reversed(files):  # imports first
+                pool.Add(file)
+        self.assertEqual(pool.FindServiceByName('sluice.v1.SignallingService').methods[0].name,
+                         'Join')
+
+    def test_what_is_not_there(self):
+        answers = self.ask({'file_by_filename': 'no.proto'}, {'file_containing_symbol': 'no.No'},
+                           {'all_extension_numbers_of_type': 'no.No'},
+                           {'file_containing_extension': {'containing_type': 'sluice.v1.Room',
+                                                          'extension_number': 100}})
+        for answer in answers:
+            self.assertEqual(answer.error_response.error_code, grpc.StatusCode.NOT_FOUND.value[0])
+        none, = self.ask({'all_extension_numbers_of_type': 'sluice.v1.Room'})
+        self.assertEqual(list(none.all_extension_numbers_response.extension_number), [])
+        self.assertEqual(code_of(lambda: self.ask({})), grpc.StatusCode.INVALID_ARGUMENT)
 
 
 class Web(WithServer):
