@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""proto/rtc links alone: whatever its archive takes from outside is libc's mem* or the compiler's."""
+"""proto/rtc links alone: what its archive takes from outside is libc's mem* or the compiler's."""
 import re
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def main() -> int:
     bad = sorted(s for s in symbols(archive, "--undefined-only") - defined
                  if not ALLOWED.fullmatch(s))
     for name in bad:
-        print(f"{archive} uses {name}: proto/rtc may use libc's mem* only; pass it in as a function")
+        print(f"{archive} uses {name}: only libc mem* may be used: pass it in")
     return 1 if bad else 0
 
 
