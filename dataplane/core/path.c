@@ -119,6 +119,7 @@ void path_housekeeping(struct worker *w)
 	for (uint32_t i = 0; i < w->transports_owned_count; i++) {
 		struct transport *t = &w->dp->transports[w->transports_owned[i]];
 		ingress_consent_due(w, t);
+		forward_due(w, t);
 		egress_rtcp_due(w, t);
 	}
 	tuple_table_sweep(w->tuples, w->dp);

@@ -34,6 +34,19 @@ static bool probe(struct port *p, const char *devargs, char *why, size_t why_siz
 	return fail(why, why_size, p, "the device has no Ethernet port", ENODEV);
 }
 
+void port_wire_devargs(char *out, size_t size, const char *devargs, unsigned workers)
+{
+	bool packet = strncmp(devargs, "net_af_packet", 13) == 0;
+	bool xdp = strncmp(devargs, "net_af_xdp", 10) == 0;
+
+	if (packet && strstr(devargs, ",qpairs=") == NULL)
+		snprintf(out, size, "%s,qpairs=%u", devargs, workers);
+	else if (xdp && strstr(devargs, ",queue_count=") == NULL)
+		snprintf(out, size, "%s,queue_count=%u", devargs, workers);
+	else
+		snprintf(out, size, "%s", devargs);
+}
+
 static bool configure(struct port *p, const struct rte_eth_dev_info *info, uint16_t queues,
 		      char *why, size_t why_size)
 {

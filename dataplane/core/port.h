@@ -29,6 +29,9 @@ struct port {
 bool port_open(struct port *p, const char *devargs, uint16_t queues, struct rte_mempool *packets,
 	       char *why, size_t why_size);
 
+// The wire port's devargs, with as many queue pairs as workers where the driver must be told.
+void port_wire_devargs(char *out, size_t size, const char *devargs, unsigned workers);
+
 // Stops, closes and removes the device. Accepts a port that is not open.
 void port_close(struct port *p);
 

@@ -79,7 +79,7 @@ size_t xmsg_rings_bytes(unsigned workers)
 	return (size_t)one * workers * (workers + 1);
 }
 
-static bool send(struct rte_ring *ring, const struct xmsg *msg)
+static bool put(struct rte_ring *ring, const struct xmsg *msg)
 {
 	struct xmsg copy = *msg; // DPDK's parameter is not const
 
@@ -88,18 +88,18 @@ static bool send(struct rte_ring *ring, const struct xmsg *msg)
 
 bool xmsg_to_main(struct worker *from, const struct xmsg *msg)
 {
-	return send(from->to_main, msg);
+	return put(from->to_main, msg);
 }
 
 bool xmsg_to_worker(struct worker *from, unsigned to, const struct xmsg *msg)
 {
 	assert(to < from->dp->worker_count && to != from->id);
-	return send(from->to_worker[to], msg);
+	return put(from->to_worker[to], msg);
 }
 
 bool xmsg_from_main(struct worker *to, const struct xmsg *msg)
 {
-	return send(to->from_main, msg);
+	return put(to->from_main, msg);
 }
 
 unsigned xmsg_receive(struct rte_ring *ring, struct xmsg *msgs, unsigned max)

@@ -21,6 +21,8 @@ struct shm_worker_stats {
 	uint64_t polls_empty;
 	uint64_t handovers; // packets given to another worker because it owns the transport
 	uint64_t drift_max_us; // the longest time between two polls since start: the machine's gaps
+	uint64_t port_missed; // main lcore: what the wire port lost before anybody polled it
+	uint64_t port_send_errors; // main lcore: what the wire port took and could not send
 	uint64_t ingress_drops[SHM_DROPS_MAX]; // by enum shm_ingress_drop
 	uint64_t egress_drops[SHM_DROPS_MAX]; // by enum shm_egress_drop
 };
