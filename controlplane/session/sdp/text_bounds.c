@@ -85,7 +85,8 @@ static int check_lines(const char *text, size_t size, char *reason)
 		err = len == 0 ? 0 : check_line(at, len, &n, reason);
 		if (err != 0)
 			return err;
-		at += len + 1;
+		at += len;
+		at += at + 1 < end && at[0] == '\r' && at[1] == '\n' ? 2 : 1;
 	}
 	return 0;
 }
