@@ -90,6 +90,19 @@ static bool read_once(struct worker *w, struct rte_mbuf *m, struct forwarding *f
 	return true;
 }
 
+void forward_track_resumed(struct worker *w, struct shm_ref track)
+{
+	const struct fanout_list *list = w->fanout[track.index];
+	struct consumer c;
+
+	for (uint32_t i = 0; list != NULL && i < list->count; i++) {
+		if (!consumer_find(w, list->subscription[i], track, &c))
+			continue;
+		c.subscription->started = false;
+		c.subscription->waiting_us = 0;
+	}
+}
+
 void forward_local(struct worker *w, struct rte_mbuf *m)
 {
 	struct forwarding f;

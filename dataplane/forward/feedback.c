@@ -43,6 +43,21 @@ static void sender_report_spread(struct worker *w, struct shm_ref track, uint8_t
 			xmsg_to_worker(w, id, &msg); // the next report makes up for a lost one
 }
 
+void forward_due(struct worker *w, struct transport *t)
+{
+	if (w->now_us < t->rtcp_due_us)
+		return;
+	for (unsigned i = 0; i < RECEIVE_STREAMS_MAX; i++) {
+		const struct receive_stream *s = &t->streams[i];
+
+		if (s->ssrc == 0 || !s->bound)
+			continue;
+		const struct encoding *e = &w->dp->tracks[s->track.index].encodings[s->encoding];
+		if (e->ssrc == s->ssrc && e->sr.ntp != 0)
+			sender_report_spread(w, s->track, s->encoding, &e->sr);
+	}
+}
+
 static void sender_report(struct worker *w, struct transport *t, const struct rtcp_sr *sr)
 {
 	for (unsigned i = 0; i < RECEIVE_STREAMS_MAX; i++) {

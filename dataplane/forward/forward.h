@@ -33,5 +33,12 @@ void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound
 // the publisher's worker.
 void forward_keyframe_request(struct worker *w, struct shm_ref track, uint8_t encoding);
 
+// Publisher's worker, from housekeeping before egress_rtcp_due(): when reports are due, the newest
+// clock pairs once more to the consumers, for those that came after them.
+void forward_due(struct worker *w, struct transport *t);
+
+// A track is heard again after a mute: this worker's consumers begin anew, with no gap.
+void forward_track_resumed(struct worker *w, struct shm_ref track);
+
 // XMSG_KEYFRAME and XMSG_SENDER_REPORT from other workers.
 void forward_message(struct worker *w, const struct xmsg *msg);

@@ -98,7 +98,11 @@ static void apply_track(struct worker *w, const struct epoch_track *e)
 {
 	const struct track_config *c = e->after != NULL ? e->after : e->before;
 	struct transport *t = &w->dp->transports[c->shm.transport.index];
+	bool unmuted = e->before != NULL && e->before->shm.muted && e->after != NULL &&
+		       !e->after->shm.muted;
 
+	if (unmuted)
+		forward_track_resumed(w, (struct shm_ref){c->index, c->generation});
 	if (!owns(w, t))
 		return;
 	if (e->after == NULL) {
@@ -108,8 +112,7 @@ static void apply_track(struct worker *w, const struct epoch_track *e)
 	for (uint8_t i = 0; i < SHM_ENCODINGS_MAX; i++)
 		if (e->streams[i] != NULL)
 			streams_add(w, t, c, i, c->shm.encodings[i].ssrc, e->streams[i]);
-	if (e->before != NULL && e->before->shm.muted && !e->after->shm.muted &&
-	    c->shm.kind == SHM_KIND_VIDEO)
+	if (unmuted && c->shm.kind == SHM_KIND_VIDEO)
 		for (uint8_t i = 0; i < c->shm.encoding_count; i++)
 			forward_keyframe_request(w, (struct shm_ref){c->index, c->generation}, i);
 }

@@ -268,6 +268,29 @@ static void sender_reports_carry_the_publishers_clock(void **state)
 	assert_false(find(r, SUBSCRIBER, RTCP_SR, -1, 1, &p)); // video: no clock pair yet
 }
 
+// Who joins after the publisher's report need not wait for its next one.
+static void a_late_joiner_has_the_clock_soon(void **state)
+{
+	struct room *r = *state;
+	struct rtcp_packet p;
+	struct rtcp_sr sr;
+
+	send_audio(r, 1);
+	send_sender_report(r, UINT64_C(0xe000000000000000), 960);
+	pass(r, SECOND_US);
+	struct room_peer *late = room_join(r, SHM_SUITE_AEAD_AES_256_GCM,
+					   r->peers[SUBSCRIBER].worker, "203.0.113.5");
+	room_subscribe(r, 2, 0, late, 0x3000);
+	room_apply(r);
+	send_audio(r, 2);
+	room_collect(r);
+	pass(r, 2 * SECOND_US + 100000);
+	room_collect(r);
+	assert_true(find(r, late->id, RTCP_SR, -1, 0, &p));
+	assert_true(rtcp_read_sr(&p, &sr));
+	assert_int_equal(sr.ssrc, 0x3000);
+}
+
 static void round_trip_is_measured(void **state)
 {
 	struct room *r = *state;
@@ -392,6 +415,7 @@ int main(void)
 		{"fir_where_pli_is_not_negotiated", fir_where_pli_is_not_negotiated, only_fir,
 		 leave, NULL},
 		BOTH(sender_reports_carry_the_publishers_clock),
+		BOTH(a_late_joiner_has_the_clock_soon),
 		BOTH(round_trip_is_measured),
 		BOTH(receiver_reports_tell_what_was_lost),
 		BOTH(transport_wide_feedback_lists_arrivals),

@@ -281,17 +281,36 @@ static void a_pause_leaves_no_gap(void **state)
 	assert_int_equal(room_of(r, 2, false, got, 8), 4);
 }
 
-static void a_muted_track_is_silent(void **state)
+static void set_muted(struct room *r, uint8_t muted)
 {
-	struct room *r = *state;
-
-	r->h->dp.shm.tracks[AUDIO].config.muted = 1;
+	r->h->dp.shm.tracks[AUDIO].config.muted = muted;
 	room_op(r, SHM_RECORD_TRACK, SHM_ACTION_APPLY, AUDIO, 1);
 	room_apply(r);
+}
+
+static void a_mute_is_silent_and_leaves_no_gap(void **state)
+{
+	struct room *r = *state;
+	struct room_packet *got[8];
+
 	send_audio(r, 1);
+	room_deliver(r);
+	set_muted(r, 1);
+	room_collect(r);
+	send_audio(r, 2);
+	send_audio(r, 3);
 	room_collect(r);
 	assert_int_equal(r->got_count, 0);
-	assert_int_equal(ingress_drops(r, SHM_INGRESS_DROP_MUTED), 1);
+	assert_int_equal(ingress_drops(r, SHM_INGRESS_DROP_MUTED), 2);
+	set_muted(r, 0);
+	send_audio(r, 4);
+	room_collect(r);
+	for (unsigned consumer = 0; consumer < CONSUMERS; consumer++) {
+		assert_int_equal(room_of(r, 1 + consumer, false, got, 8), 1);
+		assert_int_equal(media_read(got[0]).m.seq, ROOM_SEQUENCE_START + 1);
+		assert_int_equal(media_read(got[0]).m.ts,
+				 (uint32_t)(ROOM_TIMESTAMP_START + 3 * 960));
+	}
 }
 
 static void an_unsubscribed_one_gets_nothing(void **state)
@@ -417,7 +436,7 @@ int main(void)
 		BOTH(video_begins_without_one_after_a_second),
 		BOTH(held_back_leaves_no_gap),
 		BOTH(a_pause_leaves_no_gap),
-		BOTH(a_muted_track_is_silent),
+		BOTH(a_mute_is_silent_and_leaves_no_gap),
 		BOTH(an_unsubscribed_one_gets_nothing),
 		BOTH(the_untrue_goes_nowhere),
 		BOTH(indices_are_reserved_ahead),
