@@ -7,6 +7,7 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
+import { relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -20,13 +21,13 @@ const HOLD = "env | grep ^LAB_ >&4; echo >&4; cat <&3";
 
 function requirements() {
   if (process.getuid() !== 0) throw new Skip("network namespaces need root");
-  const build = process.env.LAB_BUILD || "build";
+  const build = resolve(process.env.LAB_BUILD || `${TREE}/build`);
   for (const part of [
     `${build}/dataplane/sluice-dataplane`,
     `${build}/controlplane/sluice-controlplane`,
-    "controlplane/web/dist/app.js",
+    `${TREE}/controlplane/web/dist/app.js`,
   ]) {
-    if (!existsSync(`${TREE}/${part}`)) throw new Skip(`${part} is not built`);
+    if (!existsSync(part)) throw new Skip(`${relative(TREE, part)} is not built`);
   }
 }
 
