@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // tests/unit/sdp/sdp_tool.c - the SDP code behind a pipe, so that a browser can talk to it.
 //
-// Place    started by browser_test.mjs. Each request is a line "<command> <number> <bytes>" and
+// Place    started by chromium_test.mjs. Each request is a line "<command> <number> <bytes>" and
 //          that many bytes; each response is a line "<status> <bytes>" and that many.
 // Commands publish: an offer -> our answer. add N: track N of the newest offer gets a line.
 //          remove N: of line N. offer N: our offer, version N. take: its answer -> the lines.
