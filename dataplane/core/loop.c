@@ -78,7 +78,7 @@ static int loop_run(void *arg)
 	struct worker *w = &l->dp->workers[rte_lcore_id() - 1];
 	struct idle idle;
 
-	idle_start(&idle, l->adaptive);
+	idle_start(&idle, l->adaptive ? IDLE_SLEEP_US_WORKER : 0);
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
 		clock_read(w);
 		idle_after_poll(&idle, loop_turn(w));

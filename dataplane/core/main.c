@@ -159,9 +159,10 @@ static void end(struct process *p)
 	main_lcore_free(&p->main);
 	state_free(&p->dp);
 	port_counts(&p->wire, &n);
-	printf("wire port: received %" PRIu64 ", missed %" PRIu64 ", without buffer %" PRIu64
-	       ", sent %" PRIu64 ", send errors %" PRIu64 "\n",
-	       n.received, n.missed, n.no_mbuf, n.sent, n.send_errors);
+	if (p->wire.id != PORT_NONE)
+		printf("wire port: received %" PRIu64 ", missed %" PRIu64
+		       ", without buffer %" PRIu64 ", sent %" PRIu64 ", send errors %" PRIu64 "\n",
+		       n.received, n.missed, n.no_mbuf, n.sent, n.send_errors);
 	port_close(&p->wire);
 	shm_segment_detach(&p->dp.shm);
 	if (p->segment_fd >= 0)

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { HEARTBEAT_AGE_US_MAX = 1000000, TURN_MESSAGES_MAX = 64, MAIN_HOUSEKEEPING_US = 2000 };
+enum { HEARTBEAT_AGE_US_MAX = 1000000, TURN_MESSAGES_MAX = 64, MAIN_HOUSEKEEPING_US = 10000 };
 
 static bool send_to_worker(void *context, unsigned worker, const struct xmsg *msg)
 {
@@ -212,7 +212,7 @@ void main_lcore_run(struct main_lcore *m, const volatile sig_atomic_t *stop)
 {
 	struct idle idle;
 
-	idle_start(&idle, true);
+	idle_start(&idle, IDLE_SLEEP_US_MAIN);
 	while (!*stop)
 		idle_after_poll(&idle, turn(m));
 	publish(m);
