@@ -18,7 +18,10 @@ lab_hugepages() {
 		lab_no_huge "this kernel gives no hugepages here"
 		return
 	fi
-	missing=$((lab_huge_mb * 1024 / kb - $(lab_meminfo HugePages_Free) + $(lab_meminfo HugePages_Rsvd)))
+	missing=$((lab_huge_mb * 1024 / kb))
+	# Free pages are ours to take unless another lab reserved them and is about to.
+	[[ -n $(find "$lab_root" -mindepth 1 -maxdepth 1 ! -name "$lab_name") ]] ||
+		missing=$((missing - $(lab_meminfo HugePages_Free) + $(lab_meminfo HugePages_Rsvd)))
 	if ((missing > 0)); then
 		before=$(<$lab_huge_control)
 		say "reserving $missing hugepages of $((kb / 1024)) MB"
