@@ -38,10 +38,11 @@ lab_stop_step() {
 lab_trap() {
 	lab_at_exit=$1
 	trap 'lab_finish $?' EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-	trap 'exit 129' HUP
-	trap 'exit 141' PIPE
+	# A second signal (Ctrl-C twice, timeout's to process and group) must not cut the way out short.
+	trap 'trap "" INT TERM HUP PIPE; exit 130' INT
+	trap 'trap "" INT TERM HUP PIPE; exit 143' TERM
+	trap 'trap "" INT TERM HUP PIPE; exit 129' HUP
+	trap 'trap "" INT TERM HUP PIPE; exit 141' PIPE
 }
 
 lab_finish() {
