@@ -14,8 +14,10 @@
 //   stopSending()    sends no more RTP, leaves everything else as it is
 //   leave(), rejoin()
 //   node()           Promise of the server's Node (node.proto)
+//   journal          what happened lately: [{ at, text }], times in milliseconds of Unix time
 //   statistics(participant = "")  Promise of its Statistics: of one participant or all
 import type { Api } from "./api";
+import { journal } from "./journal";
 import type { Kind } from "./publish";
 import type { Session } from "./session";
 import { takeSnapshot } from "./stats";
@@ -52,6 +54,7 @@ export function installHook(api: Api, actions: Actions): void {
     get watchOpenings() {
       return actions.session()?.watchOpenings ?? 0;
     },
+    journal,
     roster: () => rosterOf(actions.session()),
     stats: async () => {
       const session = actions.session();

@@ -10,6 +10,7 @@ import { openCamera } from "./devices";
 import { TrackSource } from "./gen/sluice/v1/room";
 import type { Track } from "./gen/sluice/v1/room";
 import type { Params } from "./params";
+import { note } from "./journal";
 import { Trickle } from "./trickle";
 
 export type Kind = "audio" | "video";
@@ -83,8 +84,10 @@ export class Publisher {
     if (this.empty || this.pc.signalingState === "closed") return;
     await this.pc.setLocalDescription(await this.pc.createOffer({ iceRestart }));
     const sdp = this.pc.localDescription?.sdp ?? "";
+    note(`publish: offer${iceRestart ? " with ICE restart" : ""}`);
     const answer = await this.api.publish(this.session, sdp, this.#published());
     await this.pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    note("publish: answered");
     this.#learnNames(answer.tracks);
     this.#trickle.open();
   }

@@ -6,6 +6,7 @@
 import { failureText, isUnknownSession } from "./api";
 import type { Api, Session as Credentials, SessionEvent } from "./api";
 import type { Devices } from "./devices";
+import { note, noteConnection } from "./journal";
 import type { Participant, Track } from "./gen/sluice/v1/room";
 import type { Params } from "./params";
 import { Publisher } from "./publish";
@@ -93,6 +94,8 @@ export class Session {
         publisher.negotiate(true).catch((error) => console.warn("ICE restart:", error));
       }
     });
+    noteConnection("subscribe", subscriber.pc);
+    noteConnection("publish", publisher.pc);
     this.subscriber = subscriber;
     this.publisher = publisher;
   }
@@ -107,6 +110,7 @@ export class Session {
     if (this.over || (this.state === state && this.reason === reason)) return;
     this.state = state;
     this.reason = reason;
+    note(`session: ${state} ${reason}`);
     this.changed();
   }
 
@@ -135,6 +139,7 @@ export class Session {
   }
 
   #apply({ event: e }: SessionEvent): void {
+    note(`event: ${e.oneofKind}`);
     if (e.oneofKind === "subscribeOffer") return this.subscriber?.offer(e.subscribeOffer);
     if (e.oneofKind === "removed") return this.#end("removed", e.removed.reason);
     if (e.oneofKind === "ready") this.#ready();

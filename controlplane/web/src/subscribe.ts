@@ -5,6 +5,7 @@
 import { isCode, TransportDirection } from "./api";
 import type { Api, Session } from "./api";
 import type { SubscribeOffer } from "./gen/sluice/v1/signalling";
+import { note } from "./journal";
 import { Trickle } from "./trickle";
 
 export interface ReceivedTrack {
@@ -59,12 +60,14 @@ export class Subscriber {
   }
 
   async #answer(offer: SubscribeOffer): Promise<void> {
+    note(`subscribe: offer ${offer.revision} of ${offer.tracks.length} tracks`);
     await this.pc.setRemoteDescription({ type: "offer", sdp: offer.sdp });
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     this.#map(offer);
     this.changed();
     await this.api.answer(this.session, offer.revision, this.pc.localDescription?.sdp ?? "");
     this.#answered = offer.revision;
+    note(`subscribe: answered ${offer.revision}`);
     this.#trickle.open();
   }
 
