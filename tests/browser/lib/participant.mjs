@@ -92,6 +92,12 @@ export class Participant {
     }
   }
 
+  // What happened in the page, one line each, seconds since midnight UTC in front.
+  async journal() {
+    const entries = await this.page.evaluate(() => window.sluice.journal);
+    return entries.map(({ at, text }) => `${((at % 86_400_000) / 1000).toFixed(3)} ${text}`);
+  }
+
   // For a failing test's message: where this participant stands.
   async describe() {
     try {
@@ -107,7 +113,8 @@ export class Participant {
         }));
         return { state, reason, problem, publish, subscribe, tracks };
       });
-      return [JSON.stringify(seen, null, 1), ...this.log.slice(-10)].join("\n");
+      const lines = [JSON.stringify(seen, null, 1), ...(await this.journal()), ...this.log];
+      return lines.join("\n");
     } catch (error) {
       return `the page does not answer: ${error.message}`;
     }
