@@ -34,7 +34,7 @@ void harness_eal(void)
 		"path-test",	 "--no-huge",  "--no-pci", "--no-shconf", "--no-telemetry",
 		"--log-level=4", "--lcores=0", "-m",	   "256"};
 	enum { ARGS = sizeof(args) / sizeof(args[0]) };
-	char *argv[ARGS];
+	static char *argv[ARGS]; // reachable: the EAL keeps pointers into it
 
 	if (started)
 		return;
