@@ -19,7 +19,13 @@ struct srtp_stream; // the engine's own
 
 enum srtp_direction { SRTP_RECEIVE = 1, SRTP_SEND = 2 };
 
-enum srtp_status { SRTP_OK = 0, SRTP_FAIL_REPLAY, SRTP_FAIL_AUTH, SRTP_FAIL_MALFORMED, SRTP_FAIL_ENGINE };
+enum srtp_status {
+	SRTP_OK = 0,
+	SRTP_FAIL_REPLAY,
+	SRTP_FAIL_AUTH,
+	SRTP_FAIL_MALFORMED,
+	SRTP_FAIL_ENGINE
+};
 
 enum {
 	SRTP_TAG_BYTES_MAX = 16, // what sealing adds to an RTP packet, at most
@@ -28,8 +34,9 @@ enum {
 
 struct srtp_job {
 	struct srtp_stream *stream;
-	// The whole RTP packet, header included. Sealing: 'in' is read, 'out' is written, they do not
-	// overlap unless equal; room for SRTP_TAG_BYTES_MAX behind. Opening: in place, 'out' == 'in'.
+	// The whole RTP packet, header included. Sealing: 'in' is read, 'out' is written, they do
+	// not overlap unless equal; room for SRTP_TAG_BYTES_MAX behind. Opening: in place, 'out' ==
+	// 'in'.
 	const uint8_t *in;
 	uint8_t *out;
 	uint16_t in_size; // bytes
@@ -41,8 +48,8 @@ struct srtp_job {
 
 struct srtp_engine {
 	const char *name;
-	// 'master' is key then salt as the suite wants them; 'ssrc' in host order. 'index' is where a
-	// stream continues (0 for a new one). NULL if the suite or key is refused.
+	// 'master' is key then salt as the suite wants them; 'ssrc' in host order. 'index' is where
+	// a stream continues (0 for a new one). NULL if the suite or key is refused.
 	struct srtp_stream *(*stream_new)(enum shm_suite suite, enum srtp_direction direction,
 					  const uint8_t *master, uint32_t ssrc, uint64_t index);
 	void (*stream_free)(struct srtp_stream *stream); // wipes; accepts NULL

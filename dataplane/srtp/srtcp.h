@@ -2,14 +2,14 @@
 //
 // dataplane/srtp/srtcp.h - SRTCP of one transport, both directions, under indices we hold.
 //
-// libsrtp2 2.5 cannot be told an SRTCP index, so this is ours on OpenSSL's EVP: RFC 3711 3.4 and 4.3,
-// RFC 7714 9. Contexts are made at set-up; sealing and opening allocate nothing of ours (inside
-// OpenSSL 3.0 each HMAC-SHA1 does, twice; AES-GCM does not).
-// Thread   made and freed by main, used by the transport's owner.
+// libsrtp2 2.5 cannot be told an SRTCP index, so this is ours on OpenSSL's EVP: RFC 3711 3.4
+// and 4.3, RFC 7714 9. Contexts are made at set-up; sealing and opening allocate nothing of ours
+// (inside OpenSSL 3.0 each HMAC-SHA1 does, twice; AES-GCM does not). Thread   made and freed by
+// main, used by the transport's owner.
 #pragma once
 
-#include "proto/shm/record.h"
 #include "dataplane/srtp/engine.h"
+#include "proto/shm/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
