@@ -5,11 +5,9 @@
 #include "dataplane/core/config_keys.h"
 
 #include <errno.h>
-#include <rte_cfgfile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifndef SLUICE_VERSION
 #define SLUICE_VERSION "unknown"
@@ -32,60 +30,53 @@ static void help(void)
 	}
 }
 
-static bool read_entry(struct config *c, const char *file, const struct rte_cfgfile_entry *e,
-		       char *why, size_t why_size)
+// Cuts the spaces around 'text' off, in place.
+static char *trim(char *text)
 {
-	char what[CONFIG_WHY_BYTES - 256];
+	char *end = text + strlen(text);
 
-	if (config_set(c, e->name, e->value, what, sizeof(what)))
-		return true;
-	snprintf(why, why_size, "%s: %s", file, what);
-	return false;
+	while (end > text && strchr(" \t\r\n", end[-1]) != NULL)
+		*--end = 0;
+	return text + strspn(text, " \t");
 }
 
-static bool read_entries(struct config *c, const char *file, struct rte_cfgfile *cfg, char *why,
-			 size_t why_size)
+// One line: nothing, a comment, or KEY = VALUE. False with a sentence.
+static bool read_line(struct config *c, char *line, char *why, size_t why_size)
 {
-	static const char section[] = "GLOBAL"; // rte_cfgfile's name for what precedes any section
-	int count = rte_cfgfile_section_num_entries(cfg, section);
-	bool ok = true;
-
-	if (rte_cfgfile_num_sections(cfg, NULL, 0) != 1) {
-		snprintf(why, why_size, "%s: it has sections; it wants lines of KEY = VALUE alone",
-			 file);
+	line[strcspn(line, "#")] = 0;
+	char *key = trim(line);
+	if (*key == 0)
+		return true;
+	char *equals = strchr(key, '=');
+	if (equals == NULL) {
+		snprintf(why, why_size, "\"%s\" is wrong: it wants KEY = VALUE", key);
 		return false;
 	}
-	if (count <= 0)
-		return true;
-	struct rte_cfgfile_entry *entries = calloc((size_t)count, sizeof(*entries));
-	if (entries == NULL || rte_cfgfile_section_entries(cfg, section, entries, count) != count) {
-		snprintf(why, why_size, "%s: no memory to read it", file);
-		ok = false;
-	}
-	for (int i = 0; ok && i < count; i++)
-		ok = read_entry(c, file, &entries[i], why, why_size);
-	free(entries);
-	return ok;
+	*equals = 0;
+	return config_set(c, trim(key), trim(equals + 1), why, why_size);
 }
 
+// rte_cfgfile passes over lines it does not understand without a word; a mistyped key must not.
 static bool read_file(struct config *c, const char *file, char *why, size_t why_size)
 {
-	struct rte_cfgfile_parameters params = {.comment_character = '#'};
+	FILE *f = fopen(file, "re");
+	char *line = NULL;
+	size_t room = 0;
+	bool ok = true;
 
-	if (access(file, R_OK) != 0) {
+	if (f == NULL) {
 		snprintf(why, why_size, "config = \"%s\" is wrong: %s; it wants a readable file",
 			 file, strerror(errno));
 		return false;
 	}
-	struct rte_cfgfile *cfg = rte_cfgfile_load_with_params(
-		file, CFG_FLAG_GLOBAL_SECTION | CFG_FLAG_EMPTY_VALUES, &params);
-	if (cfg == NULL) {
-		snprintf(why, why_size, "%s: a line is not KEY = VALUE (which one stands above)",
-			 file);
-		return false;
+	for (unsigned number = 1; ok && getline(&line, &room, f) >= 0; number++) {
+		char what[CONFIG_WHY_BYTES - 256];
+		ok = read_line(c, line, what, sizeof(what));
+		if (!ok)
+			snprintf(why, why_size, "%s line %u: %s", file, number, what);
 	}
-	bool ok = read_entries(c, file, cfg, why, why_size);
-	rte_cfgfile_close(cfg);
+	free(line);
+	fclose(f);
 	return ok;
 }
 

@@ -17,6 +17,7 @@ enum {
 	TUPLES_PER_TRANSPORT = 2 * SHM_CHECKED_TUPLES_MAX,
 	// One SRTP context on OpenSSL: cipher and authentication contexts, replay window.
 	CONTEXT_BYTES = 4096,
+	SMALL_PAGE_BYTES = 4096,
 	WORKER_BYTES = 1 << 20, // egress jobs and frames, and the worker itself
 	DRIVERS_BYTES = 48 << 20, // ethdevs, mempool caches, the EAL's own
 };
@@ -37,7 +38,10 @@ void memplan_make(struct memplan *p, const struct shm_limits_config *l, uint32_t
 			  l->subscriptions * sizeof(struct subscription) +
 			  hash_bytes(2 * (uint64_t)l->transports),
 		.rings = xmsg_rings_bytes(l->workers),
-		.packets = (uint64_t)packets * pools_packet_bytes(),
+		.packets = pools_bytes(packets),
+		.packets_padding = packets * (RTE_ALIGN_CEIL((uint64_t)pools_packet_bytes(),
+							     SMALL_PAGE_BYTES) -
+					      pools_packet_bytes()),
 		.contexts = ((uint64_t)l->transports * (RECEIVE_STREAMS_MAX + SRTCP_SOURCES_MAX) +
 			     l->subscriptions) *
 			    CONTEXT_BYTES,
@@ -66,5 +70,7 @@ void memplan_print(const struct memplan *p, FILE *to)
 
 unsigned memplan_eal_mb(const struct memplan *p)
 {
-	return (unsigned)((p->total + p->total / 8 + DRIVERS_BYTES + (1 << 20) - 1) >> 20);
+	return (unsigned)((p->total + p->packets_padding + p->total / 8 + DRIVERS_BYTES +
+			   (1 << 20) - 1) >>
+			  20);
 }

@@ -17,7 +17,8 @@ struct memplan {
 	uint64_t workers; // tuples, fan-out lists and egress of every worker
 	uint64_t rings; // between cores
 	uint64_t packets;
-	uint64_t total; // of all that lies in DPDK's memory: without the segment
+	uint64_t packets_padding; // with 4 KiB pages (--no-huge) no packet crosses a page
+	uint64_t total; // of all that lies in DPDK's memory: without segment and padding
 	// On the heap, as they come and go, at the most: SRTP contexts of every transport, track
 	// and subscription.
 	uint64_t contexts;

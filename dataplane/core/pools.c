@@ -29,3 +29,11 @@ size_t pools_packet_bytes(void)
 	return rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + PRIVATE_BYTES + DATA_BYTES, 0,
 					 &sizes);
 }
+
+uint64_t pools_bytes(unsigned packets)
+{
+	uint64_t ring = rte_align64pow2((uint64_t)packets + 1) * sizeof(void *);
+
+	return packets * (uint64_t)pools_packet_bytes() + ring +
+	       RTE_MAX_LCORE * sizeof(struct rte_mempool_cache);
+}

@@ -5,6 +5,7 @@
 
 #include <rte_mempool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 // Makes the pool of 'packets' mbufs, each with a struct packet in its private area and room for
 // one frame. Mbufs cross cores, so it is multi-producer and multi-consumer. NULL with rte_errno.
@@ -12,3 +13,6 @@ struct rte_mempool *pools_packets_new(unsigned packets);
 
 // Bytes of one mbuf with everything in and around it, for the memory plan.
 size_t pools_packet_bytes(void);
+
+// Bytes of the whole pool: mbufs, the ring of the free ones, and every core's cache.
+uint64_t pools_bytes(unsigned packets);
