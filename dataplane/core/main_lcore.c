@@ -9,7 +9,12 @@
 
 #include <stdio.h>
 
-enum { HEARTBEAT_AGE_US_MAX = 1000000, TURN_MESSAGES_MAX = 64, MAIN_HOUSEKEEPING_US = 10000 };
+enum {
+	HEARTBEAT_AGE_US_MAX = 1000000,
+	TURN_MESSAGES_MAX = 64,
+	MAIN_HOUSEKEEPING_US = 10000,
+	MEND_US = 1000000
+};
 
 static bool send_to_worker(void *context, unsigned worker, const struct xmsg *msg)
 {
@@ -50,6 +55,8 @@ bool main_lcore_new(struct main_lcore *m, struct dataplane *dp, const struct con
 				.stats = &m->stats,
 				.transport_by_port = by_port,
 				.context = m->epochs};
+	if (kernel->ifindex != 0)
+		m->tap = tap_watch_new(kernel->ifindex);
 	if (m->epochs != NULL && punt_new(&m->punt, c))
 		return true;
 	snprintf(why, why_size, "no memory for the main core's tables");
@@ -63,6 +70,7 @@ void main_lcore_free(struct main_lcore *m)
 		return;
 	server_free(m->server);
 	punt_free(&m->punt);
+	tap_watch_free(m->tap);
 	if (m->epochs != NULL)
 		epochs_free(m->epochs);
 	m->server = NULL;
@@ -171,8 +179,39 @@ static bool control_alive(const struct main_lcore *m)
 	return m->now_us - seen_us <= HEARTBEAT_AGE_US_MAX;
 }
 
+static void kernel_event(struct main_lcore *m, uint32_t kind)
+{
+	struct shm_event e = {.kind = kind, .time_us = m->now_us};
+
+	events_push(&m->events, &e);
+}
+
+// The TAP was deleted: makes port, addresses and routes again. Media does not pass here.
+static void kernel_port_mend(struct main_lcore *m)
+{
+	char why[PORT_WHY_BYTES];
+
+	if (!m->kernel_lost && tap_watch_poll(m->tap)) {
+		m->kernel_lost = true;
+		kernel_event(m, SHM_EVENT_KERNEL_PORT_LOST);
+		fprintf(stderr, "kernel port: interface %s is gone; making it again\n",
+			m->kernel->interface);
+	}
+	if (!m->kernel_lost || m->now_us < m->mend_us)
+		return;
+	m->mend_us = m->now_us + MEND_US;
+	if (!kernel_port_reopen(m->kernel, m->wire, m->dp->packets, why, sizeof(why))) {
+		fprintf(stderr, "kernel port: %s\n", why);
+		return;
+	}
+	tap_watch_restore(m->tap, m->kernel->ifindex);
+	m->kernel_lost = false;
+	kernel_event(m, SHM_EVENT_KERNEL_PORT_BACK);
+}
+
 static void housekeeping(struct main_lcore *m)
 {
+	kernel_port_mend(m);
 	server_poll(m->server, m->now_us);
 	atomic_store_explicit(&m->dp->control_attached, control_alive(m), memory_order_relaxed);
 	atomic_store_explicit(&m->dp->shm.header->dataplane_heartbeat_us, m->now_us,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dataplane/core/punt.h"
+#include "dataplane/core/tap_watch.h"
 #include "dataplane/link/epochs.h"
 #include "dataplane/link/events.h"
 #include "dataplane/link/server.h"
@@ -19,10 +20,13 @@ struct main_lcore {
 	struct server *server;
 	struct events events;
 	struct punt punt;
+	struct tap_watch *tap; // NULL: the kernel port is no TAP
+	bool kernel_lost; // the TAP has been deleted and is not made again yet
 	struct shm_worker_stats stats;
 	uint64_t now_us;
 	uint64_t housekeeping_us; // next time
 	uint64_t publish_us; // next time
+	uint64_t mend_us; // of the kernel port: not before
 };
 
 // Makes everything main needs beside the workers' state. False with a sentence.
