@@ -5,6 +5,7 @@
 
 #include "controlplane/ops/log.h"
 #include "controlplane/session/orphans.h"
+#include "controlplane/session/repeats.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/services.h"
 
@@ -12,7 +13,7 @@
 #include <gio/gio.h>
 #include <string.h>
 
-enum { HANDSHAKE_THREADS = 2 };
+enum { HANDSHAKE_THREADS = 2, REAP_S = 5 };
 
 bool node_addr_from(const struct sockaddr_storage *from, uint16_t port, struct rtc_addr *out)
 {
@@ -190,6 +191,23 @@ static bool make_handshakes(struct node *n, GError **error)
 	return true;
 }
 
+// Participants without signalling and without media: their client never came so far, or is gone.
+static gboolean reap(gpointer data)
+{
+	struct node *n = data;
+	GList *rooms = g_hash_table_get_values(n->rooms);
+
+	for (GList *i = rooms; i != NULL; i = i->next) {
+		GList *all = g_hash_table_get_values(((struct room *)i->data)->participants);
+		for (GList *j = all; j != NULL; j = j->next)
+			if (participant_abandoned(j->data))
+				participant_leave(j->data, "abandoned");
+		g_list_free(all);
+	}
+	g_list_free(rooms);
+	return G_SOURCE_CONTINUE;
+}
+
 // A node that never started.
 static void node_discard(struct node *n)
 {
@@ -198,6 +216,7 @@ static void node_discard(struct node *n)
 	g_ptr_array_unref(n->watches);
 	ports_free(&n->ports);
 	orphans_free(&n->orphans);
+	repeats_free(&n->repeats);
 	if (n->pool != NULL)
 		handshake_pool_destroy(&n->pool);
 	if (n->certificate != NULL)
@@ -217,10 +236,12 @@ struct node *node_new(const struct settings *settings, GError **error)
 	n->watches = g_ptr_array_new();
 	n->ports = ports_new(settings->internal_port_first, settings->internal_port_last);
 	n->orphans = orphans_new(n);
+	n->repeats = repeats_new();
 	if (!make_candidates(n, error) || !make_handshakes(n, error)) {
 		node_discard(n);
 		return NULL;
 	}
+	n->reap_source = g_timeout_add_seconds(REAP_S, reap, n);
 	n->link = link_client_new(settings->dataplane_socket, &link_callbacks, n);
 	return n;
 }
@@ -229,6 +250,7 @@ struct node *node_new(const struct settings *settings, GError **error)
 // client. What that leaves behind (rooms, agents, their threads) goes with the process.
 void node_leave(struct node *n)
 {
+	g_source_remove(n->reap_source);
 	watch_close_all(n);
 	link_client_free(&n->link);
 }

@@ -19,6 +19,7 @@
 struct event_watch;
 struct media_transport;
 struct orphans;
+struct repeats;
 
 struct node {
 	const struct settings *settings; // borrowed
@@ -30,6 +31,8 @@ struct node {
 	GHashTable *rooms; // id -> struct room, owned
 	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events
 	struct orphans *orphans;
+	struct repeats *repeats;
+	unsigned reap_source; // looks for participants nobody waits for
 	GPtrArray *watches; // struct event_watch: streams of WatchEvents
 	struct sockaddr_storage addresses[ICE_ADDRESSES_MAX];
 	size_t address_count;

@@ -50,6 +50,7 @@ static void clear(void *data)
 	g_ptr_array_unref(p->tracks);
 	g_ptr_array_unref(p->subscriptions);
 	sdp_subscriber_destroy(&p->lines);
+	g_free(p->publish_request_id);
 	ice_credentials_wipe(&p->settled.ice);
 }
 
@@ -88,6 +89,24 @@ void participant_leave(struct participant *p, const char *reason)
 	watch_participant(p, ROOM_REMOVED, reason);
 	room_changed(p->room);
 	participant_drop(p); // the room's count
+}
+
+static bool has_media(const struct media_transport *t)
+{
+	return t->phase == MEDIA_CONNECTING || t->phase == MEDIA_CONNECTED;
+}
+
+bool participant_abandoned(struct participant *p)
+{
+	int64_t now_us = g_get_monotonic_time();
+
+	if (p->watch != NULL || has_media(&p->publish) || has_media(&p->subscribe)) {
+		p->idle_since_us = 0;
+		return false;
+	}
+	if (p->idle_since_us == 0)
+		p->idle_since_us = now_us;
+	return now_us - p->idle_since_us > PARTICIPANT_IDLE_S * G_USEC_PER_SEC;
 }
 
 static Sluice__V1__TransportState state_of(const struct media_transport *t)

@@ -19,6 +19,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+enum { PARTICIPANT_IDLE_S = 60 };
+
 struct room;
 
 // What a participant publishes: one m-line of its.
@@ -71,6 +73,7 @@ struct participant {
 	struct sdp_settled settled;
 	struct sdp_publication *publication; // the offer whose answer is being made, or NULL
 	struct rpc_call *publish_call; // who waits for it, or NULL
+	char *publish_request_id; // of that call
 
 	// Subscribing.
 	struct sdp_subscriber *lines;
@@ -83,6 +86,7 @@ struct participant {
 	// Signalling.
 	struct rpc_call *watch; // WatchSession, or NULL
 	uint64_t sequence;
+	int64_t idle_since_us; // neither signalling nor media; 0: has one of them
 };
 
 struct participant *participant_new(struct room *room, const char *id, const char *display_name);
@@ -92,6 +96,10 @@ void participant_drop(struct participant *p);
 // Leaves the room: tracks, subscriptions (its own and those to it) and transports are removed,
 // everybody is told. Idempotent.
 void participant_leave(struct participant *p, const char *reason);
+
+// True once it has had neither signalling nor media for PARTICIPANT_IDLE_S. Asked every few
+// seconds.
+bool participant_abandoned(struct participant *p);
 
 // The message for the API. Gives it: participant_message_free().
 Sluice__V1__Participant *participant_message(const struct participant *p);

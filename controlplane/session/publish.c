@@ -9,6 +9,7 @@
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/participant.h"
+#include "controlplane/session/repeats.h"
 #include "controlplane/session/room.h"
 
 #include <string.h>
@@ -256,7 +257,7 @@ static void answer(struct participant *p)
 	response.n_tracks = tracks->len;
 	response.tracks = (Sluice__V1__Track **)tracks->pdata;
 	if (call != NULL)
-		rpc_call_reply(call, &response.base);
+		repeats_reply(p->node->repeats, call, p->publish_request_id, &response.base);
 	g_ptr_array_unref(tracks);
 	free(sdp);
 	ice_credentials_wipe(&local.ice);
@@ -354,6 +355,8 @@ void publish_offer(struct participant *p, struct rpc_call *call,
 		return;
 	}
 	p->publish_call = call;
+	g_free(p->publish_request_id);
+	p->publish_request_id = g_strdup(request->request_id);
 	struct link_epoch *e = link_epoch_new(p->node->link);
 	merge_tracks(p, request, e);
 	if (p->publish.phase == MEDIA_NONE) {

@@ -3,6 +3,7 @@
 
 #include "controlplane/session/node.h"
 #include "controlplane/session/orphans.h"
+#include "controlplane/session/repeats.h"
 #include "controlplane/session/services.h"
 
 #include <string.h>
@@ -78,6 +79,8 @@ static void create_room(struct rpc_call *call, void *data)
 	struct node *node = data;
 	const Sluice__V1__CreateRoomRequest *q = (const void *)rpc_call_request(call);
 
+	if (repeats_answer(node->repeats, call, q->request_id))
+		return;
 	if (!name_id_ok(q->room_id)) {
 		rpc_call_fail(
 			call, RPC_INVALID_ARGUMENT,
@@ -91,7 +94,9 @@ static void create_room(struct rpc_call *call, void *data)
 			      q->room_id);
 		return;
 	}
-	reply_room(call, room_create(node, q->room_id));
+	Sluice__V1__Room *m = room_message(room_create(node, q->room_id));
+	repeats_reply(node->repeats, call, q->request_id, &m->base);
+	room_message_free(m);
 }
 
 static void get_room(struct rpc_call *call, void *data)
@@ -133,14 +138,17 @@ static void list_rooms(struct rpc_call *call, void *data)
 
 static void delete_room(struct rpc_call *call, void *data)
 {
+	struct node *node = data;
 	const Sluice__V1__DeleteRoomRequest *q = (const void *)rpc_call_request(call);
 	Sluice__V1__DeleteRoomResponse response = SLUICE__V1__DELETE_ROOM_RESPONSE__INIT;
-	struct room *r = service_room(data, call, "name", q->name);
 
+	if (repeats_answer(node->repeats, call, q->request_id))
+		return;
+	struct room *r = service_room(node, call, "name", q->name);
 	if (r == NULL)
 		return;
 	room_delete(r);
-	rpc_call_reply(call, &response.base);
+	repeats_reply(node->repeats, call, q->request_id, &response.base);
 }
 
 static gint by_join(gconstpointer a, gconstpointer b)
@@ -200,15 +208,18 @@ static void get_participant(struct rpc_call *call, void *data)
 
 static void remove_participant(struct rpc_call *call, void *data)
 {
+	struct node *node = data;
 	const Sluice__V1__RemoveParticipantRequest *q = (const void *)rpc_call_request(call);
 	Sluice__V1__RemoveParticipantResponse response =
 		SLUICE__V1__REMOVE_PARTICIPANT_RESPONSE__INIT;
-	struct participant *p = service_participant(data, call, "name", q->name);
 
+	if (repeats_answer(node->repeats, call, q->request_id))
+		return;
+	struct participant *p = service_participant(node, call, "name", q->name);
 	if (p == NULL)
 		return;
 	participant_leave(p, "removed");
-	rpc_call_reply(call, &response.base);
+	repeats_reply(node->repeats, call, q->request_id, &response.base);
 }
 
 static void watch_events(struct rpc_call *call, void *data)

@@ -2,6 +2,7 @@
 // controlplane/session/signalling_service.c - SignallingService: what one participant says.
 
 #include "controlplane/session/node.h"
+#include "controlplane/session/repeats.h"
 #include "controlplane/session/services.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ static bool join_request_ok(struct rpc_call *call, const Sluice__V1__JoinRequest
 	return true;
 }
 
-static void reply_join(struct rpc_call *call, const struct participant *p)
+static void reply_join(struct rpc_call *call, const char *request_id, const struct participant *p)
 {
 	Sluice__V1__JoinResponse response = SLUICE__V1__JOIN_RESPONSE__INIT;
 	Sluice__V1__Session session = SLUICE__V1__SESSION__INIT;
@@ -69,7 +70,7 @@ static void reply_join(struct rpc_call *call, const struct participant *p)
 	session.secret = p->secret;
 	response.session = &session;
 	response.participant = participant_message(p);
-	rpc_call_reply(call, &response.base);
+	repeats_reply(p->node->repeats, call, request_id, &response.base);
 	participant_message_free(response.participant);
 }
 
@@ -79,7 +80,7 @@ static void join(struct rpc_call *call, void *data)
 	const Sluice__V1__JoinRequest *q = (const void *)rpc_call_request(call);
 	struct resource_name name;
 
-	if (!join_request_ok(call, q, &name))
+	if (repeats_answer(node->repeats, call, q->request_id) || !join_request_ok(call, q, &name))
 		return;
 	if (link_client_view(node->link) == NULL) {
 		rpc_call_fail(call, RPC_UNAVAILABLE, "No dataplane is attached: try again later.");
@@ -105,7 +106,7 @@ static void join(struct rpc_call *call, void *data)
 		while (g_hash_table_iter_next(&it, NULL, &other))
 			if (other != p)
 				session_joined(other, p);
-		reply_join(call, p);
+		reply_join(call, q->request_id, p);
 	}
 	g_free(id);
 }
@@ -115,7 +116,7 @@ static void publish(struct rpc_call *call, void *data)
 	const Sluice__V1__PublishRequest *q = (const void *)rpc_call_request(call);
 	struct participant *p = authenticated(data, call, q->session);
 
-	if (p != NULL)
+	if (p != NULL && !repeats_answer(p->node->repeats, call, q->request_id))
 		publish_offer(p, call, q);
 }
 
