@@ -70,8 +70,9 @@ static void answer(struct worker *w, struct transport *t, const struct packet *p
 		t->stats.consent_responses_sent++;
 }
 
-// A check on an established transport: answered here, with no control plane involved.
-static void check_established(struct worker *w, struct transport *t,
+// A check on an established transport: answered here, with no control plane involved. True if it
+// moved the path.
+static bool check_established(struct worker *w, struct transport *t,
 			      const struct transport_config *c, const struct packet *p,
 			      const struct stun_view *v, const struct shm_credentials *cr)
 {
@@ -79,16 +80,18 @@ static void check_established(struct worker *w, struct transport *t,
 
 	if (v->controlled && !controlling) { // RFC 8445 7.3.1.1: both want to be controlled
 		answer(w, t, p, v, cr, STUN_ROLE_CONFLICT);
-		return;
+		return false;
 	}
 	answer(w, t, p, v, cr, 0);
 	uint32_t before = t->path_generation;
-	if (v->use_candidate && !controlling && transport_select(w, t, &p->remote, &p->local) &&
-	    t->path_generation != before)
+	bool moved = v->use_candidate && !controlling &&
+		     transport_select(w, t, &p->remote, &p->local) && t->path_generation != before;
+	if (moved)
 		event_to_main(w, t, XMSG_EVENT_PATH);
 	if (rtc_addr_equal(&p->remote, &t->selected_remote) &&
 	    rtc_addr_equal(&p->local, &t->selected_local))
 		consent_check_received(&t->consent, w->now_us);
+	return moved;
 }
 
 // Owner: a request with correct integrity. Takes 'm'.
@@ -108,8 +111,12 @@ static void request_verified(struct worker *w, struct transport *t,
 		ingress_punt_one(w, m);
 		return;
 	}
-	check_established(w, t, c, p, v, cr);
-	consumed(w, m);
+	// libnice has to know a new tuple too, or it would not take a goodbye that comes from
+	// there.
+	if (check_established(w, t, c, p, v, cr))
+		ingress_punt_one(w, m);
+	else
+		consumed(w, m);
 }
 
 static void request(struct worker *w, struct rte_mbuf *m, const struct stun_view *v)
