@@ -5,9 +5,9 @@
 // SIGKILL; for another 60 s no video stands still for more than 500 ms, consent is answered, and no
 // ICMP error leaves. Started again, it attaches, and a new room works beside the old media.
 //
-// A pause of the picture counts against the SFU only if its own egress of that SSRC paused too
-// (seen on the wire, wire_watch.py) and the machine did not. Everything measured is printed, for
-// the 60 s before the kill as well.
+// A pause of the picture counts against the SFU only if its own egress of that SSRC paused too,
+// longer than what the publisher sent it (both seen on the wire, wire_watch.py), and the machine did
+// not. Everything measured is printed, for the 60 s before the kill as well.
 //
 // timeout: 420
 // lab: --clients 5
@@ -21,6 +21,7 @@ import { allHaveMedia, meet } from "./lib/participant.mjs";
 const NAMES = ["Ada", "Grace", "Radia"];
 const SECONDS = 60;
 const FROZEN_MS = 500;
+const ADDED_MS = 200; // what the egress pauses longer than its source is the SFU's
 
 // One stretch of time: what the pages, the wire and the machine noted in it.
 async function observe(people, wire, machine) {
@@ -34,44 +35,66 @@ async function observe(people, wire, machine) {
   return { from, to, pages, before, after, wire: await wire.read(), machine: await machine.read() };
 }
 
-// Pauses of one SSRC's egress within the stretch, the one that has not ended included.
-function egressPauses(stretch, ssrc) {
+// Pauses of one stream on the wire within the stretch, the one that has not ended included.
+function pausesOf(stretch, direction, ssrc) {
   const pauses = stretch.wire.streams
-    .filter((s) => s.direction === "sent" && s.ssrc === ssrc)
+    .filter((s) => s.direction === direction && s.ssrc === ssrc)
     .flatMap((s) => [...s.pauses, { from: s.last, to: stretch.to, ms: stretch.to - s.last }]);
   return pauses.filter((p) => overlaps(p, stretch));
 }
 
 const longest = (pauses) => Math.round(Math.max(0, ...pauses.map((p) => p.ms)));
+const during = (pauses, gap) => pauses.filter((p) => overlaps(p, gap));
 
-function verdict(stretch, ssrc, gap) {
-  const wire = egressPauses(stretch, ssrc).filter((p) => p.ms >= 300 && overlaps(p, gap));
-  const machine = stretch.machine.pauses.filter((p) => overlaps(p, gap));
-  return { wire: longest(wire), machine: longest(machine), ours: wire.length && !machine.length };
+// The SSRC a publisher sends its picture with.
+function sourceOf(stretch, people, displayName) {
+  const i = people.findIndex((p) => p.name === displayName);
+  return stretch.after[i].outbound.find((o) => o.kind === "video").ssrc;
+}
+
+// Who is to be blamed for a pause of the picture: how long the egress paused during it, how long
+// that egress' source did, how long the machine.
+function verdict(stretch, track, source, gap) {
+  const egress = during(pausesOf(stretch, "sent", track.ssrc), gap);
+  const found = { egress: longest(egress), source: 0, machine: 0, ours: false };
+  found.machine = longest(during(stretch.machine.pauses, gap));
+  for (const pause of egress) {
+    const ingress = longest(during(pausesOf(stretch, "received", source), pause));
+    found.source = Math.max(found.source, ingress);
+    if (!found.machine && pause.ms - ingress >= ADDED_MS) found.ours = true;
+  }
+  return found;
+}
+
+// Prints one track's pauses; returns those charged to the SFU.
+function judgeTrack(trial, label, stretch, page, track, source) {
+  const egress = longest(pausesOf(stretch, "sent", track.ssrc));
+  const ingress = longest(pausesOf(stretch, "received", source));
+  trial.measured(
+    `${label}: ${page.at} from ${track.from}: longest pause of the picture ${track.longest} ms, ` +
+      `of the egress ${egress} ms, of its source ${ingress} ms; page timer late ${page.late} ms`,
+  );
+  const frozen = track.list.filter((gap) => gap.ms > FROZEN_MS);
+  return frozen.filter((gap) => {
+    const found = verdict(stretch, track, source, gap);
+    const at = ((gap.from - stretch.from) / 1000).toFixed(1);
+    trial.measured(
+      `${label}:   ${gap.ms} ms from +${at} s: egress paused ${found.egress} ms, its source ` +
+        `${found.source} ms, machine ${found.machine} ms: ${found.ours ? "OURS" : "not ours"}`,
+    );
+    return found.ours;
+  });
 }
 
 // Prints the stretch; returns the pauses that are charged to the SFU.
-function judge(trial, label, stretch) {
-  const charged = [];
-  for (const page of stretch.pages) {
-    for (const track of page.tracks) {
-      const egress = longest(egressPauses(stretch, track.ssrc));
-      trial.measured(
-        `${label}: ${page.at} from ${track.from}: longest pause of the picture ` +
-          `${track.longest} ms, of the egress ${egress} ms; page timer late ${page.late} ms`,
-      );
-      for (const gap of track.list.filter((g) => g.ms > FROZEN_MS)) {
-        const found = verdict(stretch, track.ssrc, gap);
-        const at = ((gap.from - stretch.from) / 1000).toFixed(1);
-        trial.measured(
-          `${label}:   ${gap.ms} ms from +${at} s: egress paused ${found.wire} ms, machine ` +
-            `${found.machine} ms: ${found.ours ? "OURS" : "not ours"}`,
-        );
-        if (found.ours) charged.push(gap);
-      }
-    }
-  }
-  const pauses = stretch.machine.pauses.filter((p) => overlaps(p, stretch));
+function judge(trial, label, people, stretch) {
+  const charged = stretch.pages.flatMap((page) =>
+    page.tracks.flatMap((track) => {
+      const source = sourceOf(stretch, people, track.from);
+      return judgeTrack(trial, label, stretch, page, track, source);
+    }),
+  );
+  const pauses = during(stretch.machine.pauses, stretch);
   trial.measured(`${label}: longest pause of the machine ${longest(pauses)} ms`);
   return charged;
 }
@@ -139,14 +162,14 @@ await run("control_killed", async (trial) => {
   await pause(3_000);
 
   const before = await observe(people, wire, machine);
-  judge(trial, "before", before);
+  judge(trial, "before", people, before);
   checkFlow(trial, "before", people, before);
 
   await lab.killControlPlane();
   trial.say("the control plane is killed");
   const errorsBefore = (await wire.read()).icmp_errors.length;
   const without = await observe(people, wire, machine);
-  const charged = judge(trial, "without", without);
+  const charged = judge(trial, "without", people, without);
   trial.check(charged.length === 0, `${charged.length} pauses over ${FROZEN_MS} ms are ours`);
   checkFlow(trial, "without", people, without);
   checkConsent(trial, people, without);

@@ -47,7 +47,9 @@ function checkTransports(trial, expected, person, stats) {
 
 // What left a publisher and what of it the dataplane has seen: tells a starved browser from loss.
 async function tellUplinks(trial, people) {
-  const { inboundRtp } = await people[0].statistics();
+  const { inboundRtp, drops } = await people[0].statistics();
+  const dropped = drops.filter((d) => d.packets > 0).map((d) => `${d.name} ${d.packets}`);
+  trial.measured(`dropped by the dataplane: ${dropped.join(", ") || "nothing"}`);
   for (const person of people) {
     const { outbound } = await person.stats();
     for (const rtp of outbound) {

@@ -27,7 +27,7 @@ export class WireWatch {
     return JSON.parse(value);
   }
 
-  // { streams: [{ direction, peer, ssrc, packets, longest, pauses }], peers, icmp_errors }
+  // { streams: [{ direction, ssrc, packets, longest, pauses }], peers, icmp_errors }
   read() {
     this.#process.stdin.write("read\n");
     return this.#next();

@@ -5,9 +5,10 @@
 usage: wire_watch.py INTERFACE MEDIA_PORT SFU_ADDRESS...
 
 Prints one JSON line per line read on standard input, then goes on watching; ends at end of file.
-Times are the kernel's receive stamps in milliseconds of the wall clock. Counted per direction, peer
-and SSRC: RTP packets, the longest pause, pauses of NOTED_MS and more. Also the first STUN request
-and the first RTP of each peer, and every ICMP error the SFU sent. SRTP leaves headers in the clear,
+Times are the kernel's receive stamps in milliseconds of the wall clock. Counted per direction and
+SSRC, whichever peer it is (the selected tuple may change): RTP packets, the longest pause, pauses of
+NOTED_MS and more. Also the first STUN request and the first RTP of each peer, and every ICMP error
+the SFU sent. SRTP leaves headers in the clear,
 so nothing needs decrypting.
 """
 import ipaddress
@@ -18,7 +19,7 @@ import socket
 import struct
 import sys
 
-NOTED_MS = 300
+NOTED_MS = 200
 SO_TIMESTAMPNS = 35
 ETH_P_ALL = 3
 ICMP_ERRORS = {1: {3, 4, 5, 11, 12}, 58: {1, 2, 3, 4}}
@@ -80,7 +81,7 @@ class Watch:
                 firsts.setdefault(f"stun_{direction}", now)
         elif len(data) >= 12 and 128 <= data[0] < 192 and not 64 <= data[1] & 127 < 96:
             firsts.setdefault(f"rtp_{direction}", now)
-            self.count((direction, peer, struct.unpack_from("!I", data, 8)[0]), now)
+            self.count((direction, struct.unpack_from("!I", data, 8)[0]), now)
 
     def count(self, key, now):
         seen = self.streams.get(key)
@@ -96,8 +97,8 @@ class Watch:
 
     def report(self):
         streams = [
-            {"direction": direction, "peer": peer, "ssrc": ssrc, **seen}
-            for (direction, peer, ssrc), seen in self.streams.items()
+            {"direction": direction, "ssrc": ssrc, **seen}
+            for (direction, ssrc), seen in self.streams.items()
         ]
         return {"streams": streams, "peers": self.peers, "icmp_errors": self.icmp_errors}
 
