@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "controlplane/ops/log.h"
 #include "controlplane/ops/settings.h"
@@ -101,6 +102,8 @@ int main(int argc, char **argv)
 	int status = EXIT_SUCCESS;
 	char *text;
 
+	// Session keys and passwords lie in this memory: it goes into no core dump.
+	prctl(PR_SET_DUMPABLE, 0);
 	switch (settings_read(&c.settings, argc, argv, &text)) {
 	case CONFIG_GO_ON:
 		settings_open_log(&c.settings);
