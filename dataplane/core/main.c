@@ -20,6 +20,7 @@
 #include <rte_errno.h>
 #include <rte_random.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { EXIT_START = 1, EXIT_CONFIG = 2, WHY_BYTES = 1024 };
@@ -186,6 +187,7 @@ int main(int argc, char **argv)
 	case CONFIG_OK:
 		break;
 	}
+	prctl(PR_SET_DUMPABLE, 0); // master keys lie in this memory: it goes into no core dump
 	bool ok = start(p);
 	if (ok) {
 		signals();
