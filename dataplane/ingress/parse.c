@@ -16,7 +16,8 @@
 #include <string.h>
 
 enum { VERDICT_KEEP = -1, IPV6_HEADER_BYTES = 40, IPV4_HEADER_BYTES_MIN = 20 };
-enum { IP_PROTO_UDP = 17, IPV6_FRAGMENT = 44 };
+enum { IP_PROTO_UDP = 17 };
+enum { IPV6_HOP_BY_HOP = 0, IPV6_ROUTING = 43, IPV6_FRAGMENT = 44, IPV6_DESTINATION = 60 };
 
 struct layer3 {
 	const uint8_t *at;
@@ -71,6 +72,24 @@ static int parse_ipv4(const struct rte_mbuf *m, struct packet *p, struct layer3 
 	return VERDICT_KEEP;
 }
 
+// Walks the extension headers (RFC 8200 4), so that none of them carries UDP past the port rules
+// below.
+static int skip_extensions(struct layer3 *l)
+{
+	while (l->protocol == IPV6_HOP_BY_HOP || l->protocol == IPV6_ROUTING ||
+	       l->protocol == IPV6_DESTINATION) {
+		const uint8_t *at = l->at + l->header_size;
+
+		if (l->payload_size < 8 || l->payload_size < 8 * (at[1] + 1))
+			return SHM_INGRESS_DROP_IP_MALFORMED;
+		uint16_t size = (uint16_t)(8 * (at[1] + 1));
+		l->protocol = at[0];
+		l->header_size = (uint16_t)(l->header_size + size);
+		l->payload_size = (uint16_t)(l->payload_size - size);
+	}
+	return l->protocol == IPV6_FRAGMENT ? SHM_INGRESS_DROP_IP_FRAGMENT : VERDICT_KEEP;
+}
+
 static int parse_ipv6(struct packet *p, struct layer3 *l)
 {
 	const uint8_t *ip = l->at;
@@ -82,8 +101,9 @@ static int parse_ipv6(struct packet *p, struct layer3 *l)
 	if (l->payload_size > l->size - IPV6_HEADER_BYTES)
 		return SHM_INGRESS_DROP_IP_MALFORMED;
 	l->protocol = ip[6];
-	if (l->protocol == IPV6_FRAGMENT)
-		return SHM_INGRESS_DROP_IP_FRAGMENT;
+	int verdict = skip_extensions(l);
+	if (verdict != VERDICT_KEEP)
+		return verdict;
 	p->remote.family = p->local.family = RTC_ADDR_V6;
 	memcpy(p->remote.ip, ip + 8, 16);
 	memcpy(p->local.ip, ip + 24, 16);
