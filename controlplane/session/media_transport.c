@@ -206,14 +206,14 @@ void media_transport_set_remote(struct media_transport *t, const struct ice_cred
 		return;
 	t->remote_set = true;
 	t->phase = MEDIA_CONNECTING;
-	if (t->config.credentials[0].remote_ufrag_size == 0) {
-		// The dataplane verifies the answers to libnice's checks with it.
-		credentials_remote(&t->config.credentials[0], remote);
-		struct link_epoch *e = link_epoch_new(t->node->link);
-		link_epoch_transport(e, t->ref, &t->config);
-		link_epoch_submit(e, NULL, NULL);
-	}
 	handshake_set_remote(t->handshake, remote, fingerprint, our_role);
+	if (t->config.credentials[0].remote_ufrag_size != 0)
+		return;
+	// Opens the gate for the peer's checks, and verifies the answers to libnice's.
+	credentials_remote(&t->config.credentials[0], remote);
+	struct link_epoch *e = link_epoch_new(t->node->link);
+	link_epoch_transport(e, t->ref, &t->config);
+	link_epoch_submit(e, NULL, NULL);
 }
 
 unsigned media_transport_add_candidates(struct media_transport *t, char *const *lines, size_t count)

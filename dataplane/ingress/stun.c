@@ -140,6 +140,12 @@ static void request(struct worker *w, struct rte_mbuf *m, const struct stun_view
 		drop_ingress(w, m, SHM_INGRESS_DROP_STUN_INTEGRITY);
 		return;
 	}
+	// libnice would answer it but take no DTLS from there yet, and the ClientHello that follows
+	// the answer would be lost for a second. Unanswered, the check comes again at once.
+	if (cr->remote_ufrag_size == 0) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_STUN_EARLY);
+		return;
+	}
 	struct transport *t = &w->dp->transports[p->transport.index];
 	bool mine = transport_claim(t, w);
 	if (!p->from_worker)

@@ -21,6 +21,7 @@
 	X(UNCHECKED_TUPLE, "DTLS or SRTP from a tuple without a verified check")                   \
 	X(STUN_MALFORMED, "STUN message malformed")                                                \
 	X(STUN_UNKNOWN_UFRAG, "STUN request with a ufrag nobody has")                              \
+	X(STUN_EARLY, "STUN check before the control plane has the peer's credentials")            \
 	X(STUN_INTEGRITY, "STUN message integrity wrong or missing")                               \
 	X(STUN_UNMATCHED, "STUN response to no request of ours")                                   \
 	X(STUN_INDICATION, "STUN indication")                                                      \
