@@ -122,6 +122,20 @@ static gboolean heartbeat(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+// Descriptors that came with an answer we cannot use are ours to close.
+static void close_received(struct msghdr *msg)
+{
+	for (struct cmsghdr *m = CMSG_FIRSTHDR(msg); m != NULL; m = CMSG_NXTHDR(msg, m)) {
+		if (m->cmsg_level != SOL_SOCKET || m->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= m->cmsg_len; at += sizeof(int)) {
+			int fd;
+			memcpy(&fd, (const char *)m + at, sizeof(fd));
+			close(fd);
+		}
+	}
+}
+
 // Receives the welcome and its three descriptors. False with the reason said.
 static bool receive_welcome(struct link_client *c, int fds[SHM_HANDSHAKE_FDS])
 {
@@ -140,14 +154,18 @@ static bool receive_welcome(struct link_client *c, int fds[SHM_HANDSHAKE_FDS])
 	ssize_t size = recvmsg(c->socket, &msg, MSG_CMSG_CLOEXEC);
 	const struct cmsghdr *cmsg = size > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
 
+	if (size < 0)
+		msg.msg_controllen = 0;
 	if (size != sizeof(welcome) || welcome.magic != SHM_MAGIC) {
 		complain(c, "it did not answer the handshake");
+		close_received(&msg);
 		return false;
 	}
 	welcome.reason[SHM_REASON_BYTES - 1] = '\0';
 	if (welcome.status != 0 || cmsg == NULL || cmsg->cmsg_type != SCM_RIGHTS ||
 	    cmsg->cmsg_len != CMSG_LEN(SHM_HANDSHAKE_FDS * sizeof(int))) {
 		complain(c, welcome.status != 0 ? welcome.reason : "it sent no segment");
+		close_received(&msg);
 		return false;
 	}
 	memcpy(fds, CMSG_DATA(cmsg), SHM_HANDSHAKE_FDS * sizeof(int));
@@ -196,6 +214,8 @@ static gboolean try_connect(gpointer data)
 	c->connect_source = 0;
 	c->attached = true;
 	c->events_lost = atomic_load(&c->view.header->events_lost);
+	c->epoch_pushed = MAX(atomic_load(&c->view.header->control_epoch),
+			      atomic_load(&c->view.header->applied_epoch));
 	g_clear_pointer(&c->complaint, g_free);
 	c->socket_source = g_unix_fd_add(c->socket, G_IO_IN | G_IO_HUP | G_IO_ERR, on_socket, c);
 	c->event_source = g_unix_fd_add(c->event_fd, G_IO_IN, on_event, c);

@@ -8,6 +8,7 @@ struct link_slots {
 	uint32_t count; // of the table
 	uint32_t *generation; // last one used in each slot
 	bool *taken; // handed out, or in use by someone before us
+	uint32_t *running; // generation the dataplane runs in it; 0: none
 	uint32_t next; // where the search goes on: a slot rests as long as it can
 };
 
@@ -28,6 +29,8 @@ struct link_client {
 	char *complaint; // said once, not every half second
 	struct link_slots slots[SHM_RECORD_SUBSCRIPTION + 1];
 	GQueue epochs; // struct link_epoch: the head is under way
+	uint64_t epoch_pushed; // number of the newest one; ours, as the segment's may be scribbled
+			       // on
 	guint finish_source; // answers what needs no dataplane, from the main loop
 };
 
@@ -37,3 +40,6 @@ void link_epochs_gone(struct link_client *client); // answers all with LINK_GONE
 // slots.c
 bool link_slots_scan(struct link_client *client); // after the attach
 void link_slots_clear(struct link_client *client);
+// What an applied epoch did to a slot.
+void link_slot_ran(struct link_client *client, const struct shm_command *op);
+bool link_slot_runs(const struct link_client *client, const struct shm_command *op);

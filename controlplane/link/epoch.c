@@ -11,12 +11,14 @@ struct link_op {
 	struct shm_command command;
 	void *config; // NULL for a removal
 	size_t size;
+	bool moot; // the removal of what never ran: not pushed
 };
 
 struct link_epoch {
 	struct link_client *client;
 	GArray *ops; // struct link_op
 	uint64_t number; // 0: not pushed yet
+	uint32_t pushed; // operations that were
 	link_done_fn done;
 	void *user;
 };
@@ -121,79 +123,117 @@ static size_t config_bytes(uint32_t type)
 					: sizeof(struct shm_subscription_config);
 }
 
-// Writes the configs and pushes the commands. False if the ring has no room now.
-static bool push(struct link_client *c, struct link_epoch *e)
+// Every epoch before this one has been answered, so what runs is known. The dataplane would refuse
+// the removal of what never ran, and with it all else in the epoch.
+static void mark_moot(struct link_client *c, struct link_epoch *e)
 {
-	uint64_t number = atomic_load(&c->view.header->control_epoch) + 1;
-	uint32_t count = e->ops->len + 1;
-	struct shm_command *commands = g_new0(struct shm_command, count);
+	e->pushed = 0;
+	for (guint i = 0; i < e->ops->len; i++) {
+		struct link_op *op = &g_array_index(e->ops, struct link_op, i);
+		op->moot =
+			op->command.action == SHM_ACTION_REMOVE && !link_slot_runs(c, &op->command);
+		e->pushed += !op->moot;
+	}
+}
 
-	commands[0] = (struct shm_command){
+// Writes the configs and pushes the commands, unless the ring has no room now.
+static void push(struct link_client *c, struct link_epoch *e)
+{
+	struct shm_command *commands = g_new0(struct shm_command, e->pushed + 1);
+	uint64_t number = c->epoch_pushed + 1;
+	uint32_t count = 0;
+
+	commands[count++] = (struct shm_command){
 		.kind = SHM_COMMAND_BEGIN,
-		.op_count = e->ops->len,
+		.op_count = e->pushed,
 		.epoch = number,
 	};
+	// Said before it is pushed: should we end in between, the next control plane must not use
+	// the number again, or its epoch would pass for a repeat of this one.
+	atomic_store(&c->view.header->control_epoch, number);
 	for (guint i = 0; i < e->ops->len; i++) {
 		struct link_op *op = &g_array_index(e->ops, struct link_op, i);
 		op->command.epoch = number;
-		commands[i + 1] = op->command;
+		if (op->moot)
+			continue;
+		commands[count++] = op->command;
 		if (op->config != NULL)
 			memcpy(slot_config(&c->view, &op->command), op->config, op->size);
 	}
 	bool pushed = shm_ring_push(c->view.commands, SHM_COMMAND_SLOTS, commands, count);
 	g_free(commands);
 	if (!pushed)
-		return false;
-	e->number = number;
-	atomic_store(&c->view.header->control_epoch, number);
+		return;
+	e->number = c->epoch_pushed = number;
 	uint64_t one = 1;
 	if (write(c->command_fd, &one, sizeof(one)) != sizeof(one))
-		return true; // the eventfd is already set: the dataplane looks anyway
-	return true;
+		return; // the eventfd is already set: the dataplane looks anyway
 }
 
 // Removed records' configs held keys and passwords; their slots are free from now on.
-static void removed(struct link_client *c, const struct link_epoch *e)
+static void applied(struct link_client *c, const struct link_epoch *e)
 {
 	for (guint i = 0; i < e->ops->len; i++) {
-		const struct shm_command *op = &g_array_index(e->ops, struct link_op, i).command;
-		if (op->action != SHM_ACTION_REMOVE)
+		const struct link_op *op = &g_array_index(e->ops, struct link_op, i);
+		if (!op->moot)
+			link_slot_ran(c, &op->command);
+		if (op->command.action != SHM_ACTION_REMOVE)
 			continue;
-		explicit_bzero(slot_config(&c->view, op), config_bytes(op->record_type));
-		link_slot_release(c, (enum shm_record_type)op->record_type, op->ref);
+		if (!op->moot)
+			explicit_bzero(slot_config(&c->view, &op->command),
+				       config_bytes(op->command.record_type));
+		link_slot_release(c, (enum shm_record_type)op->command.record_type,
+				  op->command.ref);
 	}
 }
 
 static void finish(struct link_client *c, struct link_epoch *e, const struct link_result *result)
 {
 	if (c->attached && result->kind == LINK_APPLIED)
-		removed(c, e);
+		applied(c, e);
 	if (e->done != NULL)
 		e->done(e->user, result);
 	link_epoch_discard(e);
 }
 
-static bool read_ack(const struct link_client *c, uint64_t number, struct link_result *result)
+// The operation the dataplane refused, counted as the caller counts them.
+static uint32_t op_of_pushed(const struct link_epoch *e, uint32_t pushed)
 {
-	struct shm_ack *ack = &c->view.acks[number % SHM_ACK_SLOTS];
+	for (guint i = 0; i < e->ops->len; i++)
+		if (!g_array_index(e->ops, struct link_op, i).moot && pushed-- == 0)
+			return i;
+	return 0;
+}
 
-	if (atomic_load_explicit(&ack->epoch, memory_order_acquire) != number)
+static bool read_ack(const struct link_client *c, const struct link_epoch *e,
+		     struct link_result *result)
+{
+	struct shm_ack *ack = &c->view.acks[e->number % SHM_ACK_SLOTS];
+
+	if (atomic_load_explicit(&ack->epoch, memory_order_acquire) != e->number)
 		return false;
 	uint32_t refusal = atomic_load_explicit(&ack->refusal, memory_order_relaxed);
 	*result = (struct link_result){
 		.kind = refusal == SHM_REFUSAL_NONE ? LINK_APPLIED : LINK_REFUSED,
 		.refusal = (enum shm_refusal)refusal,
-		.op = atomic_load_explicit(&ack->op, memory_order_relaxed),
+		.op = op_of_pushed(e, atomic_load_explicit(&ack->op, memory_order_relaxed)),
 	};
 	return true;
 }
+
+static gboolean finish_later(gpointer data);
 
 static void next(struct link_client *c)
 {
 	struct link_epoch *head = g_queue_peek_head(&c->epochs);
 
-	if (head != NULL && head->number == 0)
+	if (head == NULL || head->number != 0)
+		return;
+	mark_moot(c, head);
+	if (head->pushed != 0 && head->pushed <= SHM_EPOCH_OPS_MAX)
 		push(c, head); // a full ring: the heartbeat comes by again
+	else if (c->finish_source == 0)
+		c->finish_source = g_idle_add(finish_later, c);
 }
 
 void link_epochs_acked(struct link_client *c)
@@ -208,7 +248,7 @@ void link_epochs_acked(struct link_client *c)
 			next(c);
 			return;
 		}
-		if (!read_ack(c, head->number, &result))
+		if (!read_ack(c, head, &result))
 			return;
 		g_queue_pop_head(&c->epochs);
 		next(c); // before the callback, which may submit more
@@ -234,15 +274,38 @@ static gboolean finish_later(gpointer data)
 		link_epochs_gone(c);
 		return G_SOURCE_REMOVE;
 	}
-	// An empty epoch at the head has nothing to push.
-	struct link_result applied = {.kind = LINK_APPLIED};
-	struct link_epoch *head;
-	while ((head = g_queue_peek_head(&c->epochs)) != NULL && head->ops->len == 0) {
+	struct link_epoch *head = g_queue_peek_head(&c->epochs);
+	if (head == NULL || head->number != 0)
+		return G_SOURCE_REMOVE;
+	mark_moot(c, head);
+	if (head->pushed == 0 || head->pushed > SHM_EPOCH_OPS_MAX) {
+		// Nothing to push is nothing to wait for; too much the dataplane would not take.
+		struct link_result result = {
+			.kind = head->pushed == 0 ? LINK_APPLIED : LINK_REFUSED,
+			.refusal = head->pushed == 0 ? SHM_REFUSAL_NONE : SHM_REFUSAL_MALFORMED,
+		};
 		g_queue_pop_head(&c->epochs);
-		finish(c, head, &applied);
+		finish(c, head, &result);
 	}
 	next(c);
 	return G_SOURCE_REMOVE;
+}
+
+// Removals alone need not be one: of a record more or less at once nobody can tell. Splits off
+// what is more than an epoch may hold, to go first.
+static void split(struct link_epoch *e)
+{
+	const GArray *ops = e->ops;
+
+	for (guint i = 0; i < ops->len; i++)
+		if (g_array_index(ops, struct link_op, i).command.action != SHM_ACTION_REMOVE)
+			return;
+	while (e->ops->len > SHM_EPOCH_OPS_MAX) {
+		struct link_epoch *part = link_epoch_new(e->client);
+		g_array_append_vals(part->ops, e->ops->data, SHM_EPOCH_OPS_MAX);
+		g_array_remove_range(e->ops, 0, SHM_EPOCH_OPS_MAX);
+		g_queue_push_tail(&e->client->epochs, part);
+	}
 }
 
 void link_epoch_submit(struct link_epoch *e, link_done_fn done, void *user)
@@ -251,12 +314,11 @@ void link_epoch_submit(struct link_epoch *e, link_done_fn done, void *user)
 
 	e->done = done;
 	e->user = user;
+	split(e);
 	g_queue_push_tail(&c->epochs, e);
-	if (c->attached && e->ops->len != 0) {
+	if (c->attached)
 		next(c);
-		return;
-	}
-	if (c->finish_source == 0)
+	else if (c->finish_source == 0)
 		c->finish_source = g_idle_add(finish_later, c);
 }
 

@@ -54,10 +54,12 @@ static void scan_table(struct link_client *c, enum shm_record_type type, uint32_
 	s->count = count;
 	s->generation = g_new0(uint32_t, count);
 	s->taken = g_new0(bool, count);
+	s->running = g_new0(uint32_t, count);
 	s->next = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t running = running_generation(c, type, i);
 		s->taken[i] = running != 0;
+		s->running[i] = running;
 		s->generation[i] =
 			running != 0 ? running : MAX(start, config_generation(c, type, i));
 	}
@@ -76,6 +78,7 @@ void link_slots_clear(struct link_client *c)
 	for (size_t i = 0; i < G_N_ELEMENTS(c->slots); i++) {
 		g_clear_pointer(&c->slots[i].generation, g_free);
 		g_clear_pointer(&c->slots[i].taken, g_free);
+		g_clear_pointer(&c->slots[i].running, g_free);
 		c->slots[i].count = 0;
 	}
 }
@@ -101,11 +104,25 @@ void link_slot_release(struct link_client *c, enum shm_record_type type, struct 
 {
 	struct link_slots *s = &c->slots[type];
 
-	if (ref.generation == 0 || ref.index >= s->count)
+	if (ref.generation == 0 || ref.index >= s->count ||
+	    s->generation[ref.index] != ref.generation)
 		return; // detached meanwhile: the table is another one
 	s->taken[ref.index] = false;
 	if (type == SHM_RECORD_TRANSPORT)
 		link_blob_write(c, ref, NULL, 0);
+}
+
+void link_slot_ran(struct link_client *c, const struct shm_command *op)
+{
+	c->slots[op->record_type].running[op->ref.index] =
+		op->action == SHM_ACTION_APPLY ? op->ref.generation : 0;
+}
+
+bool link_slot_runs(const struct link_client *c, const struct shm_command *op)
+{
+	const struct link_slots *s = &c->slots[op->record_type];
+
+	return op->ref.index < s->count && s->running[op->ref.index] == op->ref.generation;
 }
 
 void link_blob_write(struct link_client *c, struct shm_ref transport, const void *bytes,
