@@ -176,6 +176,7 @@ bool media_transport_open(struct media_transport *t, struct node *node,
 	struct shm_ref ref = link_slot_take(node->link, SHM_RECORD_TRANSPORT);
 	uint16_t port = ref.generation != 0 ? ports_take(node->ports) : 0;
 	if (port == 0 || ice_credentials_generate(&t->local) != 0) {
+		ports_release(node->ports, port);
 		link_slot_release(node->link, SHM_RECORD_TRANSPORT, ref);
 		*reason = g_strdup_printf("the limit of %s is reached",
 					  ref.generation == 0 ? "transports" : "internal ports");
@@ -185,6 +186,8 @@ bool media_transport_open(struct media_transport *t, struct node *node,
 	t->events = events;
 	t->user = user;
 	t->ref = ref;
+	t->remote_set = t->ice_ready = t->keys_ready = t->restarting = false;
+	t->ice_generation = 0;
 	t->sdp_id = (uint64_t)g_random_int_range(1, G_MAXINT32) << 31 | g_random_int() >> 1;
 	fill_config(t, controlling, port, remote);
 	if (!start_handshake(t, controlling, reason)) {

@@ -7,13 +7,11 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#define ID_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-
 bool name_id_ok(const char *id)
 {
 	size_t len = strlen(id);
 
-	return len >= 1 && len <= NAME_ID_LEN_MAX && strspn(id, ID_CHARS) == len;
+	return len >= 1 && len <= NAME_ID_LEN_MAX && strspn(id, NAME_ID_CHARS) == len;
 }
 
 bool name_parse(const char *text, enum name_depth depth, struct resource_name *out)

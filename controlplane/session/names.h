@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 enum { NAME_ID_LEN_MAX = 64 };
+#define NAME_ID_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 struct resource_name {
 	char room[NAME_ID_LEN_MAX + 1];

@@ -29,6 +29,7 @@ struct node {
 	struct dtls_fingerprint fingerprint;
 	struct ports *ports;
 	GHashTable *rooms; // id -> struct room, owned
+	uint64_t rooms_made; // ever
 	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events
 	struct orphans *orphans;
 	struct repeats *repeats;

@@ -8,12 +8,15 @@
 #include "controlplane/session/node.h"
 #include "controlplane/session/room.h"
 
+#include <stdalign.h>
 #include <string.h>
 
 struct participant *participant_new(struct room *room, const char *id, const char *display_name)
 {
-	struct participant *p = g_rc_box_new0(struct participant);
+	// The records in it are aligned to cache lines, which malloc alone does not promise.
+	struct participant *p = g_aligned_alloc0(1, sizeof(*p), alignof(struct participant));
 
+	p->count = 1;
 	p->node = room->node;
 	p->room = room;
 	p->id = g_strdup(id);
@@ -23,23 +26,22 @@ struct participant *participant_new(struct room *room, const char *id, const cha
 	p->secret = name_random(32);
 	p->join_time_ms = g_get_real_time() / 1000;
 	p->tracks = g_ptr_array_new();
-	p->subscriptions = g_ptr_array_new_with_free_func(g_free);
+	p->subscriptions = g_ptr_array_new_with_free_func(g_aligned_free);
 	p->lines = sdp_subscriber_create();
 	g_hash_table_insert(room->participants, p->id, p);
-	room_changed(room);
+	room_submit(room, link_epoch_new(room->node->link)); // nothing of it is the dataplane's yet
 	watch_participant(p, ROOM_ADDED, NULL);
 	return p;
 }
 
 struct participant *participant_hold(struct participant *p)
 {
-	return g_rc_box_acquire(p);
+	p->count++;
+	return p;
 }
 
-static void clear(void *data)
+static void clear(struct participant *p)
 {
-	struct participant *p = data;
-
 	g_assert(p->gone && p->tracks->len == 0);
 	g_free(p->id);
 	g_free(p->name);
@@ -56,7 +58,10 @@ static void clear(void *data)
 
 void participant_drop(struct participant *p)
 {
-	g_rc_box_release_full(p, clear);
+	if (--p->count != 0)
+		return;
+	clear(p);
+	g_aligned_free(p);
 }
 
 void participant_leave(struct participant *p, const char *reason)
@@ -78,7 +83,7 @@ void participant_leave(struct participant *p, const char *reason)
 			link_epoch_remove(e, SHM_RECORD_SUBSCRIPTION, s->ref);
 	}
 	g_ptr_array_set_size(p->subscriptions, 0);
-	link_epoch_submit(e, NULL, NULL);
+	room_submit(p->room, e);
 	media_transport_close(&p->publish);
 	media_transport_close(&p->subscribe);
 	session_removed(p, reason);
@@ -87,7 +92,6 @@ void participant_leave(struct participant *p, const char *reason)
 	while (g_hash_table_iter_next(&it, NULL, &other))
 		session_left(other, p, reason);
 	watch_participant(p, ROOM_REMOVED, reason);
-	room_changed(p->room);
 	participant_drop(p); // the room's count
 }
 

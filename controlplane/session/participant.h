@@ -55,6 +55,7 @@ struct subscription {
 };
 
 struct participant {
+	unsigned count; // see Life
 	struct node *node;
 	struct room *room;
 	char *id;

@@ -36,8 +36,9 @@ static struct track *track_new(struct participant *p, const struct sdp_track *n)
 
 	t->owner = p;
 	t->uid = name_random(16);
-	// Two tracks in a row on one m-line are two resources.
+	// Two tracks in a row on one m-line are two resources. A mid may hold more than an id.
 	t->id = g_strdup_printf("%s-%.8s", n->mid, t->uid);
+	g_strcanon(t->id, NAME_ID_CHARS, '_');
 	t->name = g_strdup_printf("%s/tracks/%s", p->name, t->id);
 	t->negotiated = *n;
 	t->source = source_of(n);
@@ -164,6 +165,9 @@ static void on_applied(void *user, const struct link_result *result)
 		}
 		watch_participant(p, ROOM_CHANGED, NULL);
 	}
+	// Keys that are not in force now never will be: the client is to come again.
+	if (a->establishes && result->kind == LINK_REFUSED)
+		participant_leave(p, "handshake failed");
 	g_ptr_array_unref(a->uids);
 	participant_drop(p);
 	g_free(a);
@@ -277,6 +281,11 @@ static void on_announced(void *user, const struct link_result *result)
 								: RPC_RESOURCE_EXHAUSTED,
 				      "The transport could not be made: %s.",
 				      link_result_text(result));
+		if (p->publish.phase == MEDIA_NEW) {
+			// The next offer opens another.
+			media_transport_close(&p->publish);
+			p->publish.phase = MEDIA_NONE;
+		}
 	} else {
 		answer(p);
 		media_transport_set_remote(&p->publish, &o->ice, &o->fingerprint, o->role);

@@ -63,9 +63,21 @@ static void expire(struct repeats *r)
 	}
 }
 
+// The request is part of the key: another one under the same id is no repeat, and must not be
+// handed an answer with somebody else's secret.
 static char *key_of(const struct rpc_call *call, const char *request_id)
 {
-	return g_strdup_printf("%s %s", rpc_call_path(call), request_id);
+	const ProtobufCMessage *request = rpc_call_request(call);
+	size_t size = protobuf_c_message_get_packed_size(request);
+	uint8_t *bytes = g_malloc(size);
+
+	protobuf_c_message_pack(request, bytes);
+	char *digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes, size);
+	char *key = g_strdup_printf("%s %s %s", rpc_call_path(call), digest, request_id);
+	explicit_bzero(bytes, size);
+	g_free(bytes);
+	g_free(digest);
+	return key;
 }
 
 bool repeats_answer(struct repeats *r, struct rpc_call *call, const char *request_id)

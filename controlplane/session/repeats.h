@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/session/repeats.h - request_id: a repeat of a mutation returns the first answer.
 //
-// Kept     final answers, keyed by method and id, for ten minutes, in memory; at most
+// Kept     final answers, keyed by method, request and id, for ten minutes, in memory; at most
 //          REPEATS_MAX, beyond which the oldest goes. Answers carry secrets: wiped when they go.
 // Thread   the API's GMainContext.
 #pragma once

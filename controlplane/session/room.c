@@ -3,6 +3,7 @@
 
 #include "controlplane/session/room.h"
 
+#include "controlplane/ops/log.h"
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
 
@@ -16,6 +17,7 @@ struct room *room_create(struct node *node, const char *id)
 	r->uid = name_random(16);
 	r->generation = r->applied_generation = 1;
 	r->create_time_ms = g_get_real_time() / 1000;
+	r->serial = ++node->rooms_made;
 	r->participants = g_hash_table_new(g_str_hash, g_str_equal);
 	g_hash_table_insert(node->rooms, r->id, r);
 	watch_room(r, ROOM_ADDED);
@@ -81,6 +83,40 @@ void room_applied(struct room *r, uint64_t generation)
 {
 	if (generation > r->applied_generation)
 		r->applied_generation = generation;
+}
+
+struct submitted {
+	struct node *node;
+	char *uid; // of the room, which may be gone when the answer comes
+	char *id;
+	uint64_t generation;
+};
+
+static void on_submitted(void *user, const struct link_result *result)
+{
+	struct submitted *s = user;
+	struct room *r = room_find(s->node, s->id);
+
+	if (result->kind == LINK_APPLIED && r != NULL && g_str_equal(r->uid, s->uid))
+		room_applied(r, s->generation);
+	if (result->kind == LINK_REFUSED)
+		log_warning("session", "rooms/%s: not applied (operation %u): %s", s->id,
+			    result->op, link_result_text(result));
+	g_free(s->uid);
+	g_free(s->id);
+	g_free(s);
+}
+
+void room_submit(struct room *r, struct link_epoch *e)
+{
+	struct submitted *s = g_new0(struct submitted, 1);
+
+	room_changed(r);
+	s->node = r->node;
+	s->uid = g_strdup(r->uid);
+	s->id = g_strdup(r->id);
+	s->generation = r->generation;
+	link_epoch_submit(e, on_submitted, s);
 }
 
 void room_track_live(struct track *t)

@@ -19,6 +19,7 @@ struct room {
 	uint64_t generation; // of the desired state
 	uint64_t applied_generation; // of what the dataplane runs
 	int64_t create_time_ms; // Unix time
+	uint64_t serial; // in order of creation
 	GHashTable *participants; // id -> struct participant, one count each
 };
 
@@ -36,6 +37,8 @@ struct track *room_track(struct room *room, const char *participant, const char 
 // The room's desired state has changed; 'applied' when the dataplane follows.
 void room_changed(struct room *room);
 void room_applied(struct room *room, uint64_t generation);
+// A change that nobody waits for: takes 'e', which may be empty.
+void room_submit(struct room *room, struct link_epoch *e);
 
 // A track runs in the dataplane: everybody else hears it.
 void room_track_live(struct track *t);

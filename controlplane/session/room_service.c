@@ -110,12 +110,10 @@ static void get_room(struct rpc_call *call, void *data)
 
 static gint by_creation(gconstpointer a, gconstpointer b)
 {
-	const Sluice__V1__Room *x = *(Sluice__V1__Room *const *)a;
-	const Sluice__V1__Room *y = *(Sluice__V1__Room *const *)b;
+	const struct room *x = a;
+	const struct room *y = b;
 
-	if (x->create_time_ms != y->create_time_ms)
-		return x->create_time_ms < y->create_time_ms ? -1 : 1;
-	return strcmp(x->name, y->name);
+	return (x->serial > y->serial) - (x->serial < y->serial);
 }
 
 static void list_rooms(struct rpc_call *call, void *data)
@@ -123,13 +121,11 @@ static void list_rooms(struct rpc_call *call, void *data)
 	struct node *node = data;
 	Sluice__V1__ListRoomsResponse response = SLUICE__V1__LIST_ROOMS_RESPONSE__INIT;
 	GPtrArray *rooms = g_ptr_array_new_with_free_func((GDestroyNotify)room_message_free);
-	GHashTableIter it;
-	gpointer r;
+	GList *all = g_list_sort(g_hash_table_get_values(node->rooms), by_creation);
 
-	g_hash_table_iter_init(&it, node->rooms);
-	while (g_hash_table_iter_next(&it, NULL, &r))
-		g_ptr_array_add(rooms, room_message(r));
-	g_ptr_array_sort(rooms, by_creation);
+	for (const GList *i = all; i != NULL; i = i->next)
+		g_ptr_array_add(rooms, room_message(i->data));
+	g_list_free(all);
 	response.n_rooms = rooms->len;
 	response.rooms = (Sluice__V1__Room **)rooms->pdata;
 	rpc_call_reply(call, &response.base);

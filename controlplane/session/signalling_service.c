@@ -200,11 +200,11 @@ static void set_track_muted(struct rpc_call *call, void *data)
 			      q->track);
 		return;
 	}
-	if (publish_set_muted(t, q->muted)) {
+	if (publish_set_muted(t, q->muted) && t->live) {
 		watch_track(t, ROOM_CHANGED);
 		g_hash_table_iter_init(&it, p->room->participants);
 		while (g_hash_table_iter_next(&it, NULL, &other))
-			if (other != p && t->live)
+			if (other != p)
 				session_track(other, t, false);
 	}
 	rpc_call_reply(call, &response.base);

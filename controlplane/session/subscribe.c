@@ -10,6 +10,7 @@
 #include "controlplane/session/room.h"
 
 #include <errno.h>
+#include <stdalign.h>
 #include <string.h>
 
 static struct subscription *find(const struct participant *p, const struct track *track)
@@ -26,7 +27,7 @@ void subscribe_track(struct participant *p, struct track *track)
 {
 	if (track->owner == p || find(p, track) != NULL)
 		return;
-	struct subscription *s = g_new0(struct subscription, 1);
+	struct subscription *s = g_aligned_alloc0(1, sizeof(*s), alignof(struct subscription));
 	struct sdp_source source = {
 		.stream_id = track->owner->id,
 		.track_id = track->id,
@@ -40,7 +41,7 @@ void subscribe_track(struct participant *p, struct track *track)
 	if (s->line < 0) {
 		log_warning("session", "%s: no line for %s: %s", p->name, track->name,
 			    g_strerror(-s->line));
-		g_free(s);
+		g_aligned_free(s);
 		return;
 	}
 	g_ptr_array_add(p->subscriptions, s);
@@ -167,6 +168,8 @@ static void on_applied(void *user, const struct link_result *result)
 		if (a->establishes)
 			watch_participant(p, ROOM_CHANGED, NULL);
 	}
+	if (a->establishes && result->kind == LINK_REFUSED)
+		participant_leave(p, "handshake failed");
 	participant_drop(p);
 	g_free(a);
 }
