@@ -31,11 +31,14 @@ static void disown(struct worker *w, uint32_t index)
 
 static void transport_removed(struct worker *w, struct transport *t)
 {
+	uint32_t index = (uint32_t)(t - w->dp->transports);
+
 	for (uint32_t i = 0; i < t->checked_count; i++)
-		tuple_table_remove(w->tuples, &t->checked[i].remote, &t->checked[i].local);
+		tuple_table_remove(w->tuples, &t->checked[i].remote, &t->checked[i].local,
+				   (struct shm_ref){index, t->generation});
 	streams_remove(w, t, NULL);
 	t->path.size = 0;
-	disown(w, (uint32_t)(t - w->dp->transports));
+	disown(w, index);
 }
 
 // The pair libnice selected, unless it was dropped from the checked ones meanwhile.

@@ -60,7 +60,8 @@ static struct checked_tuple *tuple_evict(struct worker *w, struct transport *t)
 	if (rtc_addr_equal(&t->checked[i].remote, &t->selected_remote) &&
 	    rtc_addr_equal(&t->checked[i].local, &t->selected_local))
 		i--;
-	tuple_table_remove(w->tuples, &t->checked[i].remote, &t->checked[i].local);
+	tuple_table_remove(w->tuples, &t->checked[i].remote, &t->checked[i].local,
+			   (struct shm_ref){(uint32_t)(t - w->dp->transports), t->generation});
 	return &t->checked[i];
 }
 

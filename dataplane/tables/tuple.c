@@ -76,11 +76,13 @@ bool tuple_table_add(struct tuple_table *t, const struct rtc_addr *remote,
 }
 
 void tuple_table_remove(struct tuple_table *t, const struct rtc_addr *remote,
-			const struct rtc_addr *local)
+			const struct rtc_addr *local, struct shm_ref transport)
 {
 	struct tuple_key key = {.remote = *remote, .local = *local};
+	void *data;
 
-	rte_hash_del_key(t->hash, &key);
+	if (rte_hash_lookup_data(t->hash, &key, &data) >= 0 && data == ref_pack(transport))
+		rte_hash_del_key(t->hash, &key);
 }
 
 void tuple_table_lookup(const struct tuple_table *t, struct rte_mbuf **pkts, unsigned count)

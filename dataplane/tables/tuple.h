@@ -25,8 +25,9 @@ void tuple_table_free(struct tuple_table *t);
 // Adds or changes; a full table forgets nothing and answers false.
 bool tuple_table_add(struct tuple_table *t, const struct rtc_addr *remote,
 		     const struct rtc_addr *local, struct shm_ref transport);
+// Unless it has become another transport's meanwhile.
 void tuple_table_remove(struct tuple_table *t, const struct rtc_addr *remote,
-			const struct rtc_addr *local);
+			const struct rtc_addr *local, struct shm_ref transport);
 
 // Writes the transport of each packet into packet_of()->transport; generation 0 where none.
 void tuple_table_lookup(const struct tuple_table *t, struct rte_mbuf **pkts, unsigned count);
