@@ -165,7 +165,7 @@ static struct shm_transport_config *transport_record(struct room *r, const struc
 	local_ufrag(p, ufrag);
 	memset(c, 0, sizeof(*c));
 	c->generation = 1;
-	c->flags = SHM_TRANSPORT_ICE_LITE;
+	c->flags = r->ice_full ? 0 : SHM_TRANSPORT_ICE_LITE;
 	c->internal_port = (uint16_t)(HARNESS_INTERNAL_FIRST + p->id);
 	c->rtcp_ssrc = ROOM_RTCP_SSRC + p->id;
 	text_copy(cr->local_ufrag, &cr->local_ufrag_size, ufrag);

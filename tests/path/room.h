@@ -48,6 +48,7 @@ struct room {
 	uint64_t now_us;
 	struct shm_command ops[64];
 	uint32_t op_count;
+	bool ice_full; // of the peers that join from now on
 	struct room_peer peers[ROOM_PEERS_MAX];
 	unsigned peer_count;
 	struct room_packet got[ROOM_PACKETS_MAX]; // of the last room_collect()
