@@ -59,7 +59,8 @@ static void stream_clear(struct worker *w, struct receive_stream *s)
 	memset(s, 0, sizeof(*s));
 }
 
-// A free place, or that of the unbound stream asked for longest ago.
+// A free place, or that of the unbound stream asked for longest ago. Those the control plane has
+// announced (never asked for) stay: their first packet need not carry a MID.
 static struct receive_stream *place(struct worker *w, struct transport *t)
 {
 	struct receive_stream *oldest = NULL;
@@ -68,7 +69,8 @@ static struct receive_stream *place(struct worker *w, struct transport *t)
 		struct receive_stream *s = &t->streams[i];
 		if (s->ssrc == 0)
 			return s;
-		if (!s->bound && (oldest == NULL || s->asked_us < oldest->asked_us))
+		if (!s->bound && s->asked_us != 0 &&
+		    (oldest == NULL || s->asked_us < oldest->asked_us))
 			oldest = s;
 	}
 	if (oldest != NULL)

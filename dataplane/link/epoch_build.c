@@ -250,6 +250,18 @@ static enum shm_refusal ssrc_spend(struct ssrc_list *l, uint32_t ssrc)
 	return SHM_REFUSAL_NONE;
 }
 
+void model_unspend_ssrc(struct model *m, const struct subscription_config *c)
+{
+	struct ssrc_list *l = &m->sent_ssrcs[c->shm.transport.index];
+
+	for (uint32_t i = 0; i < l->count; i++) {
+		if (l->ssrc[i] != c->shm.ssrc)
+			continue;
+		l->ssrc[i] = l->ssrc[--l->count];
+		return;
+	}
+}
+
 // The send stream: the running one goes on, a new subscription gets its own.
 static enum shm_refusal subscription_stream(struct model *m, struct subscription_config *c,
 					    const struct subscription_config *before,
@@ -267,7 +279,10 @@ static enum shm_refusal subscription_stream(struct model *m, struct subscription
 		return refusal;
 	c->srtp = m->engine->stream_new((enum shm_suite)t->shm.suite, SRTP_SEND, t->shm.send_master,
 					c->shm.ssrc, c->shm.sequence_start);
-	return c->srtp != NULL ? SHM_REFUSAL_NONE : SHM_REFUSAL_BAD_KEY;
+	if (c->srtp != NULL)
+		return SHM_REFUSAL_NONE;
+	model_unspend_ssrc(m, c);
+	return SHM_REFUSAL_BAD_KEY;
 }
 
 static enum shm_refusal build_subscription(struct model *m, struct epoch *e,

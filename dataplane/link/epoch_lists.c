@@ -11,12 +11,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum shm_refusal model_check_references(const struct model *m, const struct epoch *e)
+// Every track's transport is there and has a receive stream for each encoding.
+static enum shm_refusal check_tracks(const struct model *m)
 {
-	(void)e;
-	for (uint32_t i = 0; i < m->tracks_end; i++)
-		if (m->tracks[i] != NULL && model_transport(m, m->tracks[i]->shm.transport) == NULL)
+	memset(m->encodings, 0, m->transports_end * sizeof(m->encodings[0]));
+	for (uint32_t i = 0; i < m->tracks_end; i++) {
+		const struct track_config *c = m->tracks[i];
+		if (c == NULL)
+			continue;
+		if (model_transport(m, c->shm.transport) == NULL)
 			return SHM_REFUSAL_IN_USE;
+		m->encodings[c->shm.transport.index] += c->shm.encoding_count;
+		if (m->encodings[c->shm.transport.index] > RECEIVE_STREAMS_MAX)
+			return SHM_REFUSAL_NO_MEMORY;
+	}
+	return SHM_REFUSAL_NONE;
+}
+
+enum shm_refusal model_check_references(const struct model *m)
+{
+	enum shm_refusal refusal = check_tracks(m);
+
+	if (refusal != SHM_REFUSAL_NONE)
+		return refusal;
 	for (uint32_t i = 0; i < m->subscriptions_end; i++) {
 		const struct subscription_config *c = m->subscriptions[i];
 		if (c != NULL && (model_transport(m, c->shm.transport) == NULL ||

@@ -178,8 +178,10 @@ void model_abort(struct model *m, struct epoch *e)
 	for (uint32_t i = 0; i < e->subscription_count; i++) {
 		struct epoch_subscription *es = &e->subscriptions[i];
 		m->subscriptions[es->index] = es->before;
-		if (es->before == NULL && es->after != NULL)
+		if (es->before == NULL && es->after != NULL && es->after->srtp != NULL) {
+			model_unspend_ssrc(m, es->after);
 			m->engine->stream_free(es->after->srtp);
+		}
 		config_free(es->after, sizeof(*es->after));
 	}
 	for (uint32_t i = 0; i < e->track_count; i++) {

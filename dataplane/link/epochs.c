@@ -48,11 +48,12 @@ static bool model_reserve(struct model *m)
 	m->links = calloc(l->transports, sizeof(*m->links));
 	m->fanouts = calloc((size_t)l->tracks * m->dp->worker_count, sizeof(*m->fanouts));
 	m->sent_ssrcs = calloc(l->transports, sizeof(*m->sent_ssrcs));
+	m->encodings = calloc(l->transports, sizeof(*m->encodings));
 	m->ufrag_place_room = 4 * l->transports;
 	m->ufrag_places = calloc(m->ufrag_place_room, sizeof(*m->ufrag_places));
 	return m->transports != NULL && m->tracks != NULL && m->subscriptions != NULL &&
 	       m->links != NULL && m->fanouts != NULL && m->sent_ssrcs != NULL &&
-	       m->ufrag_places != NULL;
+	       m->encodings != NULL && m->ufrag_places != NULL;
 }
 
 struct epochs *epochs_new(struct dataplane *dp, const struct srtp_engine *engine,
@@ -115,6 +116,7 @@ void epochs_free(struct epochs *e)
 	free(e->model.subscriptions);
 	free(e->model.links);
 	free(e->model.fanouts);
+	free(e->model.encodings);
 	free(e->model.ufrag_places);
 	free(e->epoch.transports);
 	free(e->epoch.tracks);
@@ -201,7 +203,7 @@ static void refuse(struct epochs *e)
 static void collected(struct epochs *e)
 {
 	if (e->refusal == SHM_REFUSAL_NONE)
-		e->refusal = model_check_references(&e->model, &e->epoch);
+		e->refusal = model_check_references(&e->model);
 	if (e->refusal == SHM_REFUSAL_NONE)
 		e->refusal = model_build_lists(&e->model, &e->epoch);
 	if (e->refusal != SHM_REFUSAL_NONE) {

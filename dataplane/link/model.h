@@ -34,6 +34,7 @@ struct model {
 	uint32_t tracks_end;
 	uint32_t subscriptions_end;
 	struct ssrc_list *sent_ssrcs; // [limits.transports]: ever sent under the transport's key
+	uint32_t *encodings; // [limits.transports]: scratch of model_check_references()
 	uint32_t by_port[65536]; // transport slot + 1 by internal port; 0: free
 	// Places of removed ufrags, released when every worker has passed an epoch.
 	int32_t *ufrag_places;
@@ -45,8 +46,9 @@ struct model {
 // stays in 'e' for model_abort().
 enum shm_refusal model_build_op(struct model *m, struct epoch *e, const struct shm_command *op);
 
-// After the last op: nothing may refer to what the epoch removes.
-enum shm_refusal model_check_references(const struct model *m, const struct epoch *e);
+// After the last op: nothing may refer to what the epoch removes, and no transport may receive more
+// encodings than it has streams.
+enum shm_refusal model_check_references(const struct model *m);
 
 // Builds the fan-out lists and links the epoch changes, and the worker masks of its tracks.
 enum shm_refusal model_build_lists(struct model *m, struct epoch *e);
@@ -63,6 +65,9 @@ void model_abort(struct model *m, struct epoch *e);
 // Lets go of the ufrags and port of 'gone' that 'stays' (NULL: nothing) does not have.
 void model_release_transport(struct model *m, const struct transport_config *gone,
 			     const struct transport_config *stays);
+
+// Refused: 'c' never sent under its SSRC, which may come again.
+void model_unspend_ssrc(struct model *m, const struct subscription_config *c);
 
 // Fills codec_by_pt from the record's codecs.
 void model_track_index_codecs(struct track_config *c);

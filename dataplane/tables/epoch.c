@@ -159,8 +159,13 @@ void epoch_apply(struct worker *w, struct epoch *e)
 {
 	for (uint32_t i = 0; i < e->transport_count; i++)
 		apply_transport(w, &e->transports[i]);
+	// What goes makes room for what comes.
 	for (uint32_t i = 0; i < e->track_count; i++)
-		apply_track(w, &e->tracks[i]);
+		if (e->tracks[i].after == NULL)
+			apply_track(w, &e->tracks[i]);
+	for (uint32_t i = 0; i < e->track_count; i++)
+		if (e->tracks[i].after != NULL)
+			apply_track(w, &e->tracks[i]);
 	for (uint32_t i = 0; i < e->fanout_count; i++)
 		if (e->fanouts[i].worker == w->id)
 			w->fanout[e->fanouts[i].track] = e->fanouts[i].after;
