@@ -31,7 +31,7 @@ function joinAndTime(page, others) {
 
 await run("late_joiner", async (trial) => {
   const lab = await Lab.up(trial, { clients: 3 });
-  const place = { url: lab.url, room: "late", video: "640x480@15" };
+  const place = { url: lab.url, room: "late", video: "320x180@15" };
   const early = await meet(trial, {
     ...place,
     names: ["Ada", "Grace"],

@@ -3,6 +3,7 @@
 // One participant: a Chromium of its own on Sluice's page, driven and read through window.sluice
 // (controlplane/web/src/hook.ts).
 import { launchChromium } from "./chromium.mjs";
+import { pause } from "./outcome.mjs";
 
 const POLL_MS = 200;
 
@@ -84,11 +85,13 @@ export class Participant {
   }
 
   async #wait(what, seconds, predicate, argument) {
-    const options = { timeout: seconds * 1000, polling: POLL_MS };
-    try {
-      await this.page.waitForFunction(predicate, argument, options);
-    } catch {
-      throw new Error(`${this.name}: ${what}: not within ${seconds} s\n${await this.describe()}`);
+    const deadline = Date.now() + seconds * 1000;
+    // Not page.waitForFunction: to that an async predicate's promise is true already.
+    while (!(await this.page.evaluate(predicate, argument))) {
+      if (Date.now() > deadline) {
+        throw new Error(`${this.name}: ${what}: not within ${seconds} s\n${await this.describe()}`);
+      }
+      await pause(POLL_MS);
     }
   }
 
