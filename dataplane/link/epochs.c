@@ -200,6 +200,22 @@ static void refuse(struct epochs *e)
 	ack(e, number, e->refusal, e->refused_op);
 }
 
+// As refuse(); where many ufrags wait for their release, an empty epoch goes round first, since no
+// other may come that could.
+static void refuse_complete(struct epochs *e)
+{
+	uint64_t number = e->epoch.number;
+
+	if (2 * e->model.ufrag_place_count < e->model.ufrag_place_room) {
+		refuse(e);
+		return;
+	}
+	model_abort(&e->model, &e->epoch);
+	epoch_clear(&e->epoch);
+	e->epoch.number = number;
+	e->begun = false;
+}
+
 static void collected(struct epochs *e)
 {
 	if (e->refusal == SHM_REFUSAL_NONE)
@@ -207,10 +223,11 @@ static void collected(struct epochs *e)
 	if (e->refusal == SHM_REFUSAL_NONE)
 		e->refusal = model_build_lists(&e->model, &e->epoch);
 	if (e->refusal != SHM_REFUSAL_NONE) {
-		refuse(e);
+		refuse_complete(e);
 		return;
 	}
 	e->begun = false;
+	e->refused_op = 0;
 	model_publish(&e->model, &e->epoch);
 }
 
@@ -232,7 +249,7 @@ static bool advance(struct epochs *e)
 	uint64_t number = epoch->number;
 	model_retire(&e->model, epoch);
 	epoch_clear(epoch);
-	ack(e, number, SHM_REFUSAL_NONE, 0);
+	ack(e, number, e->refusal, e->refused_op);
 	return true;
 }
 
