@@ -230,52 +230,53 @@ static void op_track_in_use(struct room *r)
 	room_op(r, TRACK, REMOVE, 0, 1);
 }
 
+static const struct {
+	void (*op)(struct room *r);
+	enum shm_refusal why;
+} refused[] = {
+	{op_out_of_table, SHM_REFUSAL_BAD_INDEX},
+	{op_track_out_of_table, SHM_REFUSAL_BAD_INDEX},
+	{op_subscription_out_of_table, SHM_REFUSAL_BAD_INDEX},
+	{op_unknown_type, SHM_REFUSAL_MALFORMED},
+	{op_unknown_action, SHM_REFUSAL_MALFORMED},
+	{op_twice, SHM_REFUSAL_MALFORMED},
+	{op_other_epoch, SHM_REFUSAL_MALFORMED},
+	{op_other_generation, SHM_REFUSAL_BAD_GENERATION},
+	{op_no_generation, SHM_REFUSAL_BAD_GENERATION},
+	{op_record_of_other_generation, SHM_REFUSAL_BAD_GENERATION},
+	{op_remove_nothing, SHM_REFUSAL_BAD_GENERATION},
+	{op_port_outside, SHM_REFUSAL_BAD_FIELD},
+	{op_ufrag_too_long, SHM_REFUSAL_BAD_FIELD},
+	{op_unknown_flag, SHM_REFUSAL_BAD_FIELD},
+	{op_too_many_codecs, SHM_REFUSAL_BAD_FIELD},
+	{op_pt_outside, SHM_REFUSAL_BAD_FIELD},
+	{op_track_moves, SHM_REFUSAL_BAD_FIELD},
+	{op_sequence_outside, SHM_REFUSAL_BAD_FIELD},
+	{op_subscription_changes_ssrc, SHM_REFUSAL_BAD_FIELD},
+	{op_port_changes, SHM_REFUSAL_BAD_FIELD},
+	{op_same_ufrag, SHM_REFUSAL_DUPLICATE_UFRAG},
+	{op_same_ufrag_in_one_record, SHM_REFUSAL_DUPLICATE_UFRAG},
+	{op_same_port, SHM_REFUSAL_DUPLICATE_PORT},
+	{op_same_receive_ssrc, SHM_REFUSAL_DUPLICATE_SSRC},
+	{op_same_send_ssrc, SHM_REFUSAL_DUPLICATE_SSRC},
+	{op_send_ssrc_twice, SHM_REFUSAL_DUPLICATE_SSRC},
+	{op_track_of_nobody, SHM_REFUSAL_NO_TRANSPORT},
+	{op_subscriber_of_old, SHM_REFUSAL_NO_TRANSPORT},
+	{op_subscription_to_nothing, SHM_REFUSAL_NO_TRACK},
+	{op_track_before_keys, SHM_REFUSAL_NOT_ESTABLISHED},
+	{op_subscription_before_keys, SHM_REFUSAL_NOT_ESTABLISHED},
+	{op_established_at_once, SHM_REFUSAL_NO_TUPLE},
+	{op_key_changes, SHM_REFUSAL_KEY_CHANGE},
+	{op_suite_changes, SHM_REFUSAL_KEY_CHANGE},
+	{op_keys_taken_back, SHM_REFUSAL_KEY_CHANGE},
+	{op_transport_in_use, SHM_REFUSAL_IN_USE},
+	{op_subscriber_in_use, SHM_REFUSAL_IN_USE},
+	{op_track_in_use, SHM_REFUSAL_IN_USE},
+};
+
 // Each is refused by its reason, alone and behind ops that are right, and nothing has changed.
 static void refusals(void **state)
 {
-	static const struct {
-		void (*op)(struct room *r);
-		enum shm_refusal why;
-	} cases[] = {
-		{op_out_of_table, SHM_REFUSAL_BAD_INDEX},
-		{op_track_out_of_table, SHM_REFUSAL_BAD_INDEX},
-		{op_subscription_out_of_table, SHM_REFUSAL_BAD_INDEX},
-		{op_unknown_type, SHM_REFUSAL_MALFORMED},
-		{op_unknown_action, SHM_REFUSAL_MALFORMED},
-		{op_twice, SHM_REFUSAL_MALFORMED},
-		{op_other_epoch, SHM_REFUSAL_MALFORMED},
-		{op_other_generation, SHM_REFUSAL_BAD_GENERATION},
-		{op_no_generation, SHM_REFUSAL_BAD_GENERATION},
-		{op_record_of_other_generation, SHM_REFUSAL_BAD_GENERATION},
-		{op_remove_nothing, SHM_REFUSAL_BAD_GENERATION},
-		{op_port_outside, SHM_REFUSAL_BAD_FIELD},
-		{op_ufrag_too_long, SHM_REFUSAL_BAD_FIELD},
-		{op_unknown_flag, SHM_REFUSAL_BAD_FIELD},
-		{op_too_many_codecs, SHM_REFUSAL_BAD_FIELD},
-		{op_pt_outside, SHM_REFUSAL_BAD_FIELD},
-		{op_track_moves, SHM_REFUSAL_BAD_FIELD},
-		{op_sequence_outside, SHM_REFUSAL_BAD_FIELD},
-		{op_subscription_changes_ssrc, SHM_REFUSAL_BAD_FIELD},
-		{op_port_changes, SHM_REFUSAL_BAD_FIELD},
-		{op_same_ufrag, SHM_REFUSAL_DUPLICATE_UFRAG},
-		{op_same_ufrag_in_one_record, SHM_REFUSAL_DUPLICATE_UFRAG},
-		{op_same_port, SHM_REFUSAL_DUPLICATE_PORT},
-		{op_same_receive_ssrc, SHM_REFUSAL_DUPLICATE_SSRC},
-		{op_same_send_ssrc, SHM_REFUSAL_DUPLICATE_SSRC},
-		{op_send_ssrc_twice, SHM_REFUSAL_DUPLICATE_SSRC},
-		{op_track_of_nobody, SHM_REFUSAL_NO_TRANSPORT},
-		{op_subscriber_of_old, SHM_REFUSAL_NO_TRANSPORT},
-		{op_subscription_to_nothing, SHM_REFUSAL_NO_TRACK},
-		{op_track_before_keys, SHM_REFUSAL_NOT_ESTABLISHED},
-		{op_subscription_before_keys, SHM_REFUSAL_NOT_ESTABLISHED},
-		{op_established_at_once, SHM_REFUSAL_NO_TUPLE},
-		{op_key_changes, SHM_REFUSAL_KEY_CHANGE},
-		{op_suite_changes, SHM_REFUSAL_KEY_CHANGE},
-		{op_keys_taken_back, SHM_REFUSAL_KEY_CHANGE},
-		{op_transport_in_use, SHM_REFUSAL_IN_USE},
-		{op_subscriber_in_use, SHM_REFUSAL_IN_USE},
-		{op_track_in_use, SHM_REFUSAL_IN_USE},
-	};
 	struct room *r = *state;
 	struct pointers before = pointers_of(r);
 	const struct shm_transport_config keep[3] = {r->h->dp.shm.transports[0].config,
@@ -284,16 +285,16 @@ static void refusals(void **state)
 	const struct shm_track_config keep_track = r->h->dp.shm.tracks[0].config;
 	const struct shm_subscription_config keep_sub = r->h->dp.shm.subscriptions[0].config;
 
-	for (unsigned i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+	for (unsigned i = 0; i < 2 * sizeof(refused) / sizeof(refused[0]); i++) {
 		bool behind = i % 2 == 1; // right ops first: they are undone
 		if (behind) {
 			track(r, 20);
 			room_subscribe(r, 20, 20, &r->peers[1], 0x3000);
 			subscription(r, 21);
 		}
-		cases[i / 2].op(r);
+		refused[i / 2].op(r);
 		uint32_t last = r->op_count - 1;
-		assert_int_equal(apply(r), cases[i / 2].why);
+		assert_int_equal(apply(r), refused[i / 2].why);
 		assert_int_equal(atomic_load(&r->h->dp.shm.acks[r->epoch % SHM_ACK_SLOTS].op),
 				 last);
 		struct pointers after = pointers_of(r);
