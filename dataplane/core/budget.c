@@ -81,7 +81,10 @@ void budget_free(struct budget *b)
 // The entry of this source: its own, a free one, or that of the source unseen for longest.
 static struct source *source_of(struct budget *b, const uint8_t *address)
 {
-	uint32_t hash = rte_jhash(address, BUDGET_SOURCE_BYTES, b->seed);
+	uint32_t words[BUDGET_SOURCE_BYTES / sizeof(uint32_t)];
+
+	memcpy(words, address, sizeof(words)); // it lies at any address
+	uint32_t hash = rte_jhash_32b(words, RTE_DIM(words), b->seed);
 	struct source *set = b->sources[hash % SOURCE_SETS];
 	struct source *oldest = &set[0];
 

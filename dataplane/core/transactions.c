@@ -36,7 +36,10 @@ void transactions_free(struct transactions *t)
 
 static uint32_t set_of(const struct transactions *t, const uint8_t *id)
 {
-	return rte_jhash(id, STUN_TRANSACTION_BYTES, t->seed) % SETS;
+	uint32_t words[STUN_TRANSACTION_BYTES / sizeof(uint32_t)];
+
+	memcpy(words, id, sizeof(words)); // in a packet it lies at any address
+	return rte_jhash_32b(words, RTE_DIM(words), t->seed) % SETS;
 }
 
 void transactions_add(struct transactions *t, const uint8_t id[STUN_TRANSACTION_BYTES],
