@@ -65,7 +65,8 @@ lab_start() {
 	printf '%s ' "${lab_command[@]}" >"$lab_state/$1.command"
 	: >>"$log"
 	first=$(($(wc -l <"$log") + 1))
-	setsid ip netns exec "$lab_name" "${lab_command[@]}" </dev/null >>"$log" 2>&1 &
+	# Elsewhere the SFU has cores of its own; here browsers must not starve it.
+	setsid ip netns exec "$lab_name" nice -n -10 "${lab_command[@]}" </dev/null >>"$log" 2>&1 &
 	pid=$!
 	printf '%s %s\n' $pid "$(lab_start_time $pid)" >"$lab_state/$1.pid"
 	lab_await "$log" $pid $first && return 0

@@ -32,6 +32,9 @@ export interface RemoteParticipant {
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 3_000;
 
+// Setting up to be seen takes the processor from setting up to see, which people wait for.
+const HEAR_FIRST_MS = 800;
+
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // rooms/{room}/participants/{participant}/tracks/{track} belongs to its first four parts.
@@ -49,6 +52,7 @@ export class Session {
   watchOpenings = 0; // how often the stream of events has been ready
   #credentials: Credentials | null = null;
   #abort = new AbortController();
+  #hears = () => {}; // the others are connected, or there are none
   #seen = new Set<string>(); // participants and tracks of the snapshot being read
 
   constructor(
@@ -69,7 +73,9 @@ export class Session {
       this.#credentials = joined.session;
       this.name = joined.session.participant;
       this.#openTransports(joined.session, devices, muted);
+      const hears = new Promise<void>((resolve) => (this.#hears = resolve));
       void this.#watch(joined.session);
+      await Promise.race([hears, sleep(HEAR_FIRST_MS)]);
       await this.publisher?.negotiate();
     } catch (error) {
       await this.#giveUp(failureText(error));
@@ -85,8 +91,9 @@ export class Session {
     subscriber.pc.addEventListener("connectionstatechange", () => {
       if (subscriber.pc.connectionState === "failed" && !this.over) {
         this.#become("media-lost", "No media has come from the server for a while.");
-      } else if (subscriber.pc.connectionState === "connected" && this.state === "media-lost") {
-        this.#become("joined");
+      } else if (subscriber.pc.connectionState === "connected") {
+        this.#hears();
+        if (this.state === "media-lost") this.#become("joined");
       }
     });
     publisher.pc.addEventListener("connectionstatechange", () => {
@@ -160,6 +167,7 @@ export class Session {
       }
     }
     this.watchOpenings++;
+    if (![...this.participants.values()].some((p) => p.tracks.size > 0)) this.#hears();
     if (this.subscriber?.pc.connectionState !== "failed") this.#become("joined");
     if (this.watchOpenings === 1) return;
     this.subscriber?.resume();
