@@ -7,6 +7,7 @@
 //
 // Whose a pause is, lib/blame.mjs tells; the 60 s before the kill are judged as well.
 //
+// tries: 2
 // timeout: 420
 // lab: --clients 5
 // lab: --clients 5 --workers 2

@@ -5,6 +5,7 @@
 // stop and one whose browser is killed disappear within 35 s (consent expires after 30). The one
 // who stays sees the picture of whoever is still there all the while.
 //
+// tries: 2
 // timeout: 300
 // lab: --clients 4
 import { growth } from "./lib/growth.mjs";

@@ -6,6 +6,7 @@
 // broken framing at the API (tests/system/hostile_test.py). Each ends under its name; nobody is
 // answered; no picture pauses by our doing and the dataplane counts no loss.
 //
+// tries: 2
 // timeout: 300
 // lab: --clients 3
 // lab: --clients 3 --workers 2

@@ -4,6 +4,7 @@
 // Two talk; a third presses Join with its devices open already, and within 2 s has decoded a frame
 // of both and has packets of their audio.
 //
+// tries: 2
 // timeout: 180
 // lab: --clients 3
 import { Lab } from "./lib/lab.mjs";

@@ -5,6 +5,7 @@
 // client's namespace rewrites both transports' ports, out and in. Within a second of the first
 // check from a new port media flows again, in both directions, on the wire; the pictures follow.
 //
+// tries: 2
 // timeout: 180
 // lab: --clients 2
 // lab: --clients 2 --workers 2

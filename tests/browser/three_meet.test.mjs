@@ -6,6 +6,7 @@
 // others, speaks to the one UDP port only, and what each received is what the dataplane says it
 // sent, per SSRC, within 1 %.
 //
+// tries: 2
 // timeout: 400
 // lab: --clients 3
 // lab: --clients 3 --workers 2
