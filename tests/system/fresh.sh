@@ -44,6 +44,7 @@ inside() {
 	unshare --mount --pid --fork --kill-child=KILL bash -ec '
 		root=$1 && shift
 		mount --make-rprivate /
+		mount --bind "$root" "$root" # ip netns wants its / to be a mount
 		mount -t proc proc "$root/proc"
 		mount -t sysfs sys "$root/sys"
 		mount --rbind /dev "$root/dev"
