@@ -4,7 +4,9 @@
 # The host as a lab may have changed it, as sorted lines: --check lists it before and after.
 
 lab_host_state() {
-	(
+	local items
+	# Sorted afterwards: a sort under way would be one of the lab's processes.
+	items=$(
 		# What is not there is no failure but an empty list.
 		set +e +o pipefail
 		ls /run/netns 2>/dev/null | sed 's/^/namespace /'
@@ -16,7 +18,8 @@ lab_host_state() {
 		lab_hugepage_files | sed 's/^/hugepage-file /'
 		lab_host_sysctls
 		lab_sluice_processes
-	) | sort
+	)
+	sort <<<"$items"
 }
 
 lab_hugepage_files() {
