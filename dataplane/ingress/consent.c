@@ -17,8 +17,7 @@ enum { CONSENT_PRIORITY = 0x6e0000ff }; // peer-reflexive, RFC 8445 5.1.2.1
 static void ask(struct worker *w, struct transport *t, const struct transport_config *c,
 		const uint8_t *transaction)
 {
-	unsigned generation = c->shm.credentials[1].local_ufrag_size != 0 ? 1 : 0;
-	const struct shm_credentials *cr = &c->shm.credentials[generation];
+	const struct shm_credentials *cr = transport_credentials(c);
 	const struct checked_tuple *to = transport_selected(t);
 	struct stun_request r = {
 		.transaction = transaction,

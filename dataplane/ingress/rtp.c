@@ -16,6 +16,14 @@
 #include "proto/rtc/codec.h"
 #include "proto/rtc/rtp_ext.h"
 
+// A record's codec goes to proto/rtc as it is.
+static_assert((int)SHM_CODEC_OPUS == (int)CODEC_OPUS && (int)SHM_CODEC_VP8 == (int)CODEC_VP8 &&
+		      (int)SHM_CODEC_VP9 == (int)CODEC_VP9 &&
+		      (int)SHM_CODEC_H264 == (int)CODEC_H264 &&
+		      (int)SHM_CODEC_AV1 == (int)CODEC_AV1 &&
+		      (int)SHM_CODEC_COUNT == (int)CODEC_COUNT,
+	      "the two lists of codecs have the same numbers");
+
 // What is known of one packet between opening and accounting.
 struct opening {
 	struct transport *transport;

@@ -15,12 +15,6 @@
 #include "dataplane/tables/tuple.h"
 #include "dataplane/tables/ufrag.h"
 
-// The generation of credentials the selected pair belongs to: the older one during an ICE restart.
-static unsigned established_generation(const struct transport_config *c)
-{
-	return c->shm.credentials[1].local_ufrag_size != 0 ? 1 : 0;
-}
-
 // Which of the transport's credentials has this local ufrag; NULL if none.
 static const struct shm_credentials *credentials_of(const struct transport_config *c,
 						    const struct stun_ufrags *u)
@@ -107,7 +101,7 @@ static void request_verified(struct worker *w, struct transport *t,
 	}
 	tuple_verified(w, t, p);
 	if (t->phase != SHM_PHASE_ESTABLISHED || v->unknown_count != 0 || v->dtls ||
-	    cr != &c->shm.credentials[established_generation(c)]) {
+	    cr != transport_credentials(c)) {
 		ingress_punt_one(w, m);
 		return;
 	}
@@ -165,7 +159,7 @@ static bool consent_response(struct worker *w, struct transport *t, struct rte_m
 
 	if (t->phase != SHM_PHASE_ESTABLISHED || !consent_is_pending(&t->consent, v->transaction))
 		return false;
-	const struct shm_credentials *cr = &c->shm.credentials[established_generation(c)];
+	const struct shm_credentials *cr = transport_credentials(c);
 	struct stun_hmac hmac = hmac_keyed(w->hmac, cr->remote_pwd, cr->remote_pwd_size);
 	if (!stun_integrity_ok(v, &hmac)) {
 		drop_ingress(w, m, SHM_INGRESS_DROP_STUN_INTEGRITY);

@@ -97,6 +97,12 @@ struct transport {
 	struct shm_transport_stats stats;
 };
 
+// The credentials the selected pair belongs to: the older ones during an ICE restart.
+static inline const struct shm_credentials *transport_credentials(const struct transport_config *c)
+{
+	return &c->shm.credentials[c->shm.credentials[1].local_ufrag_size != 0 ? 1 : 0];
+}
+
 // The owner's claim. Returns true if 'w' owns the transport afterwards.
 bool transport_claim(struct transport *t, struct worker *w);
 
