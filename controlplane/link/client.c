@@ -204,12 +204,13 @@ static gboolean try_connect(gpointer data)
 {
 	struct link_client *c = data;
 
-	if (!handshake(c) || !link_slots_scan(c)) {
+	if (!handshake(c)) {
 		close_fd(&c->socket);
 		close_fd(&c->event_fd);
 		close_fd(&c->command_fd);
 		return G_SOURCE_CONTINUE;
 	}
+	link_slots_scan(c);
 	g_unix_set_fd_nonblocking(c->event_fd, TRUE, NULL);
 	c->connect_source = 0;
 	c->attached = true;

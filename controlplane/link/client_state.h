@@ -38,7 +38,7 @@ struct link_client {
 void link_epochs_acked(struct link_client *client); // looks at the acks
 void link_epochs_gone(struct link_client *client); // answers all with LINK_GONE
 // slots.c
-bool link_slots_scan(struct link_client *client); // after the attach
+void link_slots_scan(struct link_client *client); // after the attach
 void link_slots_clear(struct link_client *client);
 // What an applied epoch did to a slot.
 void link_slot_ran(struct link_client *client, const struct shm_command *op);

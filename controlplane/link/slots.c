@@ -65,12 +65,11 @@ static void scan_table(struct link_client *c, enum shm_record_type type, uint32_
 	}
 }
 
-bool link_slots_scan(struct link_client *c)
+void link_slots_scan(struct link_client *c)
 {
 	scan_table(c, SHM_RECORD_TRANSPORT, c->view.limits.transports);
 	scan_table(c, SHM_RECORD_TRACK, c->view.limits.tracks);
 	scan_table(c, SHM_RECORD_SUBSCRIPTION, c->view.limits.subscriptions);
-	return true;
 }
 
 void link_slots_clear(struct link_client *c)
