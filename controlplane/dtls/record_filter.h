@@ -21,6 +21,7 @@
 	X(BAD_FRAGMENT, "handshake fragment that contradicts itself")                              \
 	X(OUT_OF_PLACE, "handshake message that this peer can't send at this place")               \
 	X(LENGTH_CHANGED, "handshake fragment that disagrees on its message's length")             \
+	X(SHORT_PROTECTED, "protected record too short for a nonce and a tag")                     \
 	X(LATE_CLEAR, "clear-text record after the handshake")                                     \
 	X(DATA, "application data: no data channel was negotiated")                                \
 	X(FIRST_FLIGHT, "ClientHello that OpenSSL refused")                                        \

@@ -102,6 +102,15 @@ static const struct row rows[] = {
 	{"protected handshake", false, ANSWERED, 22, 1, {1}, 30, PASS},
 	{"protected alert", false, CONNECTED, 21, 1, {1}, 26, PASS},
 	{"protected finished again", false, CONNECTED, 22, 1, {1}, 40, PASS},
+	{"protected, nonce and tag alone",
+	 false,
+	 CONNECTED,
+	 21,
+	 1,
+	 {1},
+	 24,
+	 DTLS_DROP_SHORT_PROTECTED},
+	{"protected finished, cut", false, ANSWERED, 22, 1, {1}, 1, DTLS_DROP_SHORT_PROTECTED},
 	{"protected data", false, CONNECTED, 23, 1, {1}, 30, DTLS_DROP_DATA},
 	{"protected ccs", false, CONNECTED, 20, 1, {1}, 1, DTLS_DROP_OUT_OF_PLACE},
 	{"epoch 2", false, CONNECTED, 21, 2, {1}, 26, DTLS_DROP_OUT_OF_PLACE},
@@ -151,7 +160,7 @@ static void mixed_datagram_test(void **state)
 		{"", false, ANSWERED, 22, 0, {HM(11, 4, 1, 0, 4)}, 16, PASS},
 		{"", false, ANSWERED, 21, 0, {2, 40}, 2, DTLS_DROP_CLEAR_ALERT},
 		{"", false, ANSWERED, 20, 0, {1}, 1, PASS},
-		{"", false, ANSWERED, 22, 1, {7}, 24, PASS},
+		{"", false, ANSWERED, 22, 1, {7}, 40, PASS},
 	};
 	static const uint8_t zero[6] = {0}, one[6] = {0, 0, 0, 0, 0, 1},
 			     top[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -165,7 +174,7 @@ static void mixed_datagram_test(void **state)
 	in[size++] = 22; // and a record that is cut off
 	dtls_record_filter_init(&f, false);
 	f.answered = true;
-	assert_int_equal(dtls_record_filter_run(&f, in, size, out), 29 + 14 + 37);
+	assert_int_equal(dtls_record_filter_run(&f, in, size, out), 29 + 14 + 53);
 	assert_memory_equal(out + 5, zero, 6);
 	assert_memory_equal(out + 29 + 5, one, 6);
 	assert_memory_equal(out + 29 + 14 + 5, top, 6);
