@@ -13,7 +13,8 @@ enum {
 	HEARTBEAT_AGE_US_MAX = 1000000,
 	TURN_MESSAGES_MAX = 64,
 	MAIN_HOUSEKEEPING_US = 10000,
-	MEND_US = 1000000
+	MEND_US = 1000000,
+	SETTLE_US = 2 * PUBLISH_US,
 };
 
 static bool send_to_worker(void *context, unsigned worker, const struct xmsg *msg)
@@ -209,10 +210,19 @@ static void kernel_port_mend(struct main_lcore *m)
 	kernel_event(m, SHM_EVENT_KERNEL_PORT_BACK);
 }
 
+// True once nothing of the last control plane's is on its way and every worker has published what
+// came of it: the next one reads from the segment which slots are in use.
+static bool settled(struct main_lcore *m)
+{
+	if (server_attached(m->server, NULL) || !epochs_settle(m->epochs))
+		m->unsettled_us = m->now_us;
+	return m->now_us - m->unsettled_us >= SETTLE_US;
+}
+
 static void housekeeping(struct main_lcore *m)
 {
 	kernel_port_mend(m);
-	server_poll(m->server, m->now_us);
+	server_poll(m->server, m->now_us, settled(m));
 	atomic_store_explicit(&m->dp->control_attached, control_alive(m), memory_order_relaxed);
 	atomic_store_explicit(&m->dp->shm.header->dataplane_heartbeat_us, m->now_us,
 			      memory_order_relaxed);

@@ -26,6 +26,7 @@ struct main_lcore {
 	uint64_t now_us;
 	uint64_t housekeeping_us; // next time
 	uint64_t publish_us; // next time
+	uint64_t unsettled_us; // when the last control plane, or an epoch of its, was last there
 	uint64_t mend_us; // of the kernel port: not before
 };
 

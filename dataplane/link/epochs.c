@@ -279,6 +279,17 @@ void epochs_poll(struct epochs *e)
 	}
 }
 
+bool epochs_settle(struct epochs *e)
+{
+	if (!shm_ring_is_empty(e->model.dp->shm.commands, SHM_COMMAND_SLOTS))
+		return false;
+	if (e->begun) {
+		e->refusal = SHM_REFUSAL_MALFORMED;
+		refuse(e);
+	}
+	return e->epoch.number == 0;
+}
+
 static void want_stream(struct epochs *e, unsigned worker, const struct xmsg *msg)
 {
 	const struct transport_config *t = model_transport(&e->model, msg->ref);

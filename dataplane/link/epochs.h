@@ -30,6 +30,10 @@ void epochs_free(struct epochs *e); // after the workers have stopped; wipes key
 // Ends the epoch under way if every worker is done, then starts the next one. One epoch per call.
 void epochs_poll(struct epochs *e);
 
+// While no control plane is attached: refuses an epoch whose commands never came whole. True when
+// none waits in the ring or is under way.
+bool epochs_settle(struct epochs *e);
+
 // A worker's XMSG_WANT_STREAM or XMSG_FREE_STREAM.
 void epochs_message(struct epochs *e, unsigned worker, const struct xmsg *msg);
 

@@ -226,12 +226,14 @@ static void notice_detaching(struct server *s)
 		close_fd(&s->control_fd);
 }
 
-void server_poll(struct server *s, uint64_t now_us)
+void server_poll(struct server *s, uint64_t now_us, bool settled)
 {
 	// First of all: whoever comes right behind one that left is not refused.
 	if (s->control_fd >= 0)
 		notice_detaching(s);
 	accept_new(s, now_us);
+	if (s->control_fd < 0 && !settled)
+		return;
 	for (int i = 0; i < WAITING_MAX; i++)
 		if (s->waiting[i].fd >= 0)
 			hear(s, &s->waiting[i], now_us);

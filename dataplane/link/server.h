@@ -21,8 +21,10 @@ struct server *server_new(const char *path, int segment_fd, char *why, size_t wh
 // Closes and removes the socket. Accepts NULL.
 void server_free(struct server *s);
 
-// Accepts, shakes hands, notices detaching. Call every few milliseconds.
-void server_poll(struct server *s, uint64_t now_us);
+// Accepts, shakes hands, notices detaching. Call every few milliseconds. Until 'settled' a hello
+// waits: what the last control plane pushed is still being applied, and the next one would take its
+// slots for free.
+void server_poll(struct server *s, uint64_t now_us, bool settled);
 
 // True while a control plane is attached. 'since_us' (may be NULL): when it came.
 bool server_attached(const struct server *s, uint64_t *since_us);

@@ -61,3 +61,12 @@ static inline bool shm_ring_pop(struct shm_ring *r, uint32_t slots, void *msg)
 	atomic_store_explicit(&r->tail, tail + 1, memory_order_release);
 	return true;
 }
+
+// True when a pop would find nothing. Consumer's side.
+static inline bool shm_ring_is_empty(const struct shm_ring *r, uint32_t slots)
+{
+	uint32_t used = atomic_load_explicit(&r->head, memory_order_acquire) -
+			atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	return used == 0 || used > slots;
+}

@@ -409,11 +409,50 @@ static void refusals_wear_nothing_out(void **state)
 	assert_int_equal(apply(r), SHM_REFUSAL_NONE);
 }
 
+// The control plane was killed after a push, or in the middle of one by a build that is not ours:
+// what came whole is applied, a half is refused, and only then does all stand still.
+static void what_a_dead_control_plane_pushed_settles(void **state)
+{
+	struct room *r = *state;
+	struct shm_command msgs[2] = {
+		{.kind = SHM_COMMAND_BEGIN, .op_count = 1, .epoch = ++r->epoch},
+		{.kind = SHM_COMMAND_OP,
+		 .record_type = SUBSCRIPTION,
+		 .action = REMOVE,
+		 .ref = {0, 1},
+		 .epoch = r->epoch},
+	};
+
+	assert_true(epochs_settle(r->epochs));
+	assert_true(shm_ring_push(r->h->dp.shm.commands, SHM_COMMAND_SLOTS, msgs, 2));
+	assert_false(epochs_settle(r->epochs)); // in the ring
+	epochs_poll(r->epochs);
+	assert_false(epochs_settle(r->epochs)); // with the workers
+	room_deliver(r);
+	epochs_poll(r->epochs);
+	assert_true(epochs_settle(r->epochs));
+	assert_int_equal(r->acked, r->epoch);
+
+	msgs[0].epoch = ++r->epoch;
+	assert_true(shm_ring_push(r->h->dp.shm.commands, SHM_COMMAND_SLOTS, msgs, 1));
+	epochs_poll(r->epochs);
+	assert_int_equal(r->acked, r->epoch - 1);
+	assert_true(epochs_settle(r->epochs));
+	assert_int_equal(r->acked, r->epoch);
+	const struct shm_ack *ack = &r->h->dp.shm.acks[r->epoch % SHM_ACK_SLOTS];
+	assert_int_equal(atomic_load(&ack->refusal), SHM_REFUSAL_MALFORMED);
+	track(r, 1);
+	assert_int_equal(apply(r), SHM_REFUSAL_NONE);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {TEST(refusals), TEST(a_replay_changes_nothing),
-					   TEST(garbage_in_the_ring), TEST(a_head_that_lies),
-					   TEST(refusals_wear_nothing_out)};
+	const struct CMUnitTest tests[] = {TEST(refusals),
+					   TEST(a_replay_changes_nothing),
+					   TEST(garbage_in_the_ring),
+					   TEST(a_head_that_lies),
+					   TEST(refusals_wear_nothing_out),
+					   TEST(what_a_dead_control_plane_pushed_settles)};
 
 	return cmocka_run_group_tests_name("epochs", tests, NULL, NULL);
 }

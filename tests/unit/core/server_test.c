@@ -81,7 +81,7 @@ static int answer(struct fixture *f, int fd, struct shm_welcome *w, int *fds)
 			     .msg_control = &control,
 			     .msg_controllen = sizeof(control)};
 
-	server_poll(f->server, 1000);
+	server_poll(f->server, 1000, true);
 	if (recvmsg(fd, &msg, MSG_DONTWAIT) != sizeof(*w))
 		return -1;
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
@@ -127,7 +127,7 @@ static void a_control_plane_gets_the_segment(void **state)
 	assert_int_equal(eventfd_write(fds[2], 1), 0);
 	shm_segment_detach(&other);
 	close(fd);
-	server_poll(f->server, 2000);
+	server_poll(f->server, 2000, true);
 	assert_false(server_attached(f->server, NULL));
 	for (int i = 0; i < count; i++)
 		close(fds[i]);
@@ -153,6 +153,34 @@ static void a_second_one_is_refused_until_the_first_is_gone(void **state)
 	close(third);
 }
 
+static void what_the_last_one_pushed_settles_before_the_next_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_hello hello;
+	struct shm_welcome w;
+	int fds[8];
+	int fd = connect_to(f->path);
+
+	shm_hello_make(&hello);
+	assert_int_equal(send(fd, &hello, sizeof(hello), 0), sizeof(hello));
+	server_poll(f->server, 1000, false);
+	server_poll(f->server, 500000, false);
+	assert_false(server_attached(f->server, NULL));
+	assert_int_equal(recv(fd, &w, sizeof(w), MSG_DONTWAIT), -1);
+	assert_int_equal(answer(f, fd, &w, fds), SHM_HANDSHAKE_FDS);
+	assert_int_equal(w.status, 0);
+	// Refusing a second one need not wait.
+	int second = connect_to(f->path);
+	assert_int_equal(send(second, &hello, sizeof(hello), 0), sizeof(hello));
+	server_poll(f->server, 2000, false);
+	assert_int_equal(recv(second, &w, sizeof(w), MSG_DONTWAIT), sizeof(w));
+	assert_int_equal(w.status, -EBUSY);
+	close(second);
+	close(fd);
+	for (int i = 0; i < SHM_HANDSHAKE_FDS; i++)
+		close(fds[i]);
+}
+
 static void strangers_get_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -175,8 +203,8 @@ static void strangers_get_nothing(void **state)
 	close(fd);
 	// One that never speaks is let go, and holds nobody up.
 	fd = connect_to(f->path);
-	server_poll(f->server, 10000);
-	server_poll(f->server, 10000 + 1000001);
+	server_poll(f->server, 10000, true);
+	server_poll(f->server, 10000 + 1000001, true);
 	assert_int_equal(recv(fd, &w, sizeof(w), MSG_DONTWAIT), 0);
 	close(fd);
 	assert_false(server_attached(f->server, NULL));
@@ -219,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_control_plane_gets_the_segment),
 		T(a_second_one_is_refused_until_the_first_is_gone),
+		T(what_the_last_one_pushed_settles_before_the_next_is_answered),
 		T(strangers_get_nothing),
 		T(a_path_in_use_is_refused_and_a_dead_one_taken),
 		T(a_full_event_ring_loses_by_count),
