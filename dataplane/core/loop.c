@@ -50,12 +50,15 @@ static unsigned messages(struct worker *w, struct rte_ring *ring)
 	return count;
 }
 
-static void clock_read(struct worker *w)
+// 'worked': the turn since the last reading did.
+static void clock_read(struct worker *w, bool worked)
 {
 	uint64_t now_us = clock_us();
 
 	if (w->now_us != 0 && now_us - w->now_us > w->stats.drift_max_us)
 		w->stats.drift_max_us = now_us - w->now_us;
+	if (worked)
+		w->stats.busy_us += now_us - w->now_us;
 	w->now_us = now_us;
 }
 
@@ -77,11 +80,13 @@ static int loop_run(void *arg)
 	struct loops *l = arg;
 	struct worker *w = &l->dp->workers[rte_lcore_id() - 1];
 	struct idle idle;
+	bool worked = false;
 
 	idle_start(&idle, l->adaptive ? IDLE_SLEEP_US_WORKER : 0);
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
-		clock_read(w);
-		idle_after_poll(&idle, loop_turn(w));
+		clock_read(w, worked);
+		worked = loop_turn(w);
+		idle_after_poll(&idle, worked);
 	}
 	return 0;
 }

@@ -235,24 +235,36 @@ static void publish(struct main_lcore *m)
 	struct port_counts wire;
 
 	port_counts(m->wire, &wire);
+	m->stats.port_packets_received = wire.received;
+	m->stats.port_bytes_received = wire.bytes_received;
+	m->stats.port_packets_sent = wire.sent;
+	m->stats.port_bytes_sent = wire.bytes_sent;
 	m->stats.port_missed = wire.missed + wire.no_mbuf;
 	m->stats.port_send_errors = wire.send_errors;
 	shm_snapshot_write(&slot->stats_seq, &slot->stats, &m->stats, sizeof(m->stats));
 	m->publish_us = m->now_us + PUBLISH_US;
 }
 
-static bool turn(struct main_lcore *m)
+static void clock_read(struct main_lcore *m, bool worked)
 {
 	uint64_t now_us = clock_us();
 
 	if (m->stats.polls != 0 && now_us - m->now_us > m->stats.drift_max_us)
 		m->stats.drift_max_us = now_us - m->now_us;
+	if (worked)
+		m->stats.busy_us += now_us - m->now_us;
 	m->now_us = m->punt.now_us = now_us;
+}
+
+// 'worked': the turn before this one did.
+static bool turn(struct main_lcore *m, bool worked)
+{
+	clock_read(m, worked);
 	unsigned work = from_workers(m) + from_kernel(m);
 	epochs_poll(m->epochs);
-	if (now_us >= m->housekeeping_us)
+	if (m->now_us >= m->housekeeping_us)
 		housekeeping(m);
-	if (now_us >= m->publish_us)
+	if (m->now_us >= m->publish_us)
 		publish(m);
 	return work != 0;
 }
@@ -260,9 +272,12 @@ static bool turn(struct main_lcore *m)
 void main_lcore_run(struct main_lcore *m, const volatile sig_atomic_t *stop)
 {
 	struct idle idle;
+	bool worked = false;
 
 	idle_start(&idle, IDLE_SLEEP_US_MAIN);
-	while (!*stop)
-		idle_after_poll(&idle, turn(m));
+	while (!*stop) {
+		worked = turn(m, worked);
+		idle_after_poll(&idle, worked);
+	}
 	publish(m);
 }

@@ -150,5 +150,7 @@ void port_counts(const struct port *p, struct port_counts *counts)
 		.no_mbuf = stats.rx_nombuf,
 		.sent = stats.opackets,
 		.send_errors = stats.oerrors,
+		.bytes_received = stats.ibytes,
+		.bytes_sent = stats.obytes,
 	};
 }

@@ -37,6 +37,7 @@ void port_close(struct port *p);
 
 // What the device itself says it received, lost for want of a poll or a buffer, and sent.
 struct port_counts {
-	uint64_t received, missed, errors, no_mbuf, sent, send_errors;
+	uint64_t received, missed, errors, no_mbuf, sent, send_errors; // packets
+	uint64_t bytes_received, bytes_sent;
 };
 void port_counts(const struct port *p, struct port_counts *counts);

@@ -21,8 +21,14 @@ struct shm_worker_stats {
 	uint64_t polls_empty;
 	uint64_t handovers; // packets given to another worker because it owns the transport
 	uint64_t drift_max_us; // the longest time between two polls since start: the machine's gaps
-	uint64_t port_missed; // main lcore: what the wire port lost before anybody polled it
-	uint64_t port_send_errors; // main lcore: what the wire port took and could not send
+	uint64_t busy_us; // spent in turns that found work; the share of it in a time is the load
+	// Main lcore: what the wire port's own counters say.
+	uint64_t port_packets_received;
+	uint64_t port_bytes_received; // of frames
+	uint64_t port_packets_sent;
+	uint64_t port_bytes_sent; // of frames
+	uint64_t port_missed; // lost before anybody polled it, or for want of a buffer
+	uint64_t port_send_errors; // taken and not sent
 	uint64_t ingress_drops[SHM_DROPS_MAX]; // by enum shm_ingress_drop
 	uint64_t egress_drops[SHM_DROPS_MAX]; // by enum shm_egress_drop
 };
