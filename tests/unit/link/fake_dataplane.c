@@ -56,8 +56,8 @@ static void answer(struct fake_dataplane *f, int peer)
 
 	switch ((enum fake_answer)f->answer) {
 	case FAKE_SEGMENT:
+		f->peer = peer; // before the client knows: the test may hang up at once then
 		send_welcome(peer, &welcome, fds, 3);
-		f->peer = peer;
 		return;
 	case FAKE_REFUSAL:
 		welcome.status = -EBUSY;
