@@ -7,6 +7,7 @@
 // tries: 2
 // timeout: 180
 // lab: --clients 3
+// lab: --clients 3 --wire af_xdp
 import { Lab } from "./lib/lab.mjs";
 import { run } from "./lib/outcome.mjs";
 import { allHaveMedia, meet, Participant } from "./lib/participant.mjs";
