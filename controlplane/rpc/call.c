@@ -40,6 +40,7 @@ void rpc_call_release(struct rpc_call *call)
 	rpc_call_drop_source(&call->cut);
 	rpc_call_discharge(call);
 	unpack_arena_clear(&call->arena);
+	rpc_facts_clear(&call->facts);
 	if (call->calls != NULL)
 		g_queue_unlink(&call->calls->list, &call->link);
 	g_free(call->peer);
@@ -63,11 +64,21 @@ void rpc_call_cancel(struct rpc_call *call)
 		call->on_cancel(call, call->on_cancel_data);
 }
 
-void rpc_call_abort(struct rpc_call *call, enum rpc_status code, const char *text)
+static void rpc_call_say_error(struct rpc_call *call, enum rpc_status code,
+			       Sluice__V1__ErrorReason reason, const char *text)
+{
+	const struct rpc_error error = {code, reason, text, &call->facts};
+
+	if (rpc_call_is_open(call))
+		grpc_reply_status(&call->reply, &error);
+	rpc_facts_clear(&call->facts);
+}
+
+void rpc_call_abort(struct rpc_call *call, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		    const char *text)
 {
 	rpc_call_hold(call);
-	if (rpc_call_is_open(call))
-		grpc_reply_status(&call->reply, code, text);
+	rpc_call_say_error(call, code, reason, text);
 	rpc_call_discharge(call);
 	rpc_call_cancel(call);
 	rpc_call_release(call);
@@ -98,12 +109,22 @@ void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer)
 	assert(answer->descriptor == call->method->answer);
 	if (rpc_call_is_open(call)) {
 		grpc_reply_frame(&call->reply, grpc_frame_message(answer));
-		grpc_reply_status(&call->reply, RPC_OK, NULL);
+		grpc_reply_status(&call->reply, NULL);
 	}
 	rpc_call_end(call);
 }
 
-void rpc_call_fail(struct rpc_call *call, enum rpc_status code, const char *format, ...)
+void rpc_call_fact(struct rpc_call *call, const char *key, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	rpc_facts_add(&call->facts, key, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+void rpc_call_fail(struct rpc_call *call, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		   const char *format, ...)
 {
 	va_list args;
 	char *text;
@@ -112,8 +133,7 @@ void rpc_call_fail(struct rpc_call *call, enum rpc_status code, const char *form
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
-	if (rpc_call_is_open(call))
-		grpc_reply_status(&call->reply, code, text);
+	rpc_call_say_error(call, code, reason, text);
 	g_free(text);
 	rpc_call_end(call);
 }
@@ -121,7 +141,7 @@ void rpc_call_fail(struct rpc_call *call, enum rpc_status code, const char *form
 void rpc_call_finish(struct rpc_call *call)
 {
 	if (rpc_call_is_open(call))
-		grpc_reply_status(&call->reply, RPC_OK, NULL);
+		grpc_reply_status(&call->reply, NULL);
 	rpc_call_end(call);
 }
 

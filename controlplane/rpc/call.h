@@ -16,13 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "controlplane/rpc/status.h"
+#include "controlplane/rpc/error.h"
 
 enum rpc_call_limits {
 	RPC_REQUEST_BYTES_MAX = 1 << 20, // one request message, as sent
 	RPC_UNPACK_BYTES_MAX = 4 << 20, // one request message, unpacked
 	RPC_SEND_QUEUE_BYTES_MAX = 1 << 20, // unsent answers of one call; above it the call is cut
-	RPC_STATUS_MESSAGE_BYTES_MAX = 1024, // grpc-message, before percent-encoding
 };
 
 struct rpc_call;
@@ -53,7 +52,13 @@ const ProtobufCMessage *rpc_call_request(const struct rpc_call *call);
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer);
 
 // Ends a call with an error. The text is a sentence for the caller: thing, value, cure. Never OK.
-void rpc_call_fail(struct rpc_call *call, enum rpc_status code, const char *format, ...)
+// `reason` is a value of proto/api/sluice/v1/errors.proto, `code` the one written there.
+void rpc_call_fail(struct rpc_call *call, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		   const char *format, ...) G_GNUC_PRINTF(4, 5);
+
+// Adds one entry of ErrorInfo.metadata to the rpc_call_fail that follows. `key` is a literal:
+// "field", "value", "limit", "resource". At most RPC_ERROR_FACTS_MAX; the rest is left out.
+void rpc_call_fact(struct rpc_call *call, const char *key, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
 
 // Streams one answer. Borrows `answer`. Returns 0, -ECANCELED if nobody listens any more, or

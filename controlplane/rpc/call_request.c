@@ -14,16 +14,19 @@ static void call_refuse_unpack(struct rpc_call *call, enum unpack_result why, co
 	const char *type = call->method->request->name;
 	char *text;
 
-	if (why == UNPACK_NOT_UTF8)
+	if (why == UNPACK_NOT_UTF8) {
 		text = g_strdup_printf("%s: string field %s is not UTF-8", type, field);
-	else if (why == UNPACK_TOO_LARGE)
+		rpc_call_fact(call, "field", "%s", field);
+		rpc_call_abort(call, RPC_INVALID_ARGUMENT, RPC_REASON(MESSAGE_NOT_UTF8), text);
+	} else if (why == UNPACK_TOO_LARGE) {
 		text = g_strdup_printf("%s: needs more than %d bytes unpacked; send fewer fields",
 				       type, RPC_UNPACK_BYTES_MAX);
-	else
+		rpc_call_fact(call, "limit", "%d", RPC_UNPACK_BYTES_MAX);
+		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE), text);
+	} else {
 		text = g_strdup_printf("%s: the bytes are no such protobuf message", type);
-	rpc_call_abort(call,
-		       why == UNPACK_TOO_LARGE ? RPC_RESOURCE_EXHAUSTED : RPC_INVALID_ARGUMENT,
-		       text);
+		rpc_call_abort(call, RPC_INVALID_ARGUMENT, RPC_REASON(MESSAGE_MALFORMED), text);
+	}
 	g_free(text);
 }
 
@@ -56,7 +59,8 @@ static void call_message(struct rpc_call *call)
 {
 	if (!call->method->client_streaming) {
 		if (call->have_request)
-			rpc_call_abort(call, RPC_INTERNAL, "more than one request message");
+			rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
+				       "more than one request message");
 		else
 			call->have_request = call_unpack(call);
 		return;
@@ -71,15 +75,17 @@ static void call_frame_error(struct rpc_call *call, enum grpc_deframe error)
 	char *text;
 
 	if (error == GRPC_COMPRESSED) {
-		rpc_call_abort(call, RPC_INTERNAL,
+		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
 			       "message flagged as compressed, but the call has no grpc-encoding");
 	} else if (error == GRPC_BAD_FLAGS) {
-		rpc_call_abort(call, RPC_INTERNAL,
+		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
 			       "not a gRPC message: unknown flags in its five-byte prefix");
 	} else {
 		text = g_strdup_printf("request message of %u bytes; the limit is %d",
 				       call->deframer.size, RPC_REQUEST_BYTES_MAX);
-		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, text);
+		rpc_call_fact(call, "value", "%u", call->deframer.size);
+		rpc_call_fact(call, "limit", "%d", RPC_REQUEST_BYTES_MAX);
+		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE), text);
 		g_free(text);
 	}
 }
@@ -112,7 +118,8 @@ static void call_take_text(struct rpc_call *call, const uint8_t *bytes, size_t b
 		long got = grpc_base64_decode(&call->base64, bytes, n, plain);
 
 		if (got < 0) {
-			rpc_call_abort(call, RPC_INTERNAL, "the body is not base64");
+			rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
+				       "the body is not base64");
 			return;
 		}
 		call_take(call, plain, (size_t)got);
@@ -127,7 +134,7 @@ static bool call_charge(struct rpc_call *call, size_t byte_count)
 	if (call->method->client_streaming)
 		return true;
 	if (call->calls->body_bytes + byte_count > DISPATCH_BODY_BYTES_MAX) {
-		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED,
+		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(SERVER_BUSY),
 			       "too many request bytes under way in this server; try again");
 		return false;
 	}
@@ -160,12 +167,14 @@ static void call_on_end(void *data)
 		return;
 	rpc_call_hold(call);
 	if (!grpc_deframer_is_idle(&call->deframer)) {
-		rpc_call_abort(call, RPC_INTERNAL, "the body ends inside a message");
+		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
+			       "the body ends inside a message");
 	} else if (call->method->client_streaming) {
 		if (call->on_request != NULL)
 			call->on_request(call, NULL, call->on_request_data);
 	} else if (!call->have_request) {
-		rpc_call_abort(call, RPC_INTERNAL, "the body has no request message");
+		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
+			       "the body has no request message");
 	} else {
 		rpc_call_discharge(call);
 		call_start(call);
@@ -188,7 +197,8 @@ static const struct http_sink call_sink = {call_on_body, call_on_end, call_on_cl
 
 static gboolean call_deadline_due(gpointer data)
 {
-	rpc_call_abort(data, RPC_DEADLINE_EXCEEDED, "the call's deadline has passed");
+	rpc_call_abort(data, RPC_DEADLINE_EXCEEDED, RPC_REASON(DEADLINE_PASSED),
+		       "the call's deadline has passed");
 	return G_SOURCE_REMOVE;
 }
 
@@ -210,14 +220,17 @@ static bool call_check_head(struct rpc_call *call)
 	int64_t timeout_us;
 
 	if (call->start == NULL) {
-		rpc_call_abort(call, RPC_UNIMPLEMENTED, "this server does not serve this method");
+		rpc_call_abort(call, RPC_UNIMPLEMENTED, RPC_REASON(METHOD_NOT_SERVED),
+			       "this server does not serve this method");
 	} else if (call->calls->draining) {
-		rpc_call_abort(call, RPC_UNAVAILABLE, "the server is shutting down");
+		rpc_call_abort(call, RPC_UNAVAILABLE, RPC_REASON(SERVER_SHUTTING_DOWN),
+			       "the server is shutting down");
 	} else if (encoding != NULL && !g_str_equal(encoding, "identity")) {
-		rpc_call_abort(call, RPC_UNIMPLEMENTED,
+		rpc_call_abort(call, RPC_UNIMPLEMENTED, RPC_REASON(COMPRESSION_UNKNOWN),
 			       "unknown grpc-encoding; see grpc-accept-encoding");
 	} else if (timeout != NULL && !grpc_timeout_parse(timeout, &timeout_us)) {
-		rpc_call_abort(call, RPC_INTERNAL,
+		rpc_call_fact(call, "field", "grpc-timeout");
+		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(HEADER_INVALID),
 			       "grpc-timeout is not 1 to 8 digits and one of H M S m u n");
 	} else {
 		if (timeout != NULL)

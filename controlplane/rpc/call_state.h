@@ -32,6 +32,7 @@ struct rpc_call {
 	size_t body_bytes; // charged to calls->body_bytes
 	struct unpack_arena arena;
 	ProtobufCMessage *request;
+	struct rpc_facts facts; // of the error to come
 	int64_t deadline_us;
 	GSource *deadline;
 	GSource *cut; // tells the handler of a cut soon, but not from inside its own call
@@ -53,7 +54,8 @@ void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_
 		    const struct api_method *method, rpc_call_start_fn start, void *start_data);
 
 // Ends a call that we, not its handler, give up: says so to the client, then to the handler.
-void rpc_call_abort(struct rpc_call *call, enum rpc_status code, const char *text);
+void rpc_call_abort(struct rpc_call *call, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		    const char *text);
 
 // Forgets the request's bytes as far as they are charged to the server.
 void rpc_call_discharge(struct rpc_call *call);

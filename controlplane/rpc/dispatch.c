@@ -68,7 +68,10 @@ void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,
 	const struct rpc_handler *handler;
 
 	if (method == NULL) {
-		grpc_reply_status(&reply, RPC_UNIMPLEMENTED, "there is no such method");
+		const struct rpc_error error = {RPC_UNIMPLEMENTED, RPC_REASON(METHOD_UNKNOWN),
+						"there is no such method", NULL};
+
+		grpc_reply_status(&reply, &error);
 		return;
 	}
 	handler = &d->handlers[method - api_methods];
@@ -88,7 +91,8 @@ void rpc_dispatch_drain(struct rpc_dispatch *d)
 		next = i->next;
 		if (!call->method->server_streaming || call->cancelled || call->reply.status_sent)
 			continue;
-		rpc_call_abort(call, RPC_UNAVAILABLE, "the server is shutting down");
+		rpc_call_abort(call, RPC_UNAVAILABLE, RPC_REASON(SERVER_SHUTTING_DOWN),
+			       "the server is shutting down");
 		next = d->calls.list.head;
 	}
 }

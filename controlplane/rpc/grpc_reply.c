@@ -87,18 +87,23 @@ static void grpc_reply_web_trailers(struct grpc_reply *r, const struct http_fiel
 	http_end(r->x, NULL, 0);
 }
 
-void grpc_reply_status(struct grpc_reply *r, enum rpc_status code, const char *text)
+void grpc_reply_status(struct grpc_reply *r, const struct rpc_error *error)
 {
 	struct http_field fields[GRPC_FIELDS_MAX];
 	size_t count = 0;
 	char number[12];
-	char *encoded = NULL;
+	char *encoded = NULL, *details = NULL;
 
-	g_snprintf(number, sizeof(number), "%d", code);
+	g_snprintf(number, sizeof(number), "%d", error != NULL ? (int)error->code : RPC_OK);
 	fields[count++] = (struct http_field){"grpc-status", number};
-	if (text != NULL) {
-		encoded = grpc_message_encode(text, RPC_STATUS_MESSAGE_BYTES_MAX);
+	if (error != NULL) {
+		char *text = rpc_error_text(error->text);
+
+		encoded = grpc_message_encode(text, RPC_ERROR_TEXT_BYTES_MAX);
+		details = rpc_error_details(error);
+		g_free(text);
 		fields[count++] = (struct http_field){"grpc-message", encoded};
+		fields[count++] = (struct http_field){"grpc-status-details-bin", details};
 	}
 	if (!r->head_sent)
 		grpc_reply_head(r, fields, count, true);
@@ -108,4 +113,5 @@ void grpc_reply_status(struct grpc_reply *r, enum rpc_status code, const char *t
 		grpc_reply_web_trailers(r, fields, count);
 	r->status_sent = true;
 	g_free(encoded);
+	g_free(details);
 }

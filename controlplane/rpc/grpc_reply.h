@@ -10,8 +10,8 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 
+#include "controlplane/rpc/error.h"
 #include "controlplane/rpc/exchange.h"
-#include "controlplane/rpc/status.h"
 
 enum grpc_dialect {
 	GRPC_NONE, // not gRPC, or a message format other than protobuf
@@ -33,7 +33,7 @@ enum grpc_dialect grpc_dialect_of(const char *content_type);
 // Takes `frame`; sends the head before the first one.
 void grpc_reply_frame(struct grpc_reply *r, GBytes *frame);
 
-// Ends the answer; trailers-only if nothing was sent before. `text` may be NULL.
-void grpc_reply_status(struct grpc_reply *r, enum rpc_status code, const char *text);
+// Ends the answer; trailers-only if nothing was sent before. NULL: OK.
+void grpc_reply_status(struct grpc_reply *r, const struct rpc_error *error);
 
 #endif

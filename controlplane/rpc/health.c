@@ -44,7 +44,8 @@ static void health_check(struct rpc_call *call, void *data)
 	Grpc__Health__V1__HealthCheckResponse answer = health_answer(status);
 
 	if (status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVICE_UNKNOWN)
-		rpc_call_fail(call, RPC_NOT_FOUND, "there is no service \"%s\"", request->service);
+		rpc_call_fail(call, RPC_NOT_FOUND, RPC_REASON(SERVICE_NOT_FOUND),
+			      "there is no service \"%s\"", request->service);
 	else
 		rpc_call_reply(call, &answer.base);
 }

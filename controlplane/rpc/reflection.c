@@ -194,7 +194,8 @@ static void reflection_request(struct rpc_call *call, const ProtobufCMessage *me
 		return;
 	}
 	if (!reflection_fill(&a, data, request)) {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+		rpc_call_fact(call, "field", "message_request");
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_MISSING),
 			      "message_request is not set: say what to look up");
 		return;
 	}

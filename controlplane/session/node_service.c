@@ -254,7 +254,8 @@ static void get_statistics(struct rpc_call *call, void *data)
 			return;
 	}
 	if (link_client_view(n->link) == NULL) {
-		rpc_call_fail(call, RPC_UNAVAILABLE, "No dataplane is attached: try again later.");
+		rpc_call_fail(call, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
+			      "No dataplane is attached: try again later.");
 		return;
 	}
 	struct answer a = {

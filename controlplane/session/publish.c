@@ -279,6 +279,8 @@ static void on_announced(void *user, const struct link_result *result)
 			rpc_call_fail(g_steal_pointer(&p->publish_call),
 				      result->kind == LINK_GONE ? RPC_UNAVAILABLE
 								: RPC_RESOURCE_EXHAUSTED,
+				      result->kind == LINK_GONE ? RPC_REASON(DATAPLANE_GONE)
+								: RPC_REASON(DATAPLANE_REFUSED),
 				      "The transport could not be made: %s.",
 				      link_result_text(result));
 		if (p->publish.phase == MEDIA_NEW) {
@@ -305,8 +307,8 @@ const struct media_transport_events publish_events = {
 void publish_cancel(struct participant *p)
 {
 	if (p->publish_call != NULL)
-		rpc_call_fail(g_steal_pointer(&p->publish_call), RPC_UNAVAILABLE,
-			      "The participant has left the room.");
+		rpc_call_fail(g_steal_pointer(&p->publish_call), RPC_ABORTED,
+			      RPC_REASON(PARTICIPANT_LEFT), "The participant has left the room.");
 	sdp_publication_destroy(&p->publication);
 }
 
@@ -318,9 +320,10 @@ static void open_transport(struct participant *p)
 	if (media_transport_open(&p->publish, p->node, &publish_events, p, false,
 				 &p->publication->ice, &reason))
 		return;
+	bool gone = link_client_view(p->node->link) == NULL;
 	rpc_call_fail(g_steal_pointer(&p->publish_call),
-		      link_client_view(p->node->link) == NULL ? RPC_UNAVAILABLE
-							      : RPC_RESOURCE_EXHAUSTED,
+		      gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
+		      gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(NODE_FULL),
 		      "The transport could not be made: %s.", reason);
 	g_free(reason);
 	sdp_publication_destroy(&p->publication);
@@ -347,18 +350,19 @@ void publish_offer(struct participant *p, struct rpc_call *call,
 	char reason[SDP_REASON_SIZE];
 
 	if (p->publication != NULL) {
-		rpc_call_fail(call, RPC_FAILED_PRECONDITION,
+		rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(OFFER_PENDING),
 			      "The offer before is not answered yet: wait for its answer.");
 		return;
 	}
 	if (sdp_publication_read(request->sdp, strlen(request->sdp), &p->settled, reason,
 				 &p->publication) != 0) {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT, "sdp: %s", reason);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_UNSUPPORTED), "sdp: %s",
+			      reason);
 		return;
 	}
 	if (!p->publication->has_transport && p->publish.phase == MEDIA_NONE) {
 		rpc_call_fail(
-			call, RPC_INVALID_ARGUMENT,
+			call, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_WITHOUT_MEDIA),
 			"sdp: every m-line is rejected: offer at least one audio or video line.");
 		sdp_publication_destroy(&p->publication);
 		return;

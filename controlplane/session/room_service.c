@@ -13,8 +13,10 @@ static bool parse(struct rpc_call *call, const char *field, const char *name, en
 {
 	if (name_parse(name, depth, out))
 		return true;
+	rpc_call_fact(call, "field", "%s", field);
+	rpc_call_fact(call, "value", "%s", name);
 	rpc_call_fail(
-		call, RPC_INVALID_ARGUMENT,
+		call, RPC_INVALID_ARGUMENT, RPC_REASON(NAME_INVALID),
 		"%s: \"%.200s\" is not a name: it has the form %s, each id 1 to 64 characters "
 		"of A-Z, a-z, 0-9, _ and -.",
 		field, name, name_form(depth));
@@ -25,8 +27,11 @@ static struct room *find_room(struct node *node, struct rpc_call *call, const ch
 {
 	struct room *r = room_find(node, id);
 
-	if (r == NULL)
-		rpc_call_fail(call, RPC_NOT_FOUND, "There is no room rooms/%s.", id);
+	if (r == NULL) {
+		rpc_call_fact(call, "resource", "rooms/%s", id);
+		rpc_call_fail(call, RPC_NOT_FOUND, RPC_REASON(ROOM_NOT_FOUND),
+			      "There is no room rooms/%s.", id);
+	}
 	return r;
 }
 
@@ -47,8 +52,11 @@ struct participant *service_participant(struct node *node, struct rpc_call *call
 		return NULL;
 	struct room *r = find_room(node, call, n.room);
 	struct participant *p = r != NULL ? room_participant(r, n.participant) : NULL;
-	if (r != NULL && p == NULL)
-		rpc_call_fail(call, RPC_NOT_FOUND, "There is no participant %s.", name);
+	if (r != NULL && p == NULL) {
+		rpc_call_fact(call, "resource", "%s", name);
+		rpc_call_fail(call, RPC_NOT_FOUND, RPC_REASON(PARTICIPANT_NOT_FOUND),
+			      "There is no participant %s.", name);
+	}
 	return p;
 }
 
@@ -61,8 +69,11 @@ struct track *service_track(struct node *node, struct rpc_call *call, const char
 		return NULL;
 	struct room *r = find_room(node, call, n.room);
 	struct track *t = r != NULL ? room_track(r, n.participant, n.track) : NULL;
-	if (r != NULL && t == NULL)
-		rpc_call_fail(call, RPC_NOT_FOUND, "There is no track %s.", name);
+	if (r != NULL && t == NULL) {
+		rpc_call_fact(call, "resource", "%s", name);
+		rpc_call_fail(call, RPC_NOT_FOUND, RPC_REASON(TRACK_NOT_FOUND),
+			      "There is no track %s.", name);
+	}
 	return t;
 }
 
@@ -82,16 +93,19 @@ static void create_room(struct rpc_call *call, void *data)
 	if (repeats_answer(node->repeats, call, q->request_id))
 		return;
 	if (!name_id_ok(q->room_id)) {
+		rpc_call_fact(call, "field", "room_id");
+		rpc_call_fact(call, "value", "%s", q->room_id);
 		rpc_call_fail(
-			call, RPC_INVALID_ARGUMENT,
+			call, RPC_INVALID_ARGUMENT, RPC_REASON(ID_INVALID),
 			"room_id: \"%.200s\" is not an id: 1 to 64 characters of A-Z, a-z, 0-9, "
 			"_ and -.",
 			q->room_id);
 		return;
 	}
 	if (room_find(node, q->room_id) != NULL) {
-		rpc_call_fail(call, RPC_ALREADY_EXISTS, "There is a room rooms/%s already.",
-			      q->room_id);
+		rpc_call_fact(call, "resource", "rooms/%s", q->room_id);
+		rpc_call_fail(call, RPC_ALREADY_EXISTS, RPC_REASON(ROOM_EXISTS),
+			      "There is a room rooms/%s already.", q->room_id);
 		return;
 	}
 	Sluice__V1__Room *m = room_message(room_create(node, q->room_id));

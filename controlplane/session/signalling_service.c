@@ -16,7 +16,8 @@ static struct participant *authenticated(struct node *node, struct rpc_call *cal
 					 const Sluice__V1__Session *session)
 {
 	if (session == NULL) {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+		rpc_call_fact(call, "field", "session");
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_MISSING),
 			      "session: missing: send the session of the JoinResponse.");
 		return NULL;
 	}
@@ -27,7 +28,7 @@ static struct participant *authenticated(struct node *node, struct rpc_call *cal
 	size_t size = strlen(p->secret);
 	if (strlen(session->secret) != size ||
 	    CRYPTO_memcmp(session->secret, p->secret, size) != 0) {
-		rpc_call_fail(call, RPC_PERMISSION_DENIED,
+		rpc_call_fail(call, RPC_PERMISSION_DENIED, RPC_REASON(SESSION_SECRET_WRONG),
 			      "session.secret: wrong: send the session of the JoinResponse.");
 		return NULL;
 	}
@@ -38,22 +39,29 @@ static bool join_request_ok(struct rpc_call *call, const Sluice__V1__JoinRequest
 			    struct resource_name *room)
 {
 	if (!name_parse(q->room, NAME_ROOM, room)) {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+		rpc_call_fact(call, "field", "room");
+		rpc_call_fact(call, "value", "%s", q->room);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(NAME_INVALID),
 			      "room: \"%.200s\" is not a name: it has the form %s, the id 1 to 64 "
 			      "characters of A-Z, a-z, 0-9, _ and -.",
 			      q->room, name_form(NAME_ROOM));
 		return false;
 	}
 	if (q->participant_id[0] != '\0' && !name_id_ok(q->participant_id)) {
+		rpc_call_fact(call, "field", "participant_id");
+		rpc_call_fact(call, "value", "%s", q->participant_id);
 		rpc_call_fail(
-			call, RPC_INVALID_ARGUMENT,
+			call, RPC_INVALID_ARGUMENT, RPC_REASON(ID_INVALID),
 			"participant_id: \"%.200s\" is not an id: 1 to 64 characters of A-Z, a-z, "
 			"0-9, _ and -, or leave it empty.",
 			q->participant_id);
 		return false;
 	}
 	if (strlen(q->display_name) > DISPLAY_NAME_BYTES_MAX) {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+		rpc_call_fact(call, "field", "display_name");
+		rpc_call_fact(call, "value", "%zu", strlen(q->display_name));
+		rpc_call_fact(call, "limit", "%d", DISPLAY_NAME_BYTES_MAX);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_TOO_LONG),
 			      "display_name: %zu bytes are too long: at most %d.",
 			      strlen(q->display_name), DISPLAY_NAME_BYTES_MAX);
 		return false;
@@ -83,20 +91,24 @@ static void join(struct rpc_call *call, void *data)
 	if (repeats_answer(node->repeats, call, q->request_id) || !join_request_ok(call, q, &name))
 		return;
 	if (link_client_view(node->link) == NULL) {
-		rpc_call_fail(call, RPC_UNAVAILABLE, "No dataplane is attached: try again later.");
+		rpc_call_fail(call, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
+			      "No dataplane is attached: try again later.");
 		return;
 	}
 	struct room *room = room_find(node, name.room);
 	char *id = q->participant_id[0] != '\0' ? g_strdup(q->participant_id) : name_random(8);
-	if (room != NULL && room_participant(room, id) != NULL)
-		rpc_call_fail(call, RPC_ALREADY_EXISTS,
+	if (room != NULL && room_participant(room, id) != NULL) {
+		rpc_call_fact(call, "resource", "%s/participants/%s", q->room, id);
+		rpc_call_fail(call, RPC_ALREADY_EXISTS, RPC_REASON(PARTICIPANT_EXISTS),
 			      "participant_id: \"%s\" is taken in %s: choose another, or none.", id,
 			      q->room);
-	else if (room != NULL && g_hash_table_size(room->participants) >= ROOM_PARTICIPANTS_MAX)
-		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED,
+	} else if (room != NULL && g_hash_table_size(room->participants) >= ROOM_PARTICIPANTS_MAX) {
+		rpc_call_fact(call, "resource", "%s", q->room);
+		rpc_call_fact(call, "limit", "%d", ROOM_PARTICIPANTS_MAX);
+		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(ROOM_FULL),
 			      "%s has %d participants, the limit of a room.", q->room,
 			      ROOM_PARTICIPANTS_MAX);
-	else {
+	} else {
 		if (room == NULL)
 			room = room_create(node, name.room);
 		struct participant *p = participant_new(room, id, q->display_name);
@@ -144,13 +156,14 @@ static void answer_subscribe(struct rpc_call *call, void *data)
 		break;
 	case -ESTALE:
 		rpc_call_fail(
-			call, RPC_FAILED_PRECONDITION,
+			call, RPC_FAILED_PRECONDITION, RPC_REASON(REVISION_STALE),
 			"revision: %u is not the offer that waits for an answer, %u is: answer "
 			"the newest SubscribeOffer.",
 			q->revision, p->revision);
 		break;
 	default:
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT, "sdp: %s", reason);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_UNSUPPORTED), "sdp: %s",
+			      reason);
 	}
 	g_free(reason);
 }
@@ -166,7 +179,10 @@ static void add_ice_candidates(struct rpc_call *call, void *data)
 	if (p == NULL)
 		return;
 	if (q->n_candidates > CANDIDATES_MAX) {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+		rpc_call_fact(call, "field", "candidates");
+		rpc_call_fact(call, "value", "%zu", q->n_candidates);
+		rpc_call_fact(call, "limit", "%d", CANDIDATES_MAX);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(TOO_MANY_ITEMS),
 			      "candidates: %zu are too many: at most %d in one call.",
 			      q->n_candidates, CANDIDATES_MAX);
 		return;
@@ -176,7 +192,9 @@ static void add_ice_candidates(struct rpc_call *call, void *data)
 	} else if (q->direction == SLUICE__V1__TRANSPORT_DIRECTION__TRANSPORT_DIRECTION_SUBSCRIBE) {
 		t = &p->subscribe;
 	} else {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT,
+		rpc_call_fact(call, "field", "direction");
+		rpc_call_fact(call, "value", "%d", q->direction);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID),
 			      "direction: %d is unknown: PUBLISH or SUBSCRIBE.", q->direction);
 		return;
 	}
@@ -196,8 +214,9 @@ static void set_track_muted(struct rpc_call *call, void *data)
 	if (t == NULL)
 		return;
 	if (t->owner != p) {
-		rpc_call_fail(call, RPC_PERMISSION_DENIED, "track: %s is not an own track.",
-			      q->track);
+		rpc_call_fact(call, "resource", "%s", q->track);
+		rpc_call_fail(call, RPC_PERMISSION_DENIED, RPC_REASON(NOT_OWNER),
+			      "track: %s is not an own track.", q->track);
 		return;
 	}
 	if (publish_set_muted(t, q->muted) && t->live) {
@@ -220,7 +239,8 @@ static void set_subscription(struct rpc_call *call, void *data)
 	if (t == NULL)
 		return;
 	if (!subscribe_set_paused(p, t, q->paused)) {
-		rpc_call_fail(call, RPC_FAILED_PRECONDITION,
+		rpc_call_fact(call, "resource", "%s", q->track);
+		rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(NOT_SUBSCRIBED),
 			      "track: %s is not subscribed to: open WatchSession first.", q->track);
 		return;
 	}

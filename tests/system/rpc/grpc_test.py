@@ -15,6 +15,7 @@ import tempfile
 import time
 import unittest
 
+import google
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool
 
@@ -32,14 +33,18 @@ def make_stubs():
     subprocess.run(['protoc', '-I', api, '-I', GRPC_PROTO, f'--python_out={work.name}',
                     '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin',
                     f'--grpc_out={work.name}', 'sluice/v1/room.proto', 'sluice/v1/node.proto',
+                    'google/rpc/status.proto', 'google/rpc/error_details.proto',
                     'grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto',
                     'grpc/reflection/v1alpha/reflection.proto'], check=True)
-    # A package named grpc in the way of grpcio's own would hide it: join the two.
+    # A package named grpc in the way of grpcio's own would hide it: join the two. The same for
+    # google.
     sys.path.insert(0, work.name)
     grpc.__path__.append(at('grpc'))
+    google.__path__.append(at('google'))
 
 
 make_stubs()
+from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 from grpc.health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
 from grpc.reflection.v1 import reflection_pb2, reflection_pb2_grpc  # noqa: E402
 from grpc.reflection.v1alpha import reflection_pb2 as alpha_pb2  # noqa: E402
@@ -84,6 +89,17 @@ class Server:
         status = self.process.wait(20)
         self.process.stdout.close()
         return status
+
+
+def info_of(error):
+    """The ErrorInfo of an RpcError, checked against its code and text."""
+    details = dict(error.trailing_metadata())['grpc-status-details-bin']
+    status = status_pb2.Status.FromString(details)
+    assert (status.code, status.message) == (error.code().value[0], error.details()), status
+    info = error_details_pb2.ErrorInfo()
+    assert len(status.details) == 1 and status.details[0].Unpack(info), status
+    assert info.domain == 'sluice.v1', info
+    return info
 
 
 def code_of(call):
@@ -152,6 +168,7 @@ class Calls(WithServer):
             self.create('fail')
         self.assertEqual(raised.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
         self.assertEqual(raised.exception.details(), 'room "fail" 100% réservé\n')
+        self.assertEqual(info_of(raised.exception).reason, 'ROOM_EXISTS')
 
     def test_deadline(self):
         before = self.cancelled()
@@ -212,8 +229,20 @@ class Refusals(WithServer):
                          grpc.StatusCode.UNIMPLEMENTED)
 
     def test_five_megabytes(self):
-        self.assertEqual(code_of(lambda: self.create('x' * 5_000_000)),
-                         grpc.StatusCode.RESOURCE_EXHAUSTED)
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.create('x' * 5_000_000)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        info = info_of(raised.exception)
+        self.assertEqual(info.reason, 'MESSAGE_TOO_LARGE')
+        self.assertEqual(dict(info.metadata), {'value': '5000005', 'limit': str(1 << 20)})
+
+    def test_error_texts_are_cut_to_valid_utf8(self):
+        # The cut at 1024 bytes goes through the last character.
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.create('fail' + 'é' * 1000)
+        self.assertTrue(raised.exception.details().startswith('room "failéé'))
+        self.assertLessEqual(len(raised.exception.details().encode()), 1024 + 2)
+        self.assertEqual(dict(info_of(raised.exception).metadata)['value'], 'fail' + 'é' * 98)
 
     def test_compression(self):
         self.assertEqual(code_of(lambda: self.create('x', compression=grpc.Compression.Gzip)),

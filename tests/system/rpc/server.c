@@ -3,10 +3,10 @@
 //
 // Path     grpc_test.py -> [server] -> controlplane/rpc
 //
-// room_id of CreateRoom: "fail" fails, "later" answers from a timer, "hang" never answers, anything
-// else is answered with its name. WatchEvents: "count/N" streams N events, "flood" streams large
-// ones until it is cut, "open" streams one and stays. GetRoom: participant_count says how many
-// calls were cancelled so far.
+// room_id of CreateRoom: "fail..." fails, "later" answers from a timer, "hang" never answers,
+// anything else is answered with its name. WatchEvents: "count/N" streams N events, "flood" streams
+// large ones until it is cut, "open" streams one and stays. GetRoom: participant_count says how
+// many calls were cancelled so far.
 #include "controlplane/rpc/server.h"
 
 #include <errno.h>
@@ -48,16 +48,22 @@ static gboolean later(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static void fail_room(struct rpc_call *call, const char *id)
+{
+	rpc_call_fact(call, "value", "%s", id);
+	rpc_call_fail(call, RPC_ALREADY_EXISTS, RPC_REASON(ROOM_EXISTS),
+		      "room \"%s\" 100%% r\xc3\xa9"
+		      "serv\xc3\xa9\n",
+		      id);
+}
+
 static void create_room(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__CreateRoomRequest *request = (const void *)rpc_call_request(call);
 
 	(void)data;
-	if (strcmp(request->room_id, "fail") == 0)
-		rpc_call_fail(call, RPC_ALREADY_EXISTS,
-			      "room \"%s\" 100%% r\xc3\xa9"
-			      "serv\xc3\xa9\n",
-			      request->room_id);
+	if (g_str_has_prefix(request->room_id, "fail"))
+		fail_room(call, request->room_id);
 	else if (strcmp(request->room_id, "later") == 0)
 		g_timeout_add(20, later, call);
 	else if (strcmp(request->room_id, "hang") == 0)
