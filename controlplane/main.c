@@ -12,7 +12,9 @@
 #include <sys/prctl.h>
 
 #include "controlplane/ops/log.h"
+#include "controlplane/ops/process_metrics.h"
 #include "controlplane/ops/settings.h"
+#include "controlplane/rpc/metrics_listener.h"
 #include "controlplane/rpc/server.h"
 #include "controlplane/session/node.h"
 
@@ -23,6 +25,8 @@ struct controlplane {
 	GMainLoop *loop;
 	struct rpc_server *server;
 	struct node *node;
+	struct metrics *metrics;
+	struct metrics_listener *metrics_listener;
 };
 
 static void controlplane_drained(void *data)
@@ -37,6 +41,16 @@ static gboolean controlplane_signal(gpointer data)
 	log_info("main", "shutting down: running calls have %u s", c->settings.drain_seconds);
 	rpc_server_drain(c->server, c->settings.drain_seconds * 1000, controlplane_drained, c);
 	return G_SOURCE_CONTINUE;
+}
+
+static bool controlplane_start_metrics(struct controlplane *c, GError **error)
+{
+	c->metrics = metrics_new();
+	node_add_metrics(c->node, c->metrics);
+	metrics_add_collector(c->metrics, process_metrics_collect, NULL);
+	c->metrics_listener = metrics_listener_new(
+		c->metrics, (const char *const *)c->settings.metrics_listen, error);
+	return c->metrics_listener != NULL;
 }
 
 static bool controlplane_start(struct controlplane *c, GError **error)
@@ -61,7 +75,7 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 	if (c->node == NULL)
 		return false;
 	node_register(c->node, c->server);
-	return rpc_server_start(c->server, error);
+	return controlplane_start_metrics(c, error) && rpc_server_start(c->server, error);
 }
 
 static void controlplane_say_ready(const struct controlplane *c)
@@ -81,7 +95,9 @@ static int controlplane_run(struct controlplane *c)
 	if (!controlplane_start(c, &error)) {
 		log_error("main", "%s", error->message);
 		g_error_free(error);
+		metrics_listener_free(&c->metrics_listener);
 		rpc_server_free(&c->server);
+		metrics_free(&c->metrics);
 		return EXIT_FAILURE;
 	}
 	c->loop = g_main_loop_new(NULL, FALSE);
@@ -90,8 +106,10 @@ static int controlplane_run(struct controlplane *c)
 	g_unix_signal_add(SIGHUP, controlplane_signal, c);
 	controlplane_say_ready(c);
 	g_main_loop_run(c->loop);
+	metrics_listener_free(&c->metrics_listener);
 	node_leave(c->node);
 	rpc_server_free(&c->server);
+	metrics_free(&c->metrics);
 	g_main_loop_unref(c->loop);
 	return EXIT_SUCCESS;
 }

@@ -79,6 +79,9 @@ void link_epoch_discard(struct link_epoch *e);
 struct shm_ref link_slot_take(struct link_client *client, enum shm_record_type type);
 void link_slot_release(struct link_client *client, enum shm_record_type type, struct shm_ref ref);
 
+// How many slots of a table are taken.
+uint32_t link_slots_taken(const struct link_client *client, enum shm_record_type type);
+
 // The opaque bytes kept with a transport (at most SHM_BLOB_BYTES - 16); NULL empties it.
 void link_blob_write(struct link_client *client, struct shm_ref transport, const void *bytes,
 		     size_t size);

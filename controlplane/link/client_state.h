@@ -3,6 +3,13 @@
 #pragma once
 
 #include "controlplane/link/client.h"
+#include "controlplane/ops/metrics.h"
+
+enum {
+#define X(name, text) +1
+	LINK_REFUSALS = SHM_REFUSALS(X),
+#undef X
+};
 
 struct link_slots {
 	uint32_t count; // of the table
@@ -10,6 +17,14 @@ struct link_slots {
 	bool *taken; // handed out, or in use by someone before us
 	uint32_t *running; // generation the dataplane runs in it; 0: none
 	uint32_t next; // where the search goes on: a slot rests as long as it can
+};
+
+// How epochs ended, since our start.
+struct link_counts {
+	uint64_t applied;
+	uint64_t refused[LINK_REFUSALS]; // by enum shm_refusal
+	uint64_t gone; // not answered
+	struct metrics_histogram seconds; // from submission to answer, by metrics_call_bounds
 };
 
 struct link_client {
@@ -31,6 +46,7 @@ struct link_client {
 	GQueue epochs; // struct link_epoch: the head is under way
 	uint64_t epoch_pushed; // number of the newest one; ours, as the segment's may be scribbled
 			       // on
+	struct link_counts counts;
 	guint finish_source; // answers what needs no dataplane, from the main loop
 };
 

@@ -19,6 +19,7 @@ struct link_epoch {
 	GArray *ops; // struct link_op
 	uint64_t number; // 0: not pushed yet
 	uint32_t pushed; // operations that were
+	int64_t submitted_us;
 	link_done_fn done;
 	void *user;
 };
@@ -187,8 +188,25 @@ static void applied(struct link_client *c, const struct link_epoch *e)
 	}
 }
 
+static void count(struct link_counts *counts, const struct link_epoch *e,
+		  const struct link_result *result)
+{
+	int64_t us = g_get_monotonic_time() - e->submitted_us;
+
+	if (result->kind == LINK_GONE) {
+		counts->gone++;
+		return;
+	}
+	if (result->kind == LINK_APPLIED)
+		counts->applied++;
+	else if ((size_t)result->refusal < LINK_REFUSALS)
+		counts->refused[result->refusal]++;
+	metrics_observe(&counts->seconds, &metrics_call_bounds, (double)us / G_USEC_PER_SEC);
+}
+
 static void finish(struct link_client *c, struct link_epoch *e, const struct link_result *result)
 {
+	count(&c->counts, e, result);
 	if (c->attached && result->kind == LINK_APPLIED)
 		applied(c, e);
 	if (e->done != NULL)
@@ -302,6 +320,7 @@ static void split(struct link_epoch *e)
 			return;
 	while (e->ops->len > SHM_EPOCH_OPS_MAX) {
 		struct link_epoch *part = link_epoch_new(e->client);
+		part->submitted_us = e->submitted_us;
 		g_array_append_vals(part->ops, e->ops->data, SHM_EPOCH_OPS_MAX);
 		g_array_remove_range(e->ops, 0, SHM_EPOCH_OPS_MAX);
 		g_queue_push_tail(&e->client->epochs, part);
@@ -314,6 +333,7 @@ void link_epoch_submit(struct link_epoch *e, link_done_fn done, void *user)
 
 	e->done = done;
 	e->user = user;
+	e->submitted_us = g_get_monotonic_time();
 	split(e);
 	g_queue_push_tail(&c->epochs, e);
 	if (c->attached)

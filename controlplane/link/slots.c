@@ -111,6 +111,16 @@ void link_slot_release(struct link_client *c, enum shm_record_type type, struct 
 		link_blob_write(c, ref, NULL, 0);
 }
 
+uint32_t link_slots_taken(const struct link_client *c, enum shm_record_type type)
+{
+	const struct link_slots *s = &c->slots[type];
+	uint32_t taken = 0;
+
+	for (uint32_t i = 0; i < s->count; i++)
+		taken += s->taken[i];
+	return taken;
+}
+
 void link_slot_ran(struct link_client *c, const struct shm_command *op)
 {
 	c->slots[op->record_type].running[op->ref.index] =

@@ -35,6 +35,12 @@ static bool settings_is_address_port(const char *value)
 	return ok;
 }
 
+static bool settings_is_loopback_port(const char *value)
+{
+	return settings_is_address_port(value) &&
+	       (g_str_has_prefix(value, "127.") || g_str_has_prefix(value, "[::1]:"));
+}
+
 static bool settings_is_origin(const char *value)
 {
 	GUri *uri;
@@ -119,6 +125,8 @@ static const struct config_row settings_rows[] = {
 	 "an origin such as https://app.example.org, or *"},
 	{ROW("api", NUMBER, max_connections), "1024", NULL, NULL, 1, 65536},
 	{ROW("api", NUMBER, drain_seconds), "10", NULL, NULL, 0, 3600},
+	{ROW("api", LIST, metrics_listen), "", settings_is_loopback_port,
+	 "a loopback ADDRESS:PORT, such as 127.0.0.1:9464 or [::1]:9464"},
 	{ROW("media", TEXT, dataplane_socket), "/run/sluice/dataplane.sock", NULL,
 	 "the path of sluice-dataplane's socket"},
 	{ROW("media", LIST, media_address), "", settings_is_address,

@@ -25,6 +25,7 @@ struct settings {
 	char **allowed_origins;
 	unsigned max_connections;
 	unsigned drain_seconds;
+	char **metrics_listen;
 	// [media]
 	char *dataplane_socket;
 	char **media_address;

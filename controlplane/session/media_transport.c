@@ -49,6 +49,16 @@ static void announce(struct media_transport *t)
 	link_epoch_submit(e, on_announced, t);
 }
 
+// A step of the set-up is done; the next one begins.
+static void step_done(struct media_transport *t, enum handshake_step step)
+{
+	int64_t now_us = g_get_monotonic_time();
+
+	metrics_observe(&t->node->counts.handshake[step], &metrics_handshake_bounds,
+			(double)(now_us - t->step_us) / G_USEC_PER_SEC);
+	t->step_us = now_us;
+}
+
 static void maybe_ready(struct media_transport *t)
 {
 	if (!t->ice_ready || !t->keys_ready || (t->config.flags & SHM_TRANSPORT_ESTABLISHED) != 0)
@@ -75,6 +85,7 @@ static void on_ice_ready(struct media_transport *t, const struct handshake_event
 		return;
 	t->ice_ready = true;
 	if (!established) {
+		step_done(t, HANDSHAKE_STEP_ICE);
 		maybe_ready(t);
 		return;
 	}
@@ -98,6 +109,7 @@ static void on_keys(struct media_transport *t, const struct dtls_srtp_keys *keys
 	master_copy(t->config.send_master, &keys->local);
 	master_copy(t->config.receive_master, &keys->remote);
 	t->keys_ready = true;
+	step_done(t, HANDSHAKE_STEP_DTLS);
 	maybe_ready(t);
 }
 
@@ -121,6 +133,8 @@ static void on_handshake(void *user, const struct handshake_event *event)
 		break;
 	case HANDSHAKE_FAILED:
 		log_info("session", "%s: handshake failed: %s", p->name, event->reason);
+		t->node->counts.handshakes_failed[t->ice_ready ? HANDSHAKE_STEP_DTLS
+							       : HANDSHAKE_STEP_ICE]++;
 		t->phase = MEDIA_FAILED;
 		t->events->ended(t->user, "handshake failed", true);
 		break;
@@ -208,6 +222,7 @@ void media_transport_set_remote(struct media_transport *t, const struct ice_cred
 	if (t->remote_set)
 		return;
 	t->remote_set = true;
+	t->step_us = g_get_monotonic_time();
 	t->phase = MEDIA_CONNECTING;
 	handshake_set_remote(t->handshake, remote, fingerprint, our_role);
 	if (t->config.credentials[0].remote_ufrag_size != 0)

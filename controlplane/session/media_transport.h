@@ -52,6 +52,7 @@ struct media_transport {
 	bool remote_set;
 	bool ice_ready;
 	bool keys_ready;
+	int64_t step_us; // when the set-up's step under way began, on g_get_monotonic_time's clock
 	bool restarting; // ICE restart under way: two generations of credentials are valid
 	uint64_t sdp_id;
 	uint64_t sdp_version;

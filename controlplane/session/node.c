@@ -73,6 +73,7 @@ static void on_detached(void *user)
 
 static void transport_expired(struct node *n, struct shm_ref ref)
 {
+	n->counts.consents_expired++;
 	struct media_transport *t = g_hash_table_lookup(n->transports, GUINT_TO_POINTER(ref.index));
 
 	if (t != NULL && t->ref.generation == ref.generation)
@@ -252,6 +253,7 @@ void node_leave(struct node *n)
 {
 	g_source_remove(n->reap_source);
 	watch_close_all(n);
+	link_metrics_free(&n->link_metrics);
 	link_client_free(&n->link);
 }
 
@@ -260,4 +262,11 @@ void node_register(struct node *node, struct rpc_server *server)
 	room_service_register(node, server);
 	signalling_service_register(node, server);
 	node_service_register(node, server);
+}
+
+void node_add_metrics(struct node *n, struct metrics *metrics)
+{
+	n->link_metrics = link_metrics_new(n->link);
+	metrics_add_collector(metrics, link_metrics_collect, n->link_metrics);
+	metrics_add_collector(metrics, node_metrics_collect, n);
 }

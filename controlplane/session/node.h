@@ -10,8 +10,10 @@
 
 #include "controlplane/dtls/handshake.h"
 #include "controlplane/link/client.h"
+#include "controlplane/link/link_metrics.h"
 #include "controlplane/ops/settings.h"
 #include "controlplane/rpc/server.h"
+#include "controlplane/session/node_metrics.h"
 #include "controlplane/session/ports.h"
 
 #include <glib.h>
@@ -33,6 +35,8 @@ struct node {
 	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events
 	struct orphans *orphans;
 	struct repeats *repeats;
+	struct node_counts counts;
+	struct link_metrics *link_metrics;
 	unsigned reap_source; // looks for participants nobody waits for
 	GPtrArray *watches; // struct event_watch: streams of WatchEvents
 	struct sockaddr_storage addresses[ICE_ADDRESSES_MAX];
@@ -47,6 +51,9 @@ void node_leave(struct node *node);
 
 // Registers RoomService, SignallingService and NodeService.
 void node_register(struct node *node, struct rpc_server *server);
+
+// Adds the collectors of session/ and link/. 'metrics' is read from no more after node_leave().
+void node_add_metrics(struct node *node, struct metrics *metrics);
 
 // The sockaddr of a records' address, and back ('port' replaces the sockaddr's own).
 bool node_addr_from(const struct sockaddr_storage *from, uint16_t port, struct rtc_addr *out);

@@ -63,6 +63,7 @@ static void test_mistakes(void **state)
 		{"--listen=host:80", "listen", "host:80", "ADDRESS:PORT"},
 		{"--listen=", "listen", "", "unix_socket"},
 		{"--unix-socket=here", "unix_socket", "here", "absolute"},
+		{"--metrics-listen=0.0.0.0:9464", "metrics_listen", "0.0.0.0:9464", "loopback"},
 		{"--allowed-origins=app", "allowed_origins", "app", "https://"},
 		{"--allowed-origins=https://a/b", "allowed_origins", "https://a/b", "https://"},
 		{"--media-port=0", "media_port", "0", "from 1 to 65535"},
