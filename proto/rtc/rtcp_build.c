@@ -111,3 +111,46 @@ void rtcp_put_fir(struct bytes_writer *w, uint32_t sender_ssrc, uint32_t media_s
 	bytes_put_u8(&p, seq);
 	bytes_put_zero(&p, 3);
 }
+
+// Takes as many of 'seqs' as one entry can name and returns how many.
+static size_t fill_nack(struct rtcp_nack *nack, const uint16_t *seqs, size_t count)
+{
+	size_t taken = 1;
+
+	*nack = (struct rtcp_nack){.seq = seqs[0]};
+	for (; taken < count; taken++) {
+		uint16_t ahead = (uint16_t)(seqs[taken] - seqs[0]);
+		if (ahead == 0 || ahead > 16)
+			break;
+		nack->following |= (uint16_t)(1u << (ahead - 1));
+	}
+	return taken;
+}
+
+size_t rtcp_put_nack(struct bytes_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc,
+		     const uint16_t *seqs, size_t count)
+{
+	enum { HEAD_BYTES = 12, ENTRY_BYTES = 4 };
+	uint8_t *head = count == 0 || w->room - w->size < HEAD_BYTES + ENTRY_BYTES
+				? NULL
+				: bytes_writer_reserve(w, HEAD_BYTES);
+	size_t taken = 0, entries = 0;
+
+	if (head == NULL) {
+		w->overflow = w->overflow || count != 0;
+		return 0;
+	}
+	while (taken < count && w->room - w->size >= ENTRY_BYTES) {
+		struct rtcp_nack nack;
+		taken += fill_nack(&nack, seqs + taken, count - taken);
+		bytes_put_be16(w, nack.seq);
+		bytes_put_be16(w, nack.following);
+		entries++;
+	}
+	head[0] = 0x80 | RTCP_RTPFB_NACK;
+	head[1] = RTCP_RTPFB;
+	bytes_store_be16(head + 2, (uint16_t)((HEAD_BYTES + ENTRY_BYTES * entries) / 4 - 1));
+	bytes_store_be32(head + 4, sender_ssrc);
+	bytes_store_be32(head + 8, media_ssrc);
+	return taken;
+}

@@ -5,7 +5,7 @@
 // Place   reports and keyframe requests of our own, before SRTCP sealing. The caller starts with SR
 //         or RR, then SDES (RFC 3550 6.1), unless reduced size was negotiated.
 // Owns    nothing. A packet that does not fit whole is left out whole and sets w->overflow.
-// Spec    RFC 3550 6, RFC 4585 6.3.1 (PLI), RFC 5104 4.3.1 (FIR).
+// Spec    RFC 3550 6, RFC 4585 6.2.1 (NACK), 6.3.1 (PLI), RFC 5104 4.3.1 (FIR).
 #pragma once
 
 #include "proto/rtc/bytes.h"
@@ -22,3 +22,7 @@ void rtcp_put_bye(struct bytes_writer *w, const uint32_t *ssrcs, size_t count);
 void rtcp_put_pli(struct bytes_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc);
 // 'seq' grows by one per new request and stays for a repeat of the same one.
 void rtcp_put_fir(struct bytes_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc, uint8_t seq);
+// 'seqs' are lost packets, oldest first; as many entries as they need, each for 17 neighbours.
+// Returns how many of them fitted the room, whole or not: none if not even one entry did.
+size_t rtcp_put_nack(struct bytes_writer *w, uint32_t sender_ssrc, uint32_t media_ssrc,
+		     const uint16_t *seqs, size_t count);

@@ -3,11 +3,28 @@
 // tests/fuzz/rtc/rtcp_fuzz.c - a compound packet through the walk and every reader, checked or not:
 // the readers must be safe on packets rtcp_check() would refuse.
 #undef NDEBUG
+#include "proto/rtc/rtcp_remb.h"
+#include "proto/rtc/rtcp_xr.h"
 #include "proto/rtc/twcc.h"
 
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_estimates(const struct rtcp_packet *p)
+{
+	struct rtcp_dlrr dlrr;
+	uint64_t value;
+	uint32_t ssrc;
+	unsigned i = 0;
+
+	if (rtcp_read_remb(p, &value))
+		while (rtcp_read_remb_ssrc(p, i, &ssrc))
+			assert(4 * ++i <= p->body_size);
+	rtcp_read_rrtr(p, &ssrc, &value);
+	for (i = 0; rtcp_read_dlrr(p, i, &dlrr);)
+		assert(12 * ++i <= p->body_size);
+}
 
 static void read_all(const struct rtcp_packet *p, bool checked)
 {
@@ -32,6 +49,7 @@ static void read_all(const struct rtcp_packet *p, bool checked)
 	for (i = 0; rtcp_read_nack(p, i, &nack);)
 		assert(4 * ++i <= p->body_size);
 	rtcp_read_pli(p, &ssrc);
+	read_estimates(p);
 	if (!twcc_read(p, &f))
 		return;
 	struct twcc_feedback_iter it;
