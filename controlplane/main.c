@@ -46,6 +46,7 @@ static gboolean controlplane_signal(gpointer data)
 static bool controlplane_start_metrics(struct controlplane *c, GError **error)
 {
 	c->metrics = metrics_new();
+	metrics_add_collector(c->metrics, rpc_server_collect, c->server);
 	node_add_metrics(c->node, c->metrics);
 	metrics_add_collector(c->metrics, process_metrics_collect, NULL);
 	c->metrics_listener = metrics_listener_new(

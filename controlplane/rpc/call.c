@@ -30,6 +30,15 @@ static void rpc_call_drop_source(GSource **source)
 	*source = NULL;
 }
 
+// A call that got no status was left by its client.
+static void rpc_call_count(const struct rpc_call *call)
+{
+	enum rpc_status code = call->reply.status_sent ? call->reply.status : RPC_CANCELLED;
+
+	call_counts_add(&call->calls->counts[call->method - api_methods], call->method, code,
+			g_get_monotonic_time() - call->began_us);
+}
+
 void rpc_call_release(struct rpc_call *call)
 {
 	assert(call->holds > 0);
@@ -41,8 +50,10 @@ void rpc_call_release(struct rpc_call *call)
 	rpc_call_discharge(call);
 	unpack_arena_clear(&call->arena);
 	rpc_facts_clear(&call->facts);
-	if (call->calls != NULL)
+	if (call->calls != NULL) {
+		rpc_call_count(call);
 		g_queue_unlink(&call->calls->list, &call->link);
+	}
 	g_free(call->peer);
 	g_free(call);
 }
@@ -159,6 +170,7 @@ static gboolean rpc_call_cut_due(gpointer data)
 static void rpc_call_cut_reader(struct rpc_call *call)
 {
 	call->reply.status_sent = true;
+	call->reply.status = RPC_RESOURCE_EXHAUSTED;
 	http_reset(call->reply.x, HTTP_RESET_CALM);
 	call->cut = g_idle_source_new();
 	g_source_set_callback(call->cut, rpc_call_cut_due, call, NULL);

@@ -252,6 +252,7 @@ void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_
 	call->method = method;
 	call->peer = g_strdup(x->peer);
 	call->reply = (struct grpc_reply){.x = x, .dialect = dialect};
+	call->began_us = g_get_monotonic_time();
 	call->deadline_us = INT64_MAX;
 	call->start = start;
 	call->start_data = start_data;

@@ -6,6 +6,7 @@
 #define SLUICE_CONTROLPLANE_RPC_CALL_STATE_H
 
 #include "controlplane/rpc/call.h"
+#include "controlplane/rpc/call_metrics.h"
 #include "controlplane/rpc/dispatch.h"
 #include "controlplane/rpc/grpc_frame.h"
 #include "controlplane/rpc/grpc_reply.h"
@@ -17,6 +18,7 @@
 struct rpc_calls {
 	GQueue list; // struct rpc_call
 	size_t body_bytes;
+	struct call_counts *counts; // one per row of api_methods
 	bool draining;
 };
 
@@ -33,6 +35,7 @@ struct rpc_call {
 	struct unpack_arena arena;
 	ProtobufCMessage *request;
 	struct rpc_facts facts; // of the error to come
+	int64_t began_us;
 	int64_t deadline_us;
 	GSource *deadline;
 	GSource *cut; // tells the handler of a cut soon, but not from inside its own call

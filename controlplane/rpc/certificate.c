@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct identity {
@@ -241,4 +242,12 @@ char *certificate_fingerprint(SSL_CTX *ctx)
 	for (unsigned i = 0; i < size; i++)
 		g_string_append_printf(text, "%s%02X", i > 0 ? ":" : "", digest[i]);
 	return g_string_free(text, FALSE);
+}
+
+int64_t certificate_expiry(const SSL_CTX *ctx)
+{
+	struct tm when = {0};
+
+	ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(ctx)), &when);
+	return timegm(&when);
 }

@@ -9,6 +9,7 @@
 
 #include <glib.h>
 #include <openssl/ssl.h>
+#include <stdint.h>
 
 enum {
 	CERTIFICATE_DAYS = 397, // what browsers put up with
@@ -25,5 +26,8 @@ SSL_CTX *certificate_self_signed(const char *state_directory, const char *const 
 
 // "AB:CD:...", SHA-256 over the leaf. Gives the string.
 char *certificate_fingerprint(SSL_CTX *ctx);
+
+// When the leaf expires: Unix time, seconds.
+int64_t certificate_expiry(const SSL_CTX *ctx);
 
 #endif

@@ -15,6 +15,7 @@ struct rpc_handler {
 
 struct rpc_dispatch {
 	struct rpc_calls calls;
+	uint64_t unknown_methods; // calls of what no .proto declares
 	GHashTable *services;
 	struct rpc_handler *handlers; // one per row of api_methods
 };
@@ -36,6 +37,7 @@ struct rpc_dispatch *rpc_dispatch_new(void)
 	g_queue_init(&d->calls.list);
 	d->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	d->handlers = g_new0(struct rpc_handler, api_method_count);
+	d->calls.counts = g_new0(struct call_counts, api_method_count);
 	return d;
 }
 
@@ -68,6 +70,7 @@ void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,
 	const struct rpc_handler *handler;
 
 	if (method == NULL) {
+		d->unknown_methods++;
 		const struct rpc_error error = {RPC_UNIMPLEMENTED, RPC_REASON(METHOD_UNKNOWN),
 						"there is no such method", NULL};
 
@@ -76,6 +79,13 @@ void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,
 	}
 	handler = &d->handlers[method - api_methods];
 	rpc_call_begin(&d->calls, x, dialect, method, handler->start, handler->data);
+}
+
+void rpc_dispatch_collect(const struct rpc_dispatch *d, struct metrics_page *page)
+{
+	call_counts_collect(page, d->calls.counts);
+	metrics_single_count(page, "sluice_api_unknown_methods_total", d->unknown_methods,
+			     "Calls of methods that no .proto declares.");
 }
 
 void rpc_dispatch_drain(struct rpc_dispatch *d)
@@ -112,5 +122,6 @@ void rpc_dispatch_free(struct rpc_dispatch **where)
 	}
 	g_hash_table_unref(d->services);
 	g_free(d->handlers);
+	g_free(d->calls.counts);
 	g_free(d);
 }

@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "controlplane/ops/metrics.h"
 #include "controlplane/rpc/call.h"
 #include "controlplane/rpc/exchange.h"
 #include "controlplane/rpc/grpc_reply.h"
@@ -29,6 +30,9 @@ GList *rpc_dispatch_services(const struct rpc_dispatch *d);
 // Answers one gRPC request, now or later.
 void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,
 			  enum grpc_dialect dialect);
+
+// Calls by method and code, for a collector.
+void rpc_dispatch_collect(const struct rpc_dispatch *d, struct metrics_page *page);
 
 // From now on new calls are UNAVAILABLE; streams of answers end so, at once: they never would.
 void rpc_dispatch_drain(struct rpc_dispatch *d);

@@ -112,6 +112,7 @@ void grpc_reply_status(struct grpc_reply *r, const struct rpc_error *error)
 	else
 		grpc_reply_web_trailers(r, fields, count);
 	r->status_sent = true;
+	r->status = error != NULL ? error->code : RPC_OK;
 	g_free(encoded);
 	g_free(details);
 }

@@ -25,6 +25,7 @@ struct grpc_reply {
 	enum grpc_dialect dialect;
 	bool head_sent;
 	bool status_sent;
+	enum rpc_status status; // the one sent
 };
 
 // By content-type, which may be NULL.

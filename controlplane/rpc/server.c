@@ -235,6 +235,21 @@ void rpc_server_set_serving(struct rpc_server *s, const char *service, bool serv
 	health_set(s->health, service, serving);
 }
 
+void rpc_server_collect(struct metrics_page *page, void *data)
+{
+	const struct rpc_server *s = data;
+
+	metrics_single_gauge(page, "sluice_api_connections", s->conns->len,
+			     "Connections to the API there are.");
+	metrics_single_gauge(page, "sluice_api_connections_limit", s->max_connections,
+			     "The most connections there can be.");
+	metrics_single_gauge(page, "sluice_api_certificate_expiry_timestamp_seconds",
+			     s->ctx != NULL ? (double)certificate_expiry(s->ctx) : 0,
+			     "When the API's certificate expires, Unix time in seconds; 0: it has "
+			     "none.");
+	rpc_dispatch_collect(s->dispatch, page);
+}
+
 static gboolean server_goaway(gpointer data)
 {
 	struct rpc_server *s = data;

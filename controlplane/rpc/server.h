@@ -10,6 +10,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "controlplane/ops/metrics.h"
 #include "controlplane/rpc/call.h"
 
 // Strings and lists are copied. A list ends with NULL and may be NULL.
@@ -43,6 +44,9 @@ const char *rpc_server_fingerprint(const struct rpc_server *server);
 
 // What grpc.health.v1 says of a service; "" is the whole server. All registered ones start true.
 void rpc_server_set_serving(struct rpc_server *server, const char *service, bool serving);
+
+// A collector; `data` is the struct rpc_server.
+void rpc_server_collect(struct metrics_page *page, void *data);
 
 // Takes no new connection or call (GOAWAY), lets running calls end, cuts those still there at the
 // deadline, then calls `done` from the main context.
