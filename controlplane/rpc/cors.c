@@ -33,12 +33,13 @@ size_t cors_fields(const struct http_exchange *x, struct http_field *out)
 {
 	const char *origin = http_field_get(x, "origin");
 
-	if (origin == NULL)
+	if (origin == NULL || !x->cors_allowed)
 		return 0;
 	out[0] = (struct http_field){"access-control-allow-origin", origin};
-	out[1] = (struct http_field){"access-control-expose-headers",
-				     "grpc-status, grpc-message, grpc-status-details-bin"};
-	out[2] = (struct http_field){"vary", "origin"};
+	out[1] = (struct http_field){"vary", "origin"};
+	if (x->cors_expose == NULL)
+		return 2;
+	out[2] = (struct http_field){"access-control-expose-headers", x->cors_expose};
 	return CORS_FIELDS_MAX;
 }
 
@@ -54,7 +55,7 @@ void cors_answer_preflight(struct http_exchange *x)
 	struct http_field fields[CORS_FIELDS_MAX + 3];
 	size_t count = cors_fields(x, fields);
 
-	fields[count++] = (struct http_field){"access-control-allow-methods", "GET, HEAD, POST"};
+	fields[count++] = (struct http_field){"access-control-allow-methods", x->cors_methods};
 	fields[count++] = (struct http_field){"access-control-max-age", "7200"};
 	if (wanted != NULL)
 		fields[count++] = (struct http_field){"access-control-allow-headers", wanted};

@@ -88,6 +88,19 @@ void rpc_dispatch_collect(const struct rpc_dispatch *d, struct metrics_page *pag
 			     "Calls of methods that no .proto declares.");
 }
 
+bool rpc_dispatch_charge(struct rpc_dispatch *d, size_t byte_count)
+{
+	if (d->calls.body_bytes + byte_count > DISPATCH_BODY_BYTES_MAX)
+		return false;
+	d->calls.body_bytes += byte_count;
+	return true;
+}
+
+void rpc_dispatch_discharge(struct rpc_dispatch *d, size_t byte_count)
+{
+	d->calls.body_bytes -= byte_count;
+}
+
 void rpc_dispatch_drain(struct rpc_dispatch *d)
 {
 	GList *next;

@@ -34,6 +34,11 @@ void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,
 // Calls by method and code, for a collector.
 void rpc_dispatch_collect(const struct rpc_dispatch *d, struct metrics_page *page);
 
+// Counts request bytes that are held until their request is complete. False: above
+// DISPATCH_BODY_BYTES_MAX; then nothing was counted.
+bool rpc_dispatch_charge(struct rpc_dispatch *d, size_t byte_count);
+void rpc_dispatch_discharge(struct rpc_dispatch *d, size_t byte_count);
+
 // From now on new calls are UNAVAILABLE; streams of answers end so, at once: they never would.
 void rpc_dispatch_drain(struct rpc_dispatch *d);
 

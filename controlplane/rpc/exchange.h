@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/rpc/exchange.h - one HTTP request and its answer, whatever carries it.
 //
-// Path     h2_conn.c (later also HTTP/1.1) -> [exchange] -> route.c -> call.c | static.c
+// Path     h2_conn.c (later also HTTP/1.1) -> [exchange] -> route.c -> call.c | http_route.c |
+//          static_files.c
 // Thread   the server's GMainContext.
 // Owns     The carrier owns the exchange and frees it right after the sink's closed(). The sink is
 //          whoever answers; without one, what still arrives is dropped.
@@ -54,7 +55,11 @@ struct http_exchange {
 	const char *method, *path, *authority, *scheme; // NULL if the request had none
 	const char *peer; // as rpc_call_peer
 	GArray *fields; // struct http_field, in order of arrival
+	GBytes *body; // the whole of it, for a handler of http_route.h; owned; else NULL
+	const char *cors_expose; // fields of the answer a page may read; NULL: none
+	const char *cors_methods; // what a page may ask with
 	size_t queued_bytes; // of the answer's body, not sent yet
+	bool cors_allowed; // its Origin is one whose pages may read the answer
 	bool request_done;
 	bool answered;
 };
@@ -95,5 +100,10 @@ static inline void http_reset(struct http_exchange *x, enum http_reset code)
 {
 	x->carrier->reset(x, code);
 }
+
+// All of an answer at once. Adds content-length and what CORS asks for; takes `body`, which may be
+// NULL, and leaves it out where HTTP does (HEAD). `fields` name the content-type.
+void http_reply(struct http_exchange *x, unsigned status, const struct http_field *fields,
+		size_t count, GBytes *body);
 
 #endif

@@ -160,6 +160,7 @@ void h2_stream_free(struct h2_stream *s)
 	if (s->trailers != NULL)
 		g_array_unref(s->trailers);
 	g_array_unref(s->x.fields);
+	g_clear_pointer(&s->x.body, g_bytes_unref);
 	g_string_chunk_free(s->text);
 	g_free(s);
 }

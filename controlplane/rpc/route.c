@@ -6,48 +6,82 @@
 
 #include "controlplane/rpc/cors.h"
 
+static const char route_methods[] = "GET, HEAD, POST";
+static const char route_grpc_expose[] = "grpc-status, grpc-message, grpc-status-details-bin";
+
 void route_refuse(struct http_exchange *x, unsigned status, const char *allow, const char *text)
 {
-	struct http_field fields[2 + CORS_FIELDS_MAX] = {
-		{"content-type", "text/plain; charset=utf-8"},
-	};
+	struct http_field fields[2] = {{"content-type", "text/plain; charset=utf-8"}};
 	size_t count = 1;
 
 	if (allow != NULL)
 		fields[count++] = (struct http_field){"allow", allow};
-	http_answer(x, status, fields, count, false);
-	http_body(x, g_bytes_new(text, strlen(text)));
-	http_end(x, NULL, 0);
+	http_reply(x, status, fields, count, g_bytes_new(text, strlen(text)));
 }
 
-static void route_post(const struct route *route, struct http_exchange *x)
+// The longest prefix.
+static const struct http_route *route_find(const struct route *route, const char *path)
 {
-	enum grpc_dialect dialect = grpc_dialect_of(http_field_get(x, "content-type"));
+	const struct http_route *best = NULL;
 
-	if (dialect == GRPC_NONE)
+	for (guint i = 0; i < route->routes->len; i++) {
+		const struct http_route *r = &g_array_index(route->routes, struct http_route, i);
+
+		if (http_route_matches(r, path) &&
+		    (best == NULL || strlen(r->prefix) > strlen(best->prefix)))
+			best = r;
+	}
+	return best;
+}
+
+static void route_page(const struct route *route, struct http_exchange *x)
+{
+	if (g_str_equal(x->method, "POST"))
 		route_refuse(x, 415, NULL,
 			     "content-type is not application/grpc, application/grpc-web or "
 			     "application/grpc-web-text, with protobuf messages\n");
-	else
-		rpc_dispatch_request(route->dispatch, x, dialect);
-}
-
-void route_request(const struct route *route, struct http_exchange *x)
-{
-	if (x->method == NULL || x->path == NULL) // CONNECT
-		route_refuse(x, 405, "GET, HEAD, POST", "this is no proxy\n");
-	else if (!cors_allows(x, route->allowed_origins))
-		route_refuse(
-			x, 403, NULL,
-			"this Origin may not call here; allowed_origins names those that may\n");
-	else if (cors_is_preflight(x))
-		cors_answer_preflight(x);
-	else if (g_str_equal(x->method, "POST"))
-		route_post(route, x);
 	else if (!g_str_equal(x->method, "GET") && !g_str_equal(x->method, "HEAD"))
-		route_refuse(x, 405, "GET, HEAD, POST", "method not served here\n");
+		route_refuse(x, 405, route_methods, "method not served here\n");
 	else if (route->page == NULL)
 		route_refuse(x, 404, NULL, "this server has an API and no page\n");
 	else
 		static_files_answer(route->page, x);
+}
+
+static void route_allowed(const struct route *route, struct http_exchange *x,
+			  const struct http_route *plain)
+{
+	enum grpc_dialect dialect = GRPC_NONE;
+
+	if (g_str_equal(x->method, "POST"))
+		dialect = grpc_dialect_of(http_field_get(x, "content-type"));
+	if (cors_is_preflight(x))
+		cors_answer_preflight(x);
+	else if (plain != NULL)
+		http_route_request(plain, route->dispatch, x, route->body_max);
+	else if (dialect != GRPC_NONE)
+		rpc_dispatch_request(route->dispatch, x, dialect);
+	else
+		route_page(route, x);
+}
+
+void route_request(const struct route *route, struct http_exchange *x)
+{
+	const struct http_route *plain;
+
+	if (x->method == NULL || x->path == NULL) { // CONNECT
+		route_refuse(x, 405, route_methods, "this is no proxy\n");
+		return;
+	}
+	x->cors_allowed = cors_allows(x, route->allowed_origins);
+	if (!x->cors_allowed) {
+		route_refuse(
+			x, 403, NULL,
+			"this Origin may not call here; allowed_origins names those that may\n");
+		return;
+	}
+	plain = route_find(route, x->path);
+	x->cors_methods = plain != NULL ? plain->methods : route_methods;
+	x->cors_expose = plain != NULL ? plain->expose : route_grpc_expose;
+	route_allowed(route, x, plain);
 }

@@ -31,6 +31,7 @@ struct rpc_server {
 	struct static_files *page;
 	struct rpc_dispatch *dispatch;
 	struct health *health;
+	GArray *routes; // struct http_route
 	struct route route;
 	GPtrArray *listeners;
 	GPtrArray *conns;
@@ -104,6 +105,7 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 	s->max_connections = o->max_connections != 0 ? o->max_connections : SERVER_CONNECTIONS_MAX;
 	s->listeners = g_ptr_array_new();
 	s->conns = g_ptr_array_new();
+	s->routes = g_array_new(FALSE, FALSE, sizeof(struct http_route));
 	s->dispatch = rpc_dispatch_new();
 	s->health = health_new();
 	health_set(s->health, "", true);
@@ -113,7 +115,13 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 		rpc_server_free(&s);
 		return NULL;
 	}
-	s->route = (struct route){s->dispatch, s->page, (const char *const *)s->allowed_origins};
+	s->route = (struct route){
+		.dispatch = s->dispatch,
+		.page = s->page,
+		.routes = s->routes,
+		.body_max = RPC_REQUEST_BYTES_MAX,
+		.allowed_origins = (const char *const *)s->allowed_origins,
+	};
 	return s;
 }
 
@@ -121,6 +129,11 @@ void rpc_server_register(struct rpc_server *s, const struct rpc_service *service
 {
 	rpc_dispatch_register(s->dispatch, service);
 	health_set(s->health, service->name, true);
+}
+
+void rpc_server_route(struct rpc_server *s, const struct http_route *route)
+{
+	g_array_append_vals(s->routes, route, 1);
 }
 
 // Last thing done for a drain: `done` may free the server.
@@ -295,6 +308,7 @@ void rpc_server_free(struct rpc_server **where)
 	health_free(&s->health);
 	rpc_dispatch_free(&s->dispatch);
 	static_files_free(&s->page);
+	g_array_unref(s->routes);
 	SSL_CTX_free(s->ctx);
 	g_strfreev(s->listen);
 	g_strfreev(s->names);

@@ -12,6 +12,7 @@
 
 #include "controlplane/ops/metrics.h"
 #include "controlplane/rpc/call.h"
+#include "controlplane/rpc/http_route.h"
 
 // Strings and lists are copied. A list ends with NULL and may be NULL.
 struct rpc_server_options {
@@ -33,6 +34,9 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *options, GErr
 
 // Before rpc_server_start. A service or method that no .proto declares is our bug: asserts.
 void rpc_server_register(struct rpc_server *server, const struct rpc_service *service);
+
+// Before rpc_server_start. Copies the route, not what it points to.
+void rpc_server_route(struct rpc_server *server, const struct http_route *route);
 
 // Binds and listens. False and `error` if any address cannot be had; then none is open.
 bool rpc_server_start(struct rpc_server *server, GError **error);

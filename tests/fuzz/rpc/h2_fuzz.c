@@ -50,8 +50,20 @@ static void output(void *data)
 	(void)data;
 }
 
+static void echo(struct http_exchange *x, void *data)
+{
+	(void)data;
+	http_reply(x, 200, NULL, 0, g_bytes_ref(x->body));
+}
+
 static void open_route(void)
 {
+	static const struct http_route echo_route = {"/echo/", "GET, POST", NULL, echo, NULL};
+	GArray *routes = g_array_new(FALSE, FALSE, sizeof(struct http_route));
+
+	g_array_append_val(routes, echo_route);
+	route.routes = routes;
+	route.body_max = 64;
 	route.dispatch = rpc_dispatch_new();
 	for (size_t i = 0; i < api_method_count; i++) {
 		const struct rpc_method row = {api_methods[i].name, start};

@@ -1,141 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API server as clients that are not ours see it: python3-grpcio, curl, and frames by hand.
+"""The API server as gRPC clients that are not ours see it: python3-grpcio, and frames by hand.
 
 usage: grpc_test.py RPC_SERVER SOURCE_ROOT
 """
-import base64
 import os
-import re
-import signal
-import ssl
 import struct
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
-import google
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool
 
 import h2_raw
 from h2_raw import Connection, frame, request
-
-SERVER, ROOT = sys.argv[1], sys.argv[2]
-GRPC_PROTO = '/usr/share/grpc-proto'
-work = tempfile.TemporaryDirectory(prefix='sluice-grpc-')
-at = lambda *names: os.path.join(work.name, *names)
-
-
-def make_stubs():
-    api = os.path.join(ROOT, 'proto/api')
-    subprocess.run(['protoc', '-I', api, '-I', GRPC_PROTO, f'--python_out={work.name}',
-                    '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin',
-                    f'--grpc_out={work.name}', 'sluice/v1/room.proto', 'sluice/v1/node.proto',
-                    'google/rpc/status.proto', 'google/rpc/error_details.proto',
-                    'grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto',
-                    'grpc/reflection/v1alpha/reflection.proto'], check=True)
-    # A package named grpc in the way of grpcio's own would hide it: join the two. The same for
-    # google.
-    sys.path.insert(0, work.name)
-    grpc.__path__.append(at('grpc'))
-    google.__path__.append(at('google'))
-
-
-make_stubs()
-from google.rpc import error_details_pb2, status_pb2  # noqa: E402
-from grpc.health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
-from grpc.reflection.v1 import reflection_pb2, reflection_pb2_grpc  # noqa: E402
-from grpc.reflection.v1alpha import reflection_pb2 as alpha_pb2  # noqa: E402
-from grpc.reflection.v1alpha import reflection_pb2_grpc as alpha_pb2_grpc  # noqa: E402
-from sluice.v1 import node_pb2, node_pb2_grpc, room_pb2, room_pb2_grpc  # noqa: E402
-
-
-class Server:
-    def __init__(self, origin=None):
-        self.unix = at('api.sock')
-        os.makedirs(at('web/assets'), exist_ok=True)
-        for name, text in (('index.html', '<!doctype html>hello'), ('assets/app.js', '1;\n'),
-                           ('.hidden', 'no')):
-            with open(at('web', name), 'w', encoding='ascii') as file:
-                file.write(text)
-        if not os.path.islink(at('web/passwd')):
-            os.symlink('/etc/passwd', at('web/passwd'))
-        command = [SERVER, '127.0.0.1:0', self.unix, at('state'), at('web')]
-        self.process = subprocess.Popen(command + ([origin] if origin else []),
-                                        stdout=subprocess.PIPE, text=True)
-        ready = self.process.stdout.readline()
-        found = re.fullmatch(r'ready url=https://127\.0\.0\.1:(\d+)/ fingerprint=([0-9A-F:]{95})\n',
-                             ready)
-        assert found, ready
-        self.port, self.fingerprint = int(found[1]), found[2]
-        self.url = f'https://127.0.0.1:{self.port}'
-
-    def certificate(self):
-        return ssl.get_server_certificate(('127.0.0.1', self.port))
-
-    def tls_channel(self, **options):
-        with open(at('state/api-tls.pem'), 'rb') as file:
-            root = re.search(rb'-----BEGIN CERT.*?END CERTIFICATE-----\n', file.read(), re.S)[0]
-        return grpc.secure_channel(f'127.0.0.1:{self.port}', grpc.ssl_channel_credentials(root),
-                                   **options)
-
-    def unix_channel(self):
-        return grpc.insecure_channel('unix:' + self.unix)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        status = self.process.wait(20)
-        self.process.stdout.close()
-        return status
-
-
-def info_of(error):
-    """The ErrorInfo of an RpcError, checked against its code and text."""
-    details = dict(error.trailing_metadata())['grpc-status-details-bin']
-    status = status_pb2.Status.FromString(details)
-    assert (status.code, status.message) == (error.code().value[0], error.details()), status
-    info = error_details_pb2.ErrorInfo()
-    assert len(status.details) == 1 and status.details[0].Unpack(info), status
-    assert info.domain == 'sluice.v1', info
-    return info
-
-
-def code_of(call):
-    try:
-        call()
-    except grpc.RpcError as error:
-        return error.code()
-    return grpc.StatusCode.OK
-
-
-class WithServer(unittest.TestCase):
-    origin = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server(cls.origin)
-        cls.channel = cls.server.tls_channel()
-        cls.rooms = room_pb2_grpc.RoomServiceStub(cls.channel)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.channel.close()
-        status = cls.server.stop()
-        assert status == 0, f'the server ended with {status}'
-
-    def create(self, room, **options):
-        return self.rooms.CreateRoom(room_pb2.CreateRoomRequest(room_id=room), timeout=10,
-                                     **options)
-
-    def cancelled(self):
-        return self.rooms.GetRoom(room_pb2.GetRoomRequest(name='x')).participant_count
-
-    def await_cancelled(self, count):
-        end = time.monotonic() + 10
-        while self.cancelled() < count:  # each turn is a round trip to the server
-            self.assertLess(time.monotonic(), end, 'the handler was not told in 10 s')
+from server_fixture import Server, WithServer, at, code_of, info_of
+from grpc.health.v1 import health_pb2, health_pb2_grpc
+from grpc.reflection.v1 import reflection_pb2, reflection_pb2_grpc
+from grpc.reflection.v1alpha import reflection_pb2 as alpha_pb2
+from grpc.reflection.v1alpha import reflection_pb2_grpc as alpha_pb2_grpc
+from sluice.v1 import node_pb2, node_pb2_grpc, room_pb2, room_pb2_grpc
 
 
 class Calls(WithServer):
@@ -427,13 +311,14 @@ class Reflection(WithServer):
                  'sluice.v1.Event.Kind', 'sluice.v1.MEDIA_KIND_AUDIO', 'sluice.v1.Room.uid')
         answers = self.ask(*({'file_containing_symbol': name} for name in names),
                            {'file_by_filename': 'sluice/v1/signalling.proto'})
-        for answer, size in zip(answers, (2, 1, 1, 1, 1, 1, 2), strict=True):
+        for answer in answers:
             pool = descriptor_pool.DescriptorPool()
-            files = [descriptor_pb2.FileDescriptorProto.FromString(data)
-                     for data in answer.file_descriptor_response.file_descriptor_proto]
-            self.assertEqual(len(files), size)
-            for file in reversed(files):  # imports first
-                pool.Add(file)
+            files = {file.name: file for file in map(
+                descriptor_pb2.FileDescriptorProto.FromString,
+                answer.file_descriptor_response.file_descriptor_proto)}
+            while files:  # imports first; one that lacks is an error here
+                name = next(n for n, f in files.items() if not set(f.dependency) & set(files))
+                pool.Add(files.pop(name))
         self.assertEqual(pool.FindServiceByName('sluice.v1.SignallingService').methods[0].name,
                          'Join')
 
@@ -447,115 +332,6 @@ class Reflection(WithServer):
         none, = self.ask({'all_extension_numbers_of_type': 'sluice.v1.Room'})
         self.assertEqual(list(none.all_extension_numbers_response.extension_number), [])
         self.assertEqual(code_of(lambda: self.ask({})), grpc.StatusCode.INVALID_ARGUMENT)
-
-
-class Web(WithServer):
-    origin = 'https://app.example.org'
-
-    def curl(self, path, *options, body=None):
-        """(status, fields, body)"""
-        done = subprocess.run(['curl', '-ksS', '-i', '--http2', '--path-as-is', '--max-time', '10',
-                               *options, self.server.url + path], input=body, check=True,
-                              capture_output=True)
-        head, _, rest = done.stdout.partition(b'\r\n\r\n')
-        lines = head.decode().split('\r\n')
-        return int(lines[0].split()[1]), dict(l.split(': ', 1) for l in lines[1:]), rest
-
-    def call(self, method, message, text=False, *options):
-        body = message.SerializeToString()
-        body = b'\0' + struct.pack('>I', len(body)) + body
-        kind = 'application/grpc-web-text' if text else 'application/grpc-web+proto'
-        status, fields, answer = self.curl(
-            f'/sluice.v1.RoomService/{method}', '-X', 'POST', '--data-binary', '@-', '-H',
-            f'content-type: {kind}', *options, body=base64.b64encode(body) if text else body)
-        self.assertEqual(status, 200)
-        self.assertEqual(fields['content-type'],
-                         'application/grpc-web-text+proto' if text else kind)
-        if text:  # padded pieces, one after the other
-            answer = b''.join(base64.b64decode(p) for p in
-                              re.findall(rb'[A-Za-z0-9+/]+={0,2}', answer))
-        return fields, self.frames(answer)
-
-    def frames(self, data):
-        frames = []
-        while data:
-            flags, size = struct.unpack('>BI', data[:5])
-            frames.append((flags, data[5:5 + size]))
-            self.assertEqual(len(frames[-1][1]), size)
-            data = data[5 + size:]
-        return frames
-
-    def test_unary(self):
-        for text in (False, True):
-            _, frames = self.call('CreateRoom', room_pb2.CreateRoomRequest(room_id='w'), text)
-            self.assertEqual([f[0] for f in frames], [0, 0x80])
-            self.assertEqual(room_pb2.Room.FromString(frames[0][1]).name, 'w')
-            self.assertEqual(frames[1][1], b'grpc-status: 0\r\n')
-
-    def test_stream(self):
-        for text in (False, True):
-            _, frames = self.call('WatchEvents', room_pb2.WatchEventsRequest(parent='count/500'),
-                                  text)
-            self.assertEqual([room_pb2.Event.FromString(f[1]).sequence for f in frames[:-1]],
-                             list(range(1, 501)))
-            self.assertEqual(frames[-1], (0x80, b'grpc-status: 0\r\n'))
-
-    def test_error(self):
-        fields, frames = self.call('CreateRoom', room_pb2.CreateRoomRequest(room_id='fail'))
-        self.assertEqual((fields['grpc-status'], frames), ('6', []))
-        self.assertEqual(fields['grpc-message'],
-                         'room "fail" 100%25 r%C3%A9serv%C3%A9%0A')
-
-    def test_bad_base64(self):
-        status, fields, _ = self.curl('/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H',
-                                      'content-type: application/grpc-web-text', '-d', '*===')
-        self.assertEqual((status, fields['grpc-status']), (200, '13'))
-
-    def test_origins(self):
-        for origin in (self.server.url, self.origin):
-            fields, _ = self.call('CreateRoom', room_pb2.CreateRoomRequest(room_id='w'), False,
-                                  '-H', f'origin: {origin}')
-            self.assertEqual(fields['access-control-allow-origin'], origin)
-            self.assertEqual(fields['access-control-expose-headers'],
-                             'grpc-status, grpc-message, grpc-status-details-bin')
-            status, fields, _ = self.curl(
-                '/sluice.v1.RoomService/CreateRoom', '-X', 'OPTIONS', '-H', f'origin: {origin}',
-                '-H', 'access-control-request-method: POST', '-H',
-                'access-control-request-headers: content-type,x-grpc-web')
-            self.assertEqual((status, fields['access-control-allow-origin']), (204, origin))
-            self.assertEqual(fields['access-control-allow-headers'], 'content-type,x-grpc-web')
-        for origin in ('https://evil.example', 'null', self.server.url + '1', 'https://127.0.0.1'):
-            for method in ('POST', 'OPTIONS', 'GET'):
-                status, fields, _ = self.curl('/', '-X', method, '-H', f'origin: {origin}')
-                self.assertEqual(status, 403)
-                self.assertNotIn('access-control-allow-origin', fields)
-
-    def test_wrong_content_type(self):
-        for kind in ('application/json', 'application/grpc+json', 'application/grpcx', 'text/plain'):
-            status, _, _ = self.curl('/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H',
-                                     f'content-type: {kind}', '-d', 'x')
-            self.assertEqual(status, 415, kind)
-
-    def test_page(self):
-        status, fields, body = self.curl('/')
-        self.assertEqual((status, body), (200, b'<!doctype html>hello'))
-        self.assertEqual(fields['content-type'], 'text/html; charset=utf-8')
-        self.assertIn("default-src 'none'", fields['content-security-policy'])
-        self.assertEqual(self.curl('/', '-H', f'if-none-match: {fields["etag"]}')[0], 304)
-        self.assertEqual(self.curl('/assets/app.js?v=1')[1]['content-type'],
-                         'text/javascript; charset=utf-8')
-
-    def test_nothing_but_the_page(self):
-        for path in ('/../state/api-tls.pem', '/%2e%2e/state/api-tls.pem', '/passwd', '/.hidden',
-                     '/assets', '/assets/', '//etc/passwd', '/index.html/', '/nope'):
-            self.assertEqual(self.curl(path)[0], 404, path)
-        self.assertEqual(self.curl('/', '-X', 'PUT')[0], 405)
-
-    def test_http1_is_told(self):
-        done = subprocess.run(['curl', '-ksS', '-i', '--http1.1', self.server.url],
-                              capture_output=True, check=True)
-        self.assertTrue(done.stdout.startswith(b'HTTP/1.1 505 '))
-        self.assertIn(b'This port speaks HTTP/2', done.stdout)
 
 
 class Certificate(unittest.TestCase):

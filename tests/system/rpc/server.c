@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // tests/system/rpc/server.c - the real API server over services that do what their request says.
 //
-// Path     grpc_test.py -> [server] -> controlplane/rpc
+// Path     grpc_test.py, http_test.py -> [server] -> controlplane/rpc
 //
 // room_id of CreateRoom: "fail..." fails, "later" answers from a timer, "hang" never answers,
 // anything else is answered with its name. WatchEvents: "count/N" streams N events, "flood" streams
 // large ones until it is cut, "open" streams one and stays. GetRoom: participant_count says how
-// many calls were cancelled so far.
+// many calls were cancelled so far. /echo/now gives a request's body back at once, /echo/hang
+// never, any other path below /echo/ after 20 ms; /echo/status answers DELETE with 204.
 #include "controlplane/rpc/server.h"
 
 #include <errno.h>
@@ -132,6 +133,68 @@ static const struct rpc_service service = {
 	NULL,
 };
 
+// Holds its answer for 20 ms, and survives a client that does not wait.
+struct late_echo {
+	struct http_exchange *x;
+	GSource *timer;
+};
+
+static void late_echo_closed(void *data, bool complete)
+{
+	struct late_echo *e = data;
+
+	if (!complete)
+		cancelled_count++;
+	g_source_destroy(e->timer);
+	g_source_unref(e->timer);
+	g_free(e);
+}
+
+static gboolean late_echo_due(gpointer data)
+{
+	struct late_echo *e = data;
+
+	http_reply(e->x, 200, NULL, 0, g_bytes_ref(e->x->body));
+	return G_SOURCE_REMOVE;
+}
+
+static void echo(struct http_exchange *x, void *data)
+{
+	static const struct http_sink sink = {NULL, NULL, late_echo_closed};
+	const struct http_field fields[] = {{"content-type", "text/plain"}, {"etag", "\"1\""}};
+	struct late_echo *e;
+
+	(void)data;
+	if (g_str_has_suffix(x->path, "/now")) {
+		http_reply(x, 201, fields, G_N_ELEMENTS(fields), g_bytes_ref(x->body));
+		return;
+	}
+	e = g_new0(struct late_echo, 1);
+	e->x = x;
+	x->sink = &sink;
+	x->sink_data = e;
+	e->timer = g_timeout_source_new(g_str_has_suffix(x->path, "/hang") ? 600000 : 20);
+	g_source_set_callback(e->timer, late_echo_due, e, NULL);
+	g_source_attach(e->timer, NULL);
+}
+
+static void status_only(struct http_exchange *x, void *data)
+{
+	(void)data;
+	http_reply(x, 204, NULL, 0, NULL);
+}
+
+static void register_routes(struct rpc_server *server)
+{
+	static const struct http_route routes[] = {
+		{"/echo/", "GET, POST, PATCH", "etag", echo, NULL},
+		{"/echo/status", "DELETE", NULL, status_only, NULL},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)
+		rpc_server_route(server, &routes[i]);
+}
+
 static void drained(void *data)
 {
 	(void)data;
@@ -159,8 +222,11 @@ int main(int argc, char **argv)
 	options.state_directory = argv[3];
 	options.web_directory = argv[4];
 	server = rpc_server_new(&options, &error);
-	if (server == NULL || (rpc_server_register(server, &service), false) ||
-	    !rpc_server_start(server, &error)) {
+	if (server != NULL) {
+		rpc_server_register(server, &service);
+		register_routes(server);
+	}
+	if (server == NULL || !rpc_server_start(server, &error)) {
 		fprintf(stderr, "%s\n", error->message);
 		return EXIT_FAILURE;
 	}

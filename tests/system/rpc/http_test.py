@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is not gRPC over HTTP/2 on the API's port, as curl sees it: gRPC-Web, routes, the page.
+
+usage: http_test.py RPC_SERVER SOURCE_ROOT
+"""
+import base64
+import re
+import struct
+import subprocess
+import sys
+import unittest
+
+from server_fixture import WithServer
+from sluice.v1 import room_pb2
+
+
+class WithCurl(WithServer):
+    origin = 'https://app.example.org'
+
+    def curl(self, path, *options, body=None):
+        """(status, fields, body)"""
+        done = subprocess.run(['curl', '-ksS', '-i', '--http2', '--path-as-is', '--max-time', '10',
+                               *options, self.server.url + path], input=body, check=True,
+                              capture_output=True)
+        head, _, rest = done.stdout.partition(b'\r\n\r\n')
+        lines = head.decode().split('\r\n')
+        return int(lines[0].split()[1]), dict(l.split(': ', 1) for l in lines[1:]), rest
+
+
+class Web(WithCurl):
+    def call(self, method, message, text=False, *options):
+        body = message.SerializeToString()
+        body = b'\0' + struct.pack('>I', len(body)) + body
+        kind = 'application/grpc-web-text' if text else 'application/grpc-web+proto'
+        status, fields, answer = self.curl(
+            f'/sluice.v1.RoomService/{method}', '-X', 'POST', '--data-binary', '@-', '-H',
+            f'content-type: {kind}', *options, body=base64.b64encode(body) if text else body)
+        self.assertEqual(status, 200)
+        self.assertEqual(fields['content-type'],
+                         'application/grpc-web-text+proto' if text else kind)
+        if text:  # padded pieces, one after the other
+            answer = b''.join(base64.b64decode(p) for p in
+                              re.findall(rb'[A-Za-z0-9+/]+={0,2}', answer))
+        return fields, self.frames(answer)
+
+    def frames(self, data):
+        frames = []
+        while data:
+            flags, size = struct.unpack('>BI', data[:5])
+            frames.append((flags, data[5:5 + size]))
+            self.assertEqual(len(frames[-1][1]), size)
+            data = data[5 + size:]
+        return frames
+
+    def test_unary(self):
+        for text in (False, True):
+            _, frames = self.call('CreateRoom', room_pb2.CreateRoomRequest(room_id='w'), text)
+            self.assertEqual([f[0] for f in frames], [0, 0x80])
+            self.assertEqual(room_pb2.Room.FromString(frames[0][1]).name, 'w')
+            self.assertEqual(frames[1][1], b'grpc-status: 0\r\n')
+
+    def test_stream(self):
+        for text in (False, True):
+            _, frames = self.call('WatchEvents', room_pb2.WatchEventsRequest(parent='count/500'),
+                                  text)
+            self.assertEqual([room_pb2.Event.FromString(f[1]).sequence for f in frames[:-1]],
+                             list(range(1, 501)))
+            self.assertEqual(frames[-1], (0x80, b'grpc-status: 0\r\n'))
+
+    def test_error(self):
+        fields, frames = self.call('CreateRoom', room_pb2.CreateRoomRequest(room_id='fail'))
+        self.assertEqual((fields['grpc-status'], frames), ('6', []))
+        self.assertEqual(fields['grpc-message'],
+                         'room "fail" 100%25 r%C3%A9serv%C3%A9%0A')
+
+    def test_bad_base64(self):
+        status, fields, _ = self.curl('/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H',
+                                      'content-type: application/grpc-web-text', '-d', '*===')
+        self.assertEqual((status, fields['grpc-status']), (200, '13'))
+
+    def test_origins(self):
+        for origin in (self.server.url, self.origin):
+            fields, _ = self.call('CreateRoom', room_pb2.CreateRoomRequest(room_id='w'), False,
+                                  '-H', f'origin: {origin}')
+            self.assertEqual(fields['access-control-allow-origin'], origin)
+            self.assertEqual(fields['access-control-expose-headers'],
+                             'grpc-status, grpc-message, grpc-status-details-bin')
+            status, fields, _ = self.curl(
+                '/sluice.v1.RoomService/CreateRoom', '-X', 'OPTIONS', '-H', f'origin: {origin}',
+                '-H', 'access-control-request-method: POST', '-H',
+                'access-control-request-headers: content-type,x-grpc-web')
+            self.assertEqual((status, fields['access-control-allow-origin']), (204, origin))
+            self.assertEqual(fields['access-control-allow-headers'], 'content-type,x-grpc-web')
+        for origin in ('https://evil.example', 'null', self.server.url + '1', 'https://127.0.0.1'):
+            for method in ('POST', 'OPTIONS', 'GET'):
+                status, fields, _ = self.curl('/', '-X', method, '-H', f'origin: {origin}')
+                self.assertEqual(status, 403)
+                self.assertNotIn('access-control-allow-origin', fields)
+
+    def test_wrong_content_type(self):
+        for kind in ('application/json', 'application/grpc+json', 'application/grpcx', 'text/plain'):
+            status, _, _ = self.curl('/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H',
+                                     f'content-type: {kind}', '-d', 'x')
+            self.assertEqual(status, 415, kind)
+
+    def test_page(self):
+        status, fields, body = self.curl('/')
+        self.assertEqual((status, body), (200, b'<!doctype html>hello'))
+        self.assertEqual(fields['content-type'], 'text/html; charset=utf-8')
+        self.assertIn("default-src 'none'", fields['content-security-policy'])
+        self.assertEqual(self.curl('/', '-H', f'if-none-match: {fields["etag"]}')[0], 304)
+        self.assertEqual(self.curl('/assets/app.js?v=1')[1]['content-type'],
+                         'text/javascript; charset=utf-8')
+
+    def test_nothing_but_the_page(self):
+        for path in ('/../state/api-tls.pem', '/%2e%2e/state/api-tls.pem', '/passwd', '/.hidden',
+                     '/assets', '/assets/', '//etc/passwd', '/index.html/', '/nope'):
+            self.assertEqual(self.curl(path)[0], 404, path)
+        self.assertEqual(self.curl('/', '-X', 'PUT')[0], 405)
+
+    def test_http1_is_told(self):
+        done = subprocess.run(['curl', '-ksS', '-i', '--http1.1', self.server.url],
+                              capture_output=True, check=True)
+        self.assertTrue(done.stdout.startswith(b'HTTP/1.1 505 '))
+        self.assertIn(b'This port speaks HTTP/2', done.stdout)
+
+
+class Routes(WithCurl):
+    """What is neither gRPC nor the page."""
+
+    def test_body_both_ways(self):
+        for path, status in (('/echo/now', 201), ('/echo/later', 200), ('/echo/later?x=now', 200)):
+            for size in (0, 1, 300_000):
+                got, fields, body = self.curl(path, '-X', 'PATCH', '--data-binary', '@-',
+                                              body=b'x' * size)
+                self.assertEqual((got, body), (status, b'x' * size))
+                self.assertEqual(fields['content-length'], str(size))
+
+    def test_methods(self):
+        self.assertEqual(self.curl('/echo/status', '-X', 'DELETE')[::2], (204, b''))
+        status, fields, _ = self.curl('/echo/status', '-X', 'POST', '-d', 'x')
+        self.assertEqual((status, fields['allow']), (405, 'DELETE'))
+        status, fields, body = self.curl('/echo/now', '--head')
+        self.assertEqual((status, fields['content-length'], body), (201, '0', b''))
+        for method in ('DELETE', 'PAT', 'OST'):
+            self.assertEqual(self.curl('/echo/now', '-X', method)[0], 405, method)
+        for path in ('/echo', '/ech'):
+            self.assertEqual(self.curl(path)[0], 404, path)
+
+    def test_body_too_large(self):
+        for more in ([], ['-H', 'content-length:']):  # said at the head, and found on the way
+            status, _, body = self.curl('/echo/now', '--data-binary', '@-', *more,
+                                        body=b'x' * (1024 * 1024 + 1))
+            self.assertEqual((status, body),
+                             (413, b"the request's body is larger than this server takes\n"))
+
+    def test_client_that_does_not_wait(self):
+        before = self.cancelled()
+        self.assertEqual(subprocess.run(['curl', '-ksS', '--http2', '--max-time', '0.3',
+                                         self.server.url + '/echo/hang'],
+                                        capture_output=True).returncode, 28)
+        self.await_cancelled(before + 1)
+
+    def test_origins(self):
+        status, fields, _ = self.curl('/echo/now', '-H', f'origin: {self.origin}')
+        self.assertEqual((status, fields['access-control-allow-origin'],
+                          fields['access-control-expose-headers']), (201, self.origin, 'etag'))
+        status, fields, _ = self.curl('/echo/now', '-X', 'OPTIONS', '-H', f'origin: {self.origin}',
+                                      '-H', 'access-control-request-method: PATCH')
+        self.assertEqual((status, fields['access-control-allow-methods']),
+                         (204, 'GET, POST, PATCH'))
+        self.assertEqual(self.curl('/echo/now', '-H', 'origin: https://evil.example')[0], 403)
+
+
+if __name__ == '__main__':
+    unittest.main(argv=['http_test.py', *sys.argv[3:]], verbosity=1)
