@@ -52,6 +52,9 @@ function deadline() {
   return { timeout: DEADLINE_MS, abort: AbortSignal.timeout(DEADLINE_MS) };
 }
 
+// By which the server knows a repeat of the same mutation.
+const requestId = () => crypto.randomUUID();
+
 export class Api {
   #client = new SignallingServiceClient(transport({ credentials: "omit" }));
   #node = new NodeServiceClient(transport({ credentials: "omit" }));
@@ -63,13 +66,13 @@ export class Api {
       room: `rooms/${room}`,
       participantId: "",
       displayName,
-      requestId: crypto.randomUUID(),
+      requestId: requestId(),
     };
     return this.#client.join(request, deadline()).response;
   }
 
   publish(session: Session, sdp: string, tracks: PublishedTrack[]): Promise<PublishResponse> {
-    const request = { session, sdp, tracks, requestId: crypto.randomUUID() };
+    const request = { session, sdp, tracks, requestId: requestId() };
     return this.#client.publish(request, deadline()).response;
   }
 
@@ -78,7 +81,8 @@ export class Api {
   }
 
   async answer(session: Session, revision: number, sdp: string): Promise<void> {
-    await this.#client.answerSubscribe({ session, revision, sdp }, deadline()).response;
+    const request = { session, revision, sdp, requestId: requestId() };
+    await this.#client.answerSubscribe(request, deadline()).response;
   }
 
   async addCandidates(
@@ -86,19 +90,23 @@ export class Api {
     direction: TransportDirection,
     candidates: string[],
   ): Promise<void> {
-    await this.#client.addIceCandidates({ session, direction, candidates }, deadline()).response;
+    const request = { session, direction, candidates, requestId: requestId() };
+    await this.#client.addIceCandidates(request, deadline()).response;
   }
 
   async setMuted(session: Session, track: string, muted: boolean): Promise<void> {
-    await this.#client.setTrackMuted({ session, track, muted }, deadline()).response;
+    const request = { session, track, muted, requestId: requestId() };
+    await this.#client.setTrackMuted(request, deadline()).response;
   }
 
   async setSubscription(session: Session, track: string, paused: boolean): Promise<void> {
-    await this.#client.setSubscription({ session, track, paused }, deadline()).response;
+    // Without a mask `paused` alone is set.
+    const request = { session, track, paused, priority: 0, requestId: requestId() };
+    await this.#client.setSubscription(request, deadline()).response;
   }
 
   async leave(session: Session): Promise<void> {
-    await this.#farewell.leave({ session }, deadline()).response;
+    await this.#farewell.leave({ session, requestId: requestId() }, deadline()).response;
   }
 
   node(): Promise<Node> {
