@@ -75,6 +75,26 @@ void rpc_call_cancel(struct rpc_call *call)
 		call->on_cancel(call, call->on_cancel_data);
 }
 
+void rpc_call_on_outcome(struct rpc_call *call, rpc_call_outcome_fn outcome, void *data)
+{
+	unsigned i = call->outcomes[0].tell == NULL ? 0 : 1;
+
+	assert(call->outcomes[i].tell == NULL);
+	call->outcomes[i].tell = outcome;
+	call->outcomes[i].data = data;
+}
+
+static void rpc_call_tell(struct rpc_call *call, const struct rpc_outcome *outcome)
+{
+	if (call->inner) {
+		call->reply.status_sent = true; // what it is counted by
+		call->reply.status = outcome->code;
+	}
+	for (unsigned i = 0; i < RPC_OUTCOMES_MAX; i++)
+		if (call->outcomes[i].tell != NULL)
+			call->outcomes[i].tell(outcome, call->outcomes[i].data);
+}
+
 static void rpc_call_say_error(struct rpc_call *call, enum rpc_status code,
 			       Sluice__V1__ErrorReason reason, const char *text)
 {
@@ -117,7 +137,10 @@ const ProtobufCMessage *rpc_call_request(const struct rpc_call *call)
 
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer)
 {
+	const struct rpc_outcome outcome = {.code = RPC_OK, .answer = answer};
+
 	assert(answer->descriptor == call->method->answer);
+	rpc_call_tell(call, &outcome);
 	if (rpc_call_is_open(call)) {
 		grpc_reply_frame(&call->reply, grpc_frame_message(answer));
 		grpc_reply_status(&call->reply, NULL);
@@ -144,6 +167,9 @@ void rpc_call_fail(struct rpc_call *call, enum rpc_status code, Sluice__V1__Erro
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
+	const struct rpc_error error = {code, reason, text, &call->facts};
+	const struct rpc_outcome outcome = {.code = code, .error = &error};
+	rpc_call_tell(call, &outcome);
 	rpc_call_say_error(call, code, reason, text);
 	g_free(text);
 	rpc_call_end(call);
@@ -151,6 +177,9 @@ void rpc_call_fail(struct rpc_call *call, enum rpc_status code, Sluice__V1__Erro
 
 void rpc_call_finish(struct rpc_call *call)
 {
+	const struct rpc_outcome outcome = {.code = call->cancelled ? RPC_CANCELLED : RPC_OK};
+
+	rpc_call_tell(call, &outcome);
 	if (rpc_call_is_open(call))
 		grpc_reply_status(&call->reply, NULL);
 	rpc_call_end(call);

@@ -83,6 +83,29 @@ typedef void (*rpc_call_request_fn)(struct rpc_call *call, const ProtobufCMessag
 				    void *data);
 void rpc_call_on_request(struct rpc_call *call, rpc_call_request_fn request, void *data);
 
+// What the handler ended a call with. RPC_OK of a unary call has an answer, another code an error;
+// RPC_CANCELLED without one: the handler gave up, because nobody waits any more.
+struct rpc_outcome {
+	enum rpc_status code;
+	const ProtobufCMessage *answer;
+	const struct rpc_error *error;
+};
+
+// Told once, when the handler ends the call and also if nobody hears its answer any more. For
+// whoever stands between the wire and the handler: the gate, and rpc_call_inner.
+typedef void (*rpc_call_outcome_fn)(const struct rpc_outcome *outcome, void *data);
+void rpc_call_on_outcome(struct rpc_call *call, rpc_call_outcome_fn outcome, void *data);
+
+// Asked before the handler of every call, streams included (their request is NULL). True: go on
+// to it. False: the gate has ended the call, or will.
+typedef bool (*rpc_gate_fn)(struct rpc_call *call, void *data);
+
+// Runs another unary method as part of `outer`: gate and handler cannot tell it from a call of the
+// same client. Copies `request`. `outcome` comes once, perhaps from inside; it borrows what it is
+// told. A method without a handler ends with UNIMPLEMENTED. It has no deadline of its own.
+void rpc_call_inner(struct rpc_call *outer, const char *path, const ProtobufCMessage *request,
+		    rpc_call_outcome_fn outcome, void *data);
+
 // The method's path, "/sluice.v1.RoomService/CreateRoom".
 const char *rpc_call_path(const struct rpc_call *call);
 

@@ -3,7 +3,9 @@
 //
 // Path     dispatch.c -> [call_request] -> service handler's start and on_request
 // Spec     gRPC over HTTP/2 "Requests"; gRPC-Web.
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "controlplane/rpc/call_state.h"
 
@@ -49,9 +51,12 @@ static bool call_unpack(struct rpc_call *call)
 
 static void call_start(struct rpc_call *call)
 {
+	const struct rpc_calls *calls = call->calls;
+
 	call->started = true;
 	rpc_call_hold(call); // the handler's
-	call->start(call, call->start_data);
+	if (calls == NULL || calls->gate == NULL || calls->gate(call, calls->gate_data))
+		call->start(call, call->start_data);
 }
 
 // One request message is whole.
@@ -261,4 +266,51 @@ void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_
 	x->sink_data = call;
 	if (call_check_head(call) && method->client_streaming)
 		call_start(call);
+}
+
+static void call_refuse_inner(struct rpc_call *call)
+{
+	call->started = true;
+	rpc_call_hold(call);
+	if (call->start == NULL)
+		rpc_call_fail(call, RPC_UNIMPLEMENTED, RPC_REASON(METHOD_NOT_SERVED),
+			      "this server does not serve this method");
+	else
+		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE),
+			      "the request needs more than %d bytes unpacked; send fewer fields",
+			      RPC_UNPACK_BYTES_MAX);
+}
+
+void rpc_call_begin_inner(const struct rpc_call *outer, const struct api_method *method,
+			  const ProtobufCMessage *request, rpc_call_start_fn start,
+			  void *start_data, rpc_call_outcome_fn outcome, void *outcome_data)
+{
+	struct rpc_call *call = g_new0(struct rpc_call, 1);
+	size_t size = protobuf_c_message_get_packed_size(request);
+	uint8_t *bytes = g_malloc(size);
+	const char *field;
+
+	assert(method->request == request->descriptor);
+	call->calls = outer->calls;
+	call->link.data = call;
+	g_queue_push_tail_link(&call->calls->list, &call->link);
+	call->holds = 1; // until it is started
+	call->method = method;
+	call->peer = g_strdup(outer->peer);
+	call->inner = true;
+	call->began_us = g_get_monotonic_time();
+	call->deadline_us = INT64_MAX;
+	call->start = start;
+	call->start_data = start_data;
+	rpc_call_on_outcome(call, outcome, outcome_data);
+	protobuf_c_message_pack(request, bytes);
+	unpack_arena_init(&call->arena, RPC_UNPACK_BYTES_MAX);
+	if (start != NULL && unpack_message(&call->arena, method->request, bytes, size,
+					    &call->request, &field) == UNPACK_OK)
+		call_start(call);
+	else
+		call_refuse_inner(call);
+	explicit_bzero(bytes, size); // it may hold a session's secret
+	g_free(bytes);
+	rpc_call_release(call);
 }

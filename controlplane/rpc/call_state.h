@@ -17,10 +17,15 @@
 // What all calls of one server share.
 struct rpc_calls {
 	GQueue list; // struct rpc_call
+	rpc_gate_fn gate; // or NULL
+	void *gate_data;
+	struct rpc_dispatch *dispatch;
 	size_t body_bytes;
 	struct call_counts *counts; // one per row of api_methods
 	bool draining;
 };
+
+enum { RPC_OUTCOMES_MAX = 2 }; // the gate's, and of who called an inner call
 
 struct rpc_call {
 	struct rpc_calls *calls; // NULL once the server is gone
@@ -46,7 +51,12 @@ struct rpc_call {
 	void *on_cancel_data;
 	rpc_call_request_fn on_request;
 	void *on_request_data;
+	struct {
+		rpc_call_outcome_fn tell;
+		void *data;
+	} outcomes[RPC_OUTCOMES_MAX];
 
+	bool inner; // see rpc_call_begin_inner
 	bool started; // the handler is a holder
 	bool have_request; // one message is whole (unary only needs one)
 	bool cancelled;
@@ -55,6 +65,11 @@ struct rpc_call {
 // Takes over the exchange. `start` may be NULL: the method has no handler.
 void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_dialect dialect,
 		    const struct api_method *method, rpc_call_start_fn start, void *start_data);
+
+// A call without an exchange: what it ends with is told to `outcome` alone.
+void rpc_call_begin_inner(const struct rpc_call *outer, const struct api_method *method,
+			  const ProtobufCMessage *request, rpc_call_start_fn start,
+			  void *start_data, rpc_call_outcome_fn outcome, void *outcome_data);
 
 // Ends a call that we, not its handler, give up: says so to the client, then to the handler.
 void rpc_call_abort(struct rpc_call *call, enum rpc_status code, Sluice__V1__ErrorReason reason,

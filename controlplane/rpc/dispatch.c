@@ -35,6 +35,7 @@ struct rpc_dispatch *rpc_dispatch_new(void)
 	struct rpc_dispatch *d = g_new0(struct rpc_dispatch, 1);
 
 	g_queue_init(&d->calls.list);
+	d->calls.dispatch = d;
 	d->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	d->handlers = g_new0(struct rpc_handler, api_method_count);
 	d->calls.counts = g_new0(struct call_counts, api_method_count);
@@ -99,6 +100,23 @@ bool rpc_dispatch_charge(struct rpc_dispatch *d, size_t byte_count)
 void rpc_dispatch_discharge(struct rpc_dispatch *d, size_t byte_count)
 {
 	d->calls.body_bytes -= byte_count;
+}
+
+void rpc_dispatch_set_gate(struct rpc_dispatch *d, rpc_gate_fn gate, void *data)
+{
+	d->calls.gate = gate;
+	d->calls.gate_data = data;
+}
+
+void rpc_call_inner(struct rpc_call *outer, const char *path, const ProtobufCMessage *request,
+		    rpc_call_outcome_fn outcome, void *data)
+{
+	const struct rpc_dispatch *d = outer->calls->dispatch;
+	const struct api_method *method = dispatch_find(path);
+
+	assert(method != NULL && !method->client_streaming && !method->server_streaming);
+	const struct rpc_handler *handler = &d->handlers[method - api_methods];
+	rpc_call_begin_inner(outer, method, request, handler->start, handler->data, outcome, data);
 }
 
 void rpc_dispatch_drain(struct rpc_dispatch *d)

@@ -223,6 +223,11 @@ static bool server_listen(struct rpc_server *s, GError **error)
 	return true;
 }
 
+void rpc_server_set_gate(struct rpc_server *s, rpc_gate_fn gate, void *data)
+{
+	rpc_dispatch_set_gate(s->dispatch, gate, data);
+}
+
 bool rpc_server_start(struct rpc_server *s, GError **error)
 {
 	if (!server_listen(s, error)) {
