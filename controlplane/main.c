@@ -48,6 +48,7 @@ static bool controlplane_start_metrics(struct controlplane *c, GError **error)
 	c->metrics = metrics_new();
 	metrics_add_collector(c->metrics, rpc_server_collect, c->server);
 	node_add_metrics(c->node, c->metrics);
+	metrics_add_collector(c->metrics, log_collect, NULL);
 	metrics_add_collector(c->metrics, process_metrics_collect, NULL);
 	c->metrics_listener = metrics_listener_new(
 		c->metrics, (const char *const *)c->settings.metrics_listen, error);

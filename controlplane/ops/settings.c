@@ -112,6 +112,11 @@ static bool settings_is_format(const char *value)
 	return g_str_equal(value, "text") || g_str_equal(value, "json");
 }
 
+static bool settings_is_addresses(const char *value)
+{
+	return g_str_equal(value, "shown") || g_str_equal(value, "redacted");
+}
+
 #define ROW(section, kind, name) section, #name, CONFIG_##kind, offsetof(struct settings, name)
 static const struct config_row settings_rows[] = {
 	{ROW("api", LIST, listen), "0.0.0.0:8443, [::]:8443", settings_is_address_port,
@@ -140,6 +145,7 @@ static const struct config_row settings_rows[] = {
 	{ROW("node", TEXT, state_directory), "/var/lib/sluice", NULL,
 	 "a directory that may be written to"},
 	{ROW("node", TEXT, log_level), "info", settings_is_level, "debug, info, warning or error"},
+	{ROW("node", TEXT, log_addresses), "shown", settings_is_addresses, "shown or redacted"},
 	{ROW("node", TEXT, log_format), "text", settings_is_format, "text or json"},
 };
 #undef ROW
@@ -154,9 +160,10 @@ static char *settings_cross_check(const struct settings *s)
 	if (s->listen[0] == NULL && s->unix_socket == NULL)
 		return g_strdup("listen: \"\" is not right: give an address here or a unix_socket");
 	if (s->state_directory == NULL || s->internal_port_range == NULL || s->ice == NULL ||
-	    s->log_level == NULL || s->log_format == NULL || s->dataplane_socket == NULL)
+	    s->log_level == NULL || s->log_format == NULL || s->log_addresses == NULL ||
+	    s->dataplane_socket == NULL)
 		return g_strdup("dataplane_socket, internal_port_range, ice, state_directory, "
-				"log_level and log_format must not be empty");
+				"log_level, log_format and log_addresses must not be empty");
 	if (s->media_port >= s->internal_port_first && s->media_port <= s->internal_port_last)
 		return g_strdup_printf("media_port: \"%u\" is not right: it must lie outside "
 				       "internal_port_range, %s",
@@ -187,5 +194,11 @@ void settings_clear(struct settings *s)
 
 void settings_open_log(const struct settings *s)
 {
-	log_open((enum log_level)settings_level(s->log_level), g_str_equal(s->log_format, "json"));
+	const struct log_options options = {
+		.threshold = (enum log_level)settings_level(s->log_level),
+		.json = g_str_equal(s->log_format, "json"),
+		.redact_addresses = g_str_equal(s->log_addresses, "redacted"),
+	};
+
+	log_open(&options);
 }

@@ -37,6 +37,7 @@ struct settings {
 	char *state_directory;
 	char *log_level;
 	char *log_format;
+	char *log_addresses; // "shown" or "redacted"
 	// made of the above
 	uint16_t internal_port_first, internal_port_last; // both included
 	bool ice_full;
