@@ -37,6 +37,7 @@ def make_stubs():
     subprocess.run(["protoc", "-I", TREE / "proto/api", f"--python_out={work.name}",
                     "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin",
                     f"--grpc_out={work.name}", "sluice/v1/room.proto", "sluice/v1/node.proto",
+                    "sluice/v1/statistics.proto", "sluice/v1/transport.proto",
                     "sluice/v1/signalling.proto"], check=True)
     sys.path.insert(0, work.name)
 

@@ -5,7 +5,7 @@
 import { GrpcWebFetchTransport } from "@protobuf-ts/grpcweb-transport";
 import { RpcError } from "@protobuf-ts/runtime-rpc";
 import { NodeServiceClient } from "./gen/sluice/v1/node.client";
-import type { Node, Statistics } from "./gen/sluice/v1/node";
+import type { Node } from "./gen/sluice/v1/node";
 import { SignallingServiceClient } from "./gen/sluice/v1/signalling.client";
 import type {
   JoinResponse,
@@ -15,6 +15,7 @@ import type {
   SessionEvent,
 } from "./gen/sluice/v1/signalling";
 import { TransportDirection } from "./gen/sluice/v1/signalling";
+import type { Statistics } from "./gen/sluice/v1/statistics";
 
 export { TransportDirection };
 export type { PublishedTrack, Session, SessionEvent };

@@ -24,6 +24,7 @@ def make_stubs():
     subprocess.run(['protoc', '-I', api, '-I', GRPC_PROTO, f'--python_out={work.name}',
                     '--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin',
                     f'--grpc_out={work.name}', 'sluice/v1/room.proto', 'sluice/v1/node.proto',
+                    'sluice/v1/statistics.proto',
                     'google/rpc/status.proto', 'google/rpc/error_details.proto',
                     'grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto',
                     'grpc/reflection/v1alpha/reflection.proto'], check=True)
