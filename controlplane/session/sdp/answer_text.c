@@ -9,19 +9,6 @@
 
 #include <glib.h>
 
-// Keeps the m-line's place: the same media, protocol and formats, port 0.
-static void write_rejected(GstSDPMessage *message, const struct sdp_media *m)
-{
-	GstSDPMedia *media = sdp_writer_media(m->kind_name, m->proto, true);
-
-	for (size_t i = 0; i < m->format_count; i++)
-		gst_sdp_media_add_format(media, m->formats[i]);
-	if (m->mid[0] != '\0')
-		sdp_write(media, "mid", "%s", m->mid);
-	sdp_write_flag(media, "inactive");
-	sdp_writer_add(message, media);
-}
-
 static void write_simulcast(GstSDPMedia *media, const struct sdp_track *t)
 {
 	GString *layers = g_string_new(NULL);
@@ -45,14 +32,11 @@ static void write_track(GstSDPMessage *message, const struct sdp_publication *p,
 {
 	GstSDPMedia *media = sdp_writer_media(m->kind_name, m->proto, false);
 
-	for (size_t i = 0; i < t->codec_count; i++) {
-		char pt[8];
-
-		g_snprintf(pt, sizeof(pt), "%u", t->codecs[i].pt);
-		gst_sdp_media_add_format(media, pt);
-	}
+	sdp_write_formats(media, t->codecs, t->codec_count);
 	sdp_write_transport(media, local, p->role == DTLS_ACTIVE ? "active" : "passive", t->mid,
 			    t == p->tracks);
+	if (m->rtcp_rsize)
+		sdp_write_flag(media, "rtcp-rsize");
 	sdp_write_flag(media, t->sending ? "recvonly" : "inactive");
 	sdp_write_ext(media, &t->ext);
 	for (size_t i = 0; i < t->codec_count; i++)
@@ -67,20 +51,13 @@ char *sdp_publication_answer(const struct sdp_publication *publication,
 {
 	const struct sdp_description *offer = publication->offer;
 	const struct sdp_track *t = publication->tracks;
-	GString *bundle = g_string_new(NULL);
-	GstSDPMessage *message;
+	GstSDPMessage *message = sdp_writer_begin_answer(local, offer);
 
-	for (size_t i = 0; i < publication->track_count; i++) {
-		if (sdp_description_find(offer, t[i].mid)->in_bundle)
-			g_string_append_printf(bundle, " %s", t[i].mid);
-	}
-	message = sdp_writer_begin(local, bundle->str);
-	g_string_free(bundle, TRUE);
 	for (size_t i = 0; i < offer->media_count; i++) {
 		if (sdp_media_carries(&offer->media[i]))
 			write_track(message, publication, local, &offer->media[i], t++);
 		else
-			write_rejected(message, &offer->media[i]);
+			sdp_write_rejected(message, &offer->media[i]);
 	}
 	return sdp_writer_finish(message);
 }

@@ -4,9 +4,10 @@
 // Place    above description.c; the answer's text is in answer_text.c.
 // Thread   any.
 // Owns     what it gives.
-// Spec     RFC 9429 5.3, RFC 9143 7.3, RFC 8842 5.3, RFC 8285 5 (ids within a BUNDLE).
+// Spec     RFC 9429 5.3, RFC 9143 7.3 and 9.2 (whose packet it is), RFC 8842 5.3.
 #include "controlplane/session/sdp/negotiate.h"
 
+#include "controlplane/session/sdp/extensions.h"
 #include "proto/shm/abi.h"
 
 #include <assert.h>
@@ -19,29 +20,6 @@ static_assert((int)SDP_TRACK_CODECS_MAX == (int)SHM_CODECS_MAX, "fits the track'
 static_assert((int)SDP_ENCODINGS_MAX == (int)SHM_ENCODINGS_MAX, "fits the track's record");
 static_assert((int)SDP_MID_LEN_MAX <= (int)SHM_MID_BYTES_MAX, "fits the records");
 static_assert((int)SDP_RID_LEN_MAX <= (int)SHM_RID_BYTES_MAX, "fits the track's record");
-
-// What is served on lines of a kind.
-static bool ext_served(enum sdp_kind kind, enum rtp_ext_kind ext)
-{
-	switch (ext) {
-	case RTP_EXT_MID:
-	case RTP_EXT_ABS_SEND_TIME:
-	case RTP_EXT_TRANSPORT_WIDE_CC:
-	case RTP_EXT_ABS_CAPTURE_TIME:
-		return true;
-	case RTP_EXT_AUDIO_LEVEL:
-		return kind == SDP_AUDIO;
-	case RTP_EXT_RID:
-	case RTP_EXT_REPAIRED_RID:
-	case RTP_EXT_VIDEO_ORIENTATION:
-	case RTP_EXT_PLAYOUT_DELAY:
-	case RTP_EXT_DEPENDENCY_DESCRIPTOR:
-		return kind == SDP_VIDEO;
-	case RTP_EXT_COUNT:
-		break;
-	}
-	return false;
-}
 
 static bool sends(const struct sdp_media *m)
 {
@@ -91,36 +69,6 @@ static void take_codecs(struct sdp_track *t, const struct sdp_media *m)
 	}
 }
 
-// Within a BUNDLE an id means one extension: what contradicts an earlier line is left out of the
-// answer, and so is not sent.
-static bool claim_ext(struct rtp_ext_map *bundle, unsigned kind, uint8_t id)
-{
-	if (bundle->id[kind] != 0)
-		return bundle->id[kind] == id;
-	for (unsigned k = 0; k < RTP_EXT_COUNT; k++) {
-		if (bundle->id[k] == id)
-			return false;
-	}
-	bundle->id[kind] = id;
-	return true;
-}
-
-static void take_ext(struct sdp_track *t, const struct sdp_media *m, struct rtp_ext_map *bundle)
-{
-	for (unsigned kind = 0; kind < RTP_EXT_COUNT; kind++) {
-		uint8_t id = m->ext.id[kind];
-
-		if (id == 0 || !ext_served(m->kind, (enum rtp_ext_kind)kind) ||
-		    m->ext_direction[kind] == SDP_RECVONLY ||
-		    m->ext_direction[kind] == SDP_INACTIVE)
-			continue;
-		if (claim_ext(bundle, kind, id))
-			t->ext.id[kind] = id;
-	}
-	t->ext.allow_mixed = m->extmap_allow_mixed;
-	bundle->allow_mixed |= m->extmap_allow_mixed;
-}
-
 static bool is_primary(const struct sdp_ssrc *s, bool simulcast)
 {
 	return s->repairs == 0 && (!simulcast || s->simulcast);
@@ -156,7 +104,8 @@ static void take_encodings(struct sdp_track *t, const struct sdp_media *m)
 		add_encoding(t, 0, "");
 }
 
-static void take_track(struct sdp_track *t, const struct sdp_media *m, struct rtp_ext_map *bundle)
+static void take_track(struct sdp_track *t, const struct sdp_media *m,
+		       const struct rtp_ext_map *ext)
 {
 	t->kind = m->kind;
 	t->sending = sends(m);
@@ -164,7 +113,7 @@ static void take_track(struct sdp_track *t, const struct sdp_media *m, struct rt
 	strcpy(t->stream_id, m->stream_id);
 	strcpy(t->track_id, m->track_id);
 	take_codecs(t, m);
-	take_ext(t, m, bundle);
+	t->ext = *ext;
 	take_encodings(t, m);
 }
 
@@ -194,6 +143,71 @@ static void take_transport(struct sdp_publication *p, const struct sdp_media *ta
 	p->end_of_candidates = tagged->end_of_candidates;
 }
 
+static int refuse_line(const struct sdp_media *m, size_t index, char *reason, const char *text)
+{
+	snprintf(reason, SDP_REASON_SIZE, "m-line %zu (%s, mid \"%s\"): %s", index + 1,
+		 m->kind_name, m->mid, text);
+	return -ENOTSUP;
+}
+
+// True if the SSRC is that of an earlier line's track, too.
+static bool ssrc_taken(const struct sdp_publication *p, const struct sdp_track *t, uint32_t ssrc)
+{
+	for (const struct sdp_track *other = p->tracks; ssrc != 0 && other < t; other++) {
+		for (size_t i = 0; other->sending && i < other->encoding_count; i++) {
+			if (other->encodings[i].ssrc == ssrc)
+				return true;
+		}
+	}
+	return false;
+}
+
+// The dataplane finds a packet's track by its SSRC, else by mid and rid: one of them has to be
+// there.
+static int check_identified(const struct sdp_publication *p, const struct sdp_track *t,
+			    const struct sdp_media *m, char *reason)
+{
+	size_t index = (size_t)(m - p->offer->media);
+
+	for (size_t i = 0; t->sending && i < t->encoding_count; i++) {
+		const struct sdp_encoding *e = &t->encodings[i];
+
+		if (ssrc_taken(p, t, e->ssrc))
+			return refuse_line(
+				m, index, reason,
+				"its a=ssrc is that of another m-line; give each its own");
+		if (e->ssrc == 0 && t->ext.id[RTP_EXT_MID] == 0)
+			return refuse_line(m, index, reason,
+					   "neither a=ssrc nor a=extmap for sdes:mid with an id "
+					   "of its own; offer one, to tell its packets by");
+		if (e->rid[0] != '\0' && t->ext.id[RTP_EXT_RID] == 0)
+			return refuse_line(m, index, reason,
+					   "a=rid without a=extmap for sdes:rtp-stream-id with an "
+					   "id of its own; offer both");
+	}
+	return 0;
+}
+
+static int take_tracks(struct sdp_publication *p, char *reason)
+{
+	const struct sdp_description *d = p->offer;
+	struct rtp_ext_map *ext = g_new(struct rtp_ext_map, d->media_count + 1);
+	int err = 0;
+
+	sdp_extensions_settle(d, SDP_EXT_RECEIVED, ext, &p->ext);
+	for (size_t i = 0; err == 0 && i < d->media_count; i++) {
+		struct sdp_track *t = &p->tracks[p->track_count];
+
+		if (!sdp_media_carries(&d->media[i]))
+			continue;
+		take_track(t, &d->media[i], &ext[i]);
+		p->track_count++;
+		err = check_identified(p, t, &d->media[i], reason);
+	}
+	g_free(ext);
+	return err;
+}
+
 int sdp_publication_read(const char *offer, size_t size, const struct sdp_settled *settled,
 			 char reason[SDP_REASON_SIZE], struct sdp_publication **out)
 {
@@ -206,19 +220,17 @@ int sdp_publication_read(const char *offer, size_t size, const struct sdp_settle
 	err = sdp_description_parse(offer, size, reason, &d);
 	if (err != 0)
 		return err;
-	err = settle_lines(d, reason);
-	if (err == 0)
-		err = sdp_description_check(d, reason);
-	if (err != 0) {
+	if (settle_lines(d, reason) != 0 || sdp_description_check(d, reason) != 0) {
 		sdp_description_destroy(&d);
-		return err;
+		return -ENOTSUP;
 	}
 	p = g_new0(struct sdp_publication, 1);
 	p->offer = d;
 	p->tracks = g_new0(struct sdp_track, d->media_count);
-	for (size_t i = 0; i < d->media_count; i++) {
-		if (sdp_media_carries(&d->media[i]))
-			take_track(&p->tracks[p->track_count++], &d->media[i], &p->ext);
+	err = take_tracks(p, reason);
+	if (err != 0) {
+		sdp_publication_destroy(&p);
+		return err;
 	}
 	tagged = sdp_description_tagged(d);
 	if (tagged != NULL)

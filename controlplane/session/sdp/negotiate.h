@@ -63,9 +63,10 @@ struct sdp_settled {
 	struct ice_credentials ice; // the client's
 };
 
-// Reads an offer. 'settled' may be NULL. Returns 0 and gives the publication, or -E2BIG, -EINVAL
-// with the sentence in 'reason'. An m-line that sends media in no codec of ours is refused; one
-// that does not send is taken as inactive or rejected.
+// Reads an offer. 'settled' may be NULL. Returns 0 and gives the publication, or with the sentence
+// in 'reason' -EINVAL (malformed), -E2BIG (over a limit) or -ENOTSUP (asks for what is not served).
+// An m-line that sends media in no codec of ours is refused; one that does not send is taken as
+// inactive or rejected.
 int sdp_publication_read(const char *offer, size_t size, const struct sdp_settled *settled,
 			 char reason[SDP_REASON_SIZE], struct sdp_publication **out);
 void sdp_publication_destroy(struct sdp_publication **publication);

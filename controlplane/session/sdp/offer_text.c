@@ -55,6 +55,7 @@ static void write_line(GstSDPMessage *message, const struct sdp_local *local,
 
 	write_formats(media, slot);
 	sdp_write_transport(media, local, "actpass", line->mid, first);
+	sdp_write_flag(media, "rtcp-rsize");
 	sdp_write_flag(media, line->state == SDP_LINE_IDLE ? "inactive" : "sendonly");
 	sdp_write_ext(media, &slot->ext);
 	for (size_t i = 0; i < slot->codec_count; i++) {

@@ -91,10 +91,15 @@ static int check_lines(const char *text, size_t size, char *reason)
 	return 0;
 }
 
+int sdp_text_check_lines(const char *text, size_t size, char *reason)
+{
+	int err = check_lines(text, size, reason);
+
+	return err != 0 ? err : check_characters(text, size, reason);
+}
+
 int sdp_text_check(const char *text, size_t size, char *reason)
 {
-	int err;
-
 	if (size > SDP_TEXT_BYTES_MAX)
 		return refuse_size(reason, "bytes of SDP", size, SDP_TEXT_BYTES_MAX);
 	if (size < 3 || memcmp(text, "v=0", 3) != 0) {
@@ -102,6 +107,5 @@ int sdp_text_check(const char *text, size_t size, char *reason)
 			 "the text does not begin with v=0; send a session description");
 		return -EINVAL;
 	}
-	err = check_lines(text, size, reason);
-	return err != 0 ? err : check_characters(text, size, reason);
+	return sdp_text_check_lines(text, size, reason);
 }

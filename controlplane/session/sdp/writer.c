@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/session/sdp/writer.c - parts of a description of ours, see writer.h.
 //
-// Place    below negotiate.c and offer_text.c.
+// Place    below answer_text.c, offer_text.c and playback_text.c.
 // Thread   any.
 // Owns     the message until it is finished.
 #include "controlplane/session/sdp/writer.h"
@@ -32,6 +32,45 @@ GstSDPMessage *sdp_writer_begin(const struct sdp_local *local, const char *bundl
 	if (local->ice_lite)
 		gst_sdp_message_add_attribute(message, "ice-lite", NULL);
 	return message;
+}
+
+GstSDPMessage *sdp_writer_begin_answer(const struct sdp_local *local,
+				       const struct sdp_description *offer)
+{
+	GString *bundle = g_string_new(NULL);
+	GstSDPMessage *message;
+
+	for (size_t i = 0; i < offer->media_count; i++) {
+		const struct sdp_media *m = &offer->media[i];
+
+		if (sdp_media_carries(m) && m->in_bundle)
+			g_string_append_printf(bundle, " %s", m->mid);
+	}
+	message = sdp_writer_begin(local, bundle->str);
+	g_string_free(bundle, TRUE);
+	return message;
+}
+
+void sdp_write_rejected(GstSDPMessage *message, const struct sdp_media *m)
+{
+	GstSDPMedia *media = sdp_writer_media(m->kind_name, m->proto, true);
+
+	for (size_t i = 0; i < m->format_count; i++)
+		gst_sdp_media_add_format(media, m->formats[i]);
+	if (m->mid[0] != '\0')
+		sdp_write(media, "mid", "%s", m->mid);
+	sdp_write_flag(media, "inactive");
+	sdp_writer_add(message, media);
+}
+
+void sdp_write_formats(GstSDPMedia *media, const struct sdp_codec *codecs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char pt[8];
+
+		snprintf(pt, sizeof(pt), "%u", codecs[i].pt);
+		gst_sdp_media_add_format(media, pt);
+	}
 }
 
 char *sdp_writer_finish(GstSDPMessage *message)
@@ -124,7 +163,7 @@ void sdp_write_transport(GstSDPMedia *media, const struct sdp_local *local, cons
 	sdp_write(media, "fingerprint", "%s", fingerprint);
 	sdp_write(media, "setup", "%s", setup);
 	sdp_write_flag(media, "rtcp-mux");
-	sdp_write_flag(media, "rtcp-rsize");
+	sdp_write_flag(media, "rtcp-mux-only");
 	for (size_t i = 0; with_candidates && i < local->candidate_count; i++) {
 		const char *c = local->candidates[i];
 

@@ -130,8 +130,9 @@ static void refuses_in_a_sentence(void **state)
 		char reason[SDP_REASON_SIZE] = "";
 		struct sdp_publication *p;
 
-		assert_int_equal(sdp_publication_read(r->text, strlen(r->text), NULL, reason, &p),
-				 -EINVAL);
+		int err = sdp_publication_read(r->text, strlen(r->text), NULL, reason, &p);
+
+		assert_true(err == -EINVAL || err == -ENOTSUP); // which: oddities_test.c
 		assert_null(p);
 		if (strstr(reason, r->line) == NULL || strstr(reason, r->what) == NULL)
 			fail_msg("%zu: \"%s\" names neither \"%s\" nor \"%s\"", i, reason, r->line,

@@ -20,13 +20,14 @@
 	"a=fingerprint:sha-256 AA:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:" \
 	"16:17:18:19:1A:1B:1C:1D:1E:1F\r\n"
 #define SETUP "a=setup:actpass\r\n"
+#define MID "a=extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
 #define AUDIO                                                                                      \
 	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"               \
-	"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n"
+	"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n" MID
 #define VIDEO                                                                                      \
 	"m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:1\r\na=rtcp-mux\r\na=sendonly\r\n"             \
 	"a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"                  \
-	"a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n"
+	"a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n" MID
 
 static const struct sdp_local local = {
 	.session_id = 42,

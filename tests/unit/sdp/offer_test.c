@@ -268,7 +268,7 @@ static void payload_types_agree_over_lines(void **state)
 	struct sdp_publication *other =
 		read_offer(SESSION ICE FINGERPRINT AUDIO
 			   "m=video 9 UDP/TLS/RTP/SAVPF 96 98\r\na=mid:1\r\na=rtcp-mux\r\n"
-			   "a=rtpmap:96 H264/90000\r\na=rtpmap:98 VP8/90000\r\n");
+			   "a=rtpmap:96 H264/90000\r\na=rtpmap:98 VP8/90000\r\n" MID);
 	struct sdp_source source = {"bob", "cam", "sluice", 200, &other->tracks[1]};
 	struct sdp_description *d;
 
