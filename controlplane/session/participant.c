@@ -11,6 +11,17 @@
 #include <stdalign.h>
 #include <string.h>
 
+static void tell_joined(const struct participant *p)
+{
+	GHashTableIter it;
+	gpointer other;
+
+	g_hash_table_iter_init(&it, p->room->participants);
+	while (g_hash_table_iter_next(&it, NULL, &other))
+		if (other != p)
+			session_joined(other, p);
+}
+
 struct participant *participant_new(struct room *room, const char *id, const char *display_name)
 {
 	// The records in it are aligned to cache lines, which malloc alone does not promise.
@@ -31,6 +42,7 @@ struct participant *participant_new(struct room *room, const char *id, const cha
 	g_hash_table_insert(room->participants, p->id, p);
 	room_submit(room, link_epoch_new(room->node->link)); // nothing of it is the dataplane's yet
 	watch_participant(p, ROOM_ADDED, NULL);
+	tell_joined(p);
 	return p;
 }
 
@@ -52,7 +64,6 @@ static void clear(struct participant *p)
 	g_ptr_array_unref(p->tracks);
 	g_ptr_array_unref(p->subscriptions);
 	sdp_subscriber_destroy(&p->lines);
-	g_free(p->publish_request_id);
 	ice_credentials_wipe(&p->settled.ice);
 }
 

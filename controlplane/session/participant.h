@@ -54,6 +54,13 @@ struct subscription {
 	bool paused;
 };
 
+// Who waits for the answer to an offer. One of the two is called, once.
+struct offer_waiter {
+	void (*answered)(void *data, const char *sdp);
+	void (*failed)(void *data, const struct rpc_error *error); // borrowed for the call
+	void *data;
+};
+
 struct participant {
 	unsigned count; // see Life
 	struct node *node;
@@ -73,8 +80,7 @@ struct participant {
 	GPtrArray *tracks; // struct track, owned
 	struct sdp_settled settled;
 	struct sdp_publication *publication; // the offer whose answer is being made, or NULL
-	struct rpc_call *publish_call; // who waits for it, or NULL
-	char *publish_request_id; // of that call
+	struct offer_waiter waiter; // who waits for it; zeroed: nobody
 
 	// Subscribing.
 	struct sdp_subscriber *lines;
@@ -90,6 +96,7 @@ struct participant {
 	int64_t idle_since_us; // neither signalling nor media; 0: has one of them
 };
 
+// Enters the room, and everybody is told. The id is free there.
 struct participant *participant_new(struct room *room, const char *id, const char *display_name);
 struct participant *participant_hold(struct participant *p);
 void participant_drop(struct participant *p);
@@ -112,10 +119,20 @@ void track_message_free(Sluice__V1__Track *m);
 void participant_save(const struct participant *p);
 
 // publish.c
-// Takes 'call': answers it now or when the dataplane knows the credentials.
-void publish_offer(struct participant *p, struct rpc_call *call,
-		   const Sluice__V1__PublishRequest *request);
-void publish_cancel(struct participant *p); // whoever waits is answered UNAVAILABLE
+struct publish_offer {
+	const char *sdp; // need not end in NUL
+	size_t sdp_size;
+	Sluice__V1__PublishedTrack *const *described; // what it says of m-lines beyond SDP
+	size_t described_count;
+};
+// The waiter is told now or when the dataplane knows the credentials. All is borrowed for the call.
+void publish_offer(struct participant *p, const struct publish_offer *offer,
+		   const struct offer_waiter *waiter);
+// Tells whoever waits that there is no answer.
+void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		  const char *format, ...) G_GNUC_PRINTF(4, 5);
+void offer_refuse_result(struct participant *p, const struct link_result *result);
+void publish_cancel(struct participant *p); // whoever waits is told ABORTED
 bool publish_set_muted(struct track *t, bool muted); // false if nothing changed
 // Adds the removal of a track and of every subscription to it to 'e', and frees the track.
 void publish_remove_track(struct track *t, struct link_epoch *e);

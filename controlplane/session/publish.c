@@ -9,9 +9,9 @@
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/participant.h"
-#include "controlplane/session/repeats.h"
 #include "controlplane/session/room.h"
 
+#include <errno.h>
 #include <string.h>
 
 static struct track *track_by_mid(const struct participant *p, const char *mid)
@@ -207,10 +207,10 @@ static void on_ended(void *user, const char *reason, bool failed)
 }
 
 // What the offer says of an m-line beyond SDP.
-static void describe(struct track *t, const Sluice__V1__PublishRequest *request)
+static void describe(struct track *t, const struct publish_offer *offer)
 {
-	for (size_t i = 0; i < request->n_tracks; i++) {
-		const Sluice__V1__PublishedTrack *d = request->tracks[i];
+	for (size_t i = 0; i < offer->described_count; i++) {
+		const Sluice__V1__PublishedTrack *d = offer->described[i];
 		if (strcmp(d->mid, t->negotiated.mid) != 0)
 			continue;
 		if (d->source != SLUICE__V1__TRACK_SOURCE__TRACK_SOURCE_UNSPECIFIED)
@@ -220,7 +220,7 @@ static void describe(struct track *t, const Sluice__V1__PublishRequest *request)
 }
 
 // Tracks after the offer: gone with lines that no longer send, changed, or new.
-static void merge_tracks(struct participant *p, const Sluice__V1__PublishRequest *request,
+static void merge_tracks(struct participant *p, const struct publish_offer *offer,
 			 struct link_epoch *e)
 {
 	for (guint i = p->tracks->len; i-- > 0;) {
@@ -243,28 +243,48 @@ static void merge_tracks(struct participant *p, const Sluice__V1__PublishRequest
 			t = track_new(p, n);
 		else
 			t->negotiated = *n;
-		describe(t, request);
+		describe(t, offer);
 	}
 }
 
+// Whoever waits is told once.
 static void answer(struct participant *p)
 {
-	struct rpc_call *call = g_steal_pointer(&p->publish_call);
 	struct sdp_local local = media_transport_sdp_local(&p->publish);
 	char *sdp = sdp_publication_answer(p->publication, &local);
-	Sluice__V1__PublishResponse response = SLUICE__V1__PUBLISH_RESPONSE__INIT;
-	GPtrArray *tracks = g_ptr_array_new_with_free_func((GDestroyNotify)track_message_free);
+	struct offer_waiter waiter = p->waiter;
 
-	for (guint i = 0; i < p->tracks->len; i++)
-		g_ptr_array_add(tracks, track_message(p->tracks->pdata[i]));
-	response.sdp = sdp;
-	response.n_tracks = tracks->len;
-	response.tracks = (Sluice__V1__Track **)tracks->pdata;
-	if (call != NULL)
-		repeats_reply(p->node->repeats, call, p->publish_request_id, &response.base);
-	g_ptr_array_unref(tracks);
+	p->waiter = (struct offer_waiter){0};
+	if (waiter.answered != NULL)
+		waiter.answered(waiter.data, sdp);
 	free(sdp);
 	ice_credentials_wipe(&local.ice);
+}
+
+void offer_refuse_result(struct participant *p, const struct link_result *result)
+{
+	bool gone = result->kind == LINK_GONE;
+
+	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
+		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(DATAPLANE_REFUSED),
+		     "The transport could not be made: %s.", link_result_text(result));
+}
+
+void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		  const char *format, ...)
+{
+	struct offer_waiter waiter = p->waiter;
+	va_list args;
+
+	p->waiter = (struct offer_waiter){0};
+	if (waiter.failed == NULL)
+		return;
+	va_start(args, format);
+	char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	waiter.failed(waiter.data,
+		      &(struct rpc_error){.code = code, .reason = reason, .text = text});
+	g_free(text);
 }
 
 static void on_announced(void *user, const struct link_result *result)
@@ -275,14 +295,7 @@ static void on_announced(void *user, const struct link_result *result)
 	if (o == NULL)
 		return;
 	if (result->kind != LINK_APPLIED) {
-		if (p->publish_call != NULL)
-			rpc_call_fail(g_steal_pointer(&p->publish_call),
-				      result->kind == LINK_GONE ? RPC_UNAVAILABLE
-								: RPC_RESOURCE_EXHAUSTED,
-				      result->kind == LINK_GONE ? RPC_REASON(DATAPLANE_GONE)
-								: RPC_REASON(DATAPLANE_REFUSED),
-				      "The transport could not be made: %s.",
-				      link_result_text(result));
+		offer_refuse_result(p, result);
 		if (p->publish.phase == MEDIA_NEW) {
 			// The next offer opens another.
 			media_transport_close(&p->publish);
@@ -306,9 +319,8 @@ const struct media_transport_events publish_events = {
 
 void publish_cancel(struct participant *p)
 {
-	if (p->publish_call != NULL)
-		rpc_call_fail(g_steal_pointer(&p->publish_call), RPC_ABORTED,
-			      RPC_REASON(PARTICIPANT_LEFT), "The participant has left the room.");
+	offer_refuse(p, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
+		     "The participant has left the room.");
 	sdp_publication_destroy(&p->publication);
 }
 
@@ -321,10 +333,9 @@ static void open_transport(struct participant *p)
 				 &p->publication->ice, &reason))
 		return;
 	bool gone = link_client_view(p->node->link) == NULL;
-	rpc_call_fail(g_steal_pointer(&p->publish_call),
-		      gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
-		      gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(NODE_FULL),
-		      "The transport could not be made: %s.", reason);
+	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
+		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(NODE_FULL),
+		     "The transport could not be made: %s.", reason);
 	g_free(reason);
 	sdp_publication_destroy(&p->publication);
 }
@@ -344,34 +355,45 @@ static void renegotiate(struct participant *p, struct link_epoch *e)
 	on_announced(p, &applied);
 }
 
-void publish_offer(struct participant *p, struct rpc_call *call,
-		   const Sluice__V1__PublishRequest *request)
+// Reads it into p->publication, or refuses it.
+static bool read_offer(struct participant *p, const struct publish_offer *offer)
 {
 	char reason[SDP_REASON_SIZE];
+	int err = sdp_publication_read(offer->sdp, offer->sdp_size, &p->settled, reason,
+				       &p->publication);
 
+	if (err != 0) {
+		offer_refuse(p, RPC_INVALID_ARGUMENT,
+			     err == -ENOTSUP ? RPC_REASON(SDP_UNSUPPORTED)
+					     : RPC_REASON(SDP_MALFORMED),
+			     "sdp: %s", reason);
+		return false;
+	}
+	if (p->publication->has_transport || p->publish.phase != MEDIA_NONE)
+		return true;
+	offer_refuse(p, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_WITHOUT_MEDIA),
+		     "sdp: every m-line is rejected: offer at least one audio or video line.");
+	sdp_publication_destroy(&p->publication);
+	return false;
+}
+
+void publish_offer(struct participant *p, const struct publish_offer *offer,
+		   const struct offer_waiter *waiter)
+{
 	if (p->publication != NULL) {
-		rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(OFFER_PENDING),
-			      "The offer before is not answered yet: wait for its answer.");
+		waiter->failed(waiter->data,
+			       &(struct rpc_error){RPC_FAILED_PRECONDITION,
+						   RPC_REASON(OFFER_PENDING),
+						   "The offer before is not answered yet: wait for "
+						   "its answer.",
+						   NULL});
 		return;
 	}
-	if (sdp_publication_read(request->sdp, strlen(request->sdp), &p->settled, reason,
-				 &p->publication) != 0) {
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_UNSUPPORTED), "sdp: %s",
-			      reason);
+	p->waiter = *waiter;
+	if (!read_offer(p, offer))
 		return;
-	}
-	if (!p->publication->has_transport && p->publish.phase == MEDIA_NONE) {
-		rpc_call_fail(
-			call, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_WITHOUT_MEDIA),
-			"sdp: every m-line is rejected: offer at least one audio or video line.");
-		sdp_publication_destroy(&p->publication);
-		return;
-	}
-	p->publish_call = call;
-	g_free(p->publish_request_id);
-	p->publish_request_id = g_strdup(request->request_id);
 	struct link_epoch *e = link_epoch_new(p->node->link);
-	merge_tracks(p, request, e);
+	merge_tracks(p, offer, e);
 	if (p->publish.phase == MEDIA_NONE) {
 		link_epoch_discard(e); // nothing was there to be removed
 		p->publish.receive_ext = p->publication->ext;

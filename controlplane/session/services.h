@@ -14,6 +14,11 @@ void room_service_register(struct node *node, struct rpc_server *server);
 void signalling_service_register(struct node *node, struct rpc_server *server);
 void node_service_register(struct node *node, struct rpc_server *server);
 
+// Publishes for 'p': takes 'call', which is answered now or when the dataplane knows the
+// credentials.
+void publish_call(struct participant *p, struct rpc_call *call,
+		  const Sluice__V1__PublishRequest *request);
+
 // Find what a request names; otherwise the call has been failed with the reason, and NULL returned.
 struct room *service_room(struct node *node, struct rpc_call *call, const char *field,
 			  const char *name);

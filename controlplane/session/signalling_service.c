@@ -112,12 +112,6 @@ static void join(struct rpc_call *call, void *data)
 		if (room == NULL)
 			room = room_create(node, name.room);
 		struct participant *p = participant_new(room, id, q->display_name);
-		GHashTableIter it;
-		gpointer other;
-		g_hash_table_iter_init(&it, room->participants);
-		while (g_hash_table_iter_next(&it, NULL, &other))
-			if (other != p)
-				session_joined(other, p);
 		reply_join(call, q->request_id, p);
 	}
 	g_free(id);
@@ -129,7 +123,7 @@ static void publish(struct rpc_call *call, void *data)
 	struct participant *p = authenticated(data, call, q->session);
 
 	if (p != NULL && !repeats_answer(p->node->repeats, call, q->request_id))
-		publish_offer(p, call, q);
+		publish_call(p, call, q);
 }
 
 static void watch_session(struct rpc_call *call, void *data)
