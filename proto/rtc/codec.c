@@ -4,60 +4,11 @@
 #include "proto/rtc/codec.h"
 
 #include "proto/rtc/bytes.h"
+#include "proto/rtc/layer/vp8.h"
+#include "proto/rtc/layer/vp9.h"
 
 enum { H264_IDR = 5, H264_SPS = 7, H264_STAP_A = 24, H264_FU_A = 28 };
 enum { AV1_OBU_SEQUENCE_HEADER = 1 };
-
-// A picture id of 7 bits, or 15 if its top bit is set (VP8 and VP9 alike). 0 if it does not fit.
-static size_t picture_id_size(const uint8_t *at, size_t left)
-{
-	if (left == 0)
-		return 0;
-	size_t size = (at[0] & 0x80) != 0 ? 2 : 1;
-	return size <= left ? size : 0;
-}
-
-// RFC 7741 4.2: descriptor X R N S R PID, then I L T K and their fields; 4.3: P of the frame
-// header.
-static bool vp8_keyframe(const uint8_t *p, size_t size)
-{
-	if (size < 2 || (p[0] & 0x10) == 0 || (p[0] & 0x07) != 0)
-		return false; // not the start of the first partition
-	size_t off = 1;
-	if ((p[0] & 0x80) != 0) {
-		uint8_t fields = p[off++];
-		if ((fields & 0x80) != 0) {
-			size_t id = picture_id_size(p + off, size - off);
-			if (id == 0)
-				return false;
-			off += id;
-		}
-		off += (fields & 0x40) != 0 ? 1 : 0; // TL0PICIDX
-		off += (fields & 0x30) != 0 ? 1 : 0; // TID, Y, KEYIDX
-	}
-	return off < size && (p[off] & 0x01) == 0;
-}
-
-// RFC 9628 4.2: I P L F B E V Z, picture id, layer indices. The base layer's first packet of a
-// picture not predicted from another one.
-static bool vp9_keyframe(const uint8_t *p, size_t size)
-{
-	if (size < 2 || (p[0] & 0x40) != 0 || (p[0] & 0x08) == 0)
-		return false;
-	size_t off = 1;
-	if ((p[0] & 0x80) != 0) {
-		size_t id = picture_id_size(p + off, size - off);
-		if (id == 0)
-			return false;
-		off += id;
-	}
-	if ((p[0] & 0x20) != 0) {
-		if (off >= size || (p[off] >> 1 & 0x07) != 0)
-			return false; // a higher spatial layer
-		off += (p[0] & 0x10) != 0 ? 1 : 2; // TL0PICIDX only in non-flexible mode
-	}
-	return off < size;
-}
 
 // 'nal' is the NAL unit's type; 'slice' what follows its header. A slice begins the picture if its
 // first_mb_in_slice, an Exp-Golomb code, is 0: a single 1 bit.
@@ -139,13 +90,16 @@ static bool av1_keyframe(const uint8_t *p, size_t size)
 
 bool codec_keyframe_starts(enum codec codec, const uint8_t *payload, size_t size)
 {
+	struct vp8_descriptor vp8;
+	struct vp9_descriptor vp9;
+
 	switch (codec) {
 	case CODEC_OPUS:
 		return true;
 	case CODEC_VP8:
-		return vp8_keyframe(payload, size);
+		return vp8_descriptor_read(&vp8, payload, size) && vp8.keyframe;
 	case CODEC_VP9:
-		return vp9_keyframe(payload, size);
+		return vp9_descriptor_read(&vp9, payload, size) && vp9_keyframe(&vp9, size);
 	case CODEC_H264:
 		return h264_keyframe(payload, size);
 	case CODEC_AV1:

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/layer/selector.h - which packets of one encoding a consumer gets, by the layers it
+// wants.
+//
+// Place   forward stage, per consumer, after the encoding is chosen. Choosing among encodings
+//         (simulcast) is the caller's: every keyframe of the new one starts a selector anew.
+// Thread  the owner of the consumer's transport.
+// Owns    nothing; plain integers.
+//
+// A frame is forwarded whole or not at all, however its packets come. Layers change only where the
+// decoder can follow: downwards with the next frame that stands on what was sent; upwards at a
+// keyframe, or where the publisher marked it (VP8 Y, VP9 U or a layer frame not predicted from
+// earlier pictures, Dependency Descriptor: a Switch indication on a frame whose references were
+// all sent).
+#pragma once
+
+#include "proto/rtc/layer/packet.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	LAYER_HIGHEST = 0xff,
+	LAYER_FRAMES_KEPT = 128, // Dependency Descriptor: frames back whose fate is known
+};
+
+struct layer_pair {
+	uint8_t spatial;
+	uint8_t temporal;
+};
+
+struct layer_selector {
+	struct layer_pair wanted; // LAYER_HIGHEST: no bound
+	struct layer_pair current; // followed now
+	struct layer_pair before; // followed by packets older than 'changed_ts' (VP8, VP9)
+	uint32_t changed_ts; // RTP timestamp of the newest change
+	uint32_t newest_ts; // VP8, VP9: newest frame seen, by timestamp and then spatial layer
+	uint8_t newest_spatial;
+	bool started; // a keyframe was forwarded
+	uint8_t target; // DD: decode target followed
+	uint8_t target_before; // DD: of frames before 'changed_number'
+	uint16_t changed_number;
+	uint32_t topped_ts; // DD: the picture whose highest frame was forwarded last
+	uint16_t newest_number; // DD: newest frame decided on
+	uint64_t known[LAYER_FRAMES_KEPT / 64]; // DD, by frame number: decided
+	uint64_t sent[LAYER_FRAMES_KEPT / 64]; // DD, by frame number: forwarded
+};
+
+enum layer_verdict {
+	LAYER_FORWARD,
+	LAYER_FORWARD_MARKED, // and set the marker bit: the last packet of what this consumer gets
+	LAYER_DROP, // on purpose: leaves no gap in the consumer's numbers
+	LAYER_WAIT, // nothing can be followed before the next keyframe
+};
+
+// Follows nothing yet: the first frame forwarded will be a keyframe.
+void layer_selector_init(struct layer_selector *s, struct layer_pair wanted);
+
+// What it wants from now on; takes effect where the decoder can follow.
+void layer_selector_want(struct layer_selector *s, struct layer_pair wanted);
+
+// 'ts' is the packet's RTP timestamp.
+enum layer_verdict layer_select(struct layer_selector *s, const struct layer_packet *l,
+				uint32_t ts);
+
+// True while another spatial layer is wanted than followed, with 'l' a recent packet. Where that
+// lasts (a higher one; in key modes a lower one too, whose frames were left out so far) only a
+// keyframe brings it: the caller asks at its own pace.
+bool layer_selector_wants_keyframe(const struct layer_selector *s, const struct layer_packet *l);
