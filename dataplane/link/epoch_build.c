@@ -268,8 +268,10 @@ static enum shm_refusal subscription_stream(struct model *m, struct subscription
 					    const struct transport_config *t)
 {
 	if (before != NULL) {
+		// Another track may follow under the same SSRC; the indices go on.
 		if (before->shm.ssrc != c->shm.ssrc ||
-		    memcmp(&before->shm.track, &c->shm.track, 2 * sizeof(struct shm_ref)) != 0)
+		    memcmp(&before->shm.transport, &c->shm.transport, sizeof(c->shm.transport)) !=
+			    0)
 			return SHM_REFUSAL_BAD_FIELD;
 		c->srtp = before->srtp;
 		return SHM_REFUSAL_NONE;
@@ -317,7 +319,7 @@ static enum shm_refusal build_subscription(struct model *m, struct epoch *e,
 	const struct transport_config *t = model_transport(m, c->shm.transport);
 	if (t == NULL)
 		return SHM_REFUSAL_NO_TRANSPORT;
-	if (model_track(m, c->shm.track) == NULL)
+	if (c->shm.track.generation != 0 && model_track(m, c->shm.track) == NULL)
 		return SHM_REFUSAL_NO_TRACK;
 	return t->established ? subscription_stream(m, c, before, t) : SHM_REFUSAL_NOT_ESTABLISHED;
 }

@@ -36,8 +36,10 @@ enum shm_refusal model_check_references(const struct model *m)
 		return refusal;
 	for (uint32_t i = 0; i < m->subscriptions_end; i++) {
 		const struct subscription_config *c = m->subscriptions[i];
-		if (c != NULL && (model_transport(m, c->shm.transport) == NULL ||
-				  model_track(m, c->shm.track) == NULL))
+		if (c == NULL)
+			continue;
+		if (model_transport(m, c->shm.transport) == NULL ||
+		    (c->shm.track.generation != 0 && model_track(m, c->shm.track) == NULL))
 			return SHM_REFUSAL_IN_USE;
 	}
 	return SHM_REFUSAL_NONE;
@@ -62,6 +64,15 @@ static void touched_free(struct touched *t)
 	free(t->tracks);
 }
 
+static void touch_subscription(const struct subscription_config *c, struct touched *t)
+{
+	if (c == NULL)
+		return;
+	t->transports[c->shm.transport.index] = true;
+	if (c->shm.track.generation != 0)
+		t->tracks[c->shm.track.index] = true;
+}
+
 static void touch(const struct epoch *e, struct touched *t)
 {
 	for (uint32_t i = 0; i < e->transport_count; i++)
@@ -74,10 +85,8 @@ static void touch(const struct epoch *e, struct touched *t)
 		t->transports[c->shm.transport.index] = true;
 	}
 	for (uint32_t i = 0; i < e->subscription_count; i++) {
-		const struct epoch_subscription *es = &e->subscriptions[i];
-		const struct subscription_config *c = es->after != NULL ? es->after : es->before;
-		t->tracks[c->shm.track.index] = true;
-		t->transports[c->shm.transport.index] = true;
+		touch_subscription(e->subscriptions[i].before, t);
+		touch_subscription(e->subscriptions[i].after, t);
 	}
 }
 
@@ -128,6 +137,11 @@ static uint32_t owner_of(const struct model *m, const struct subscription_config
 	return atomic_load(&m->dp->transports[c->shm.transport.index].owner);
 }
 
+static bool consumes(const struct subscription_config *c, uint32_t track)
+{
+	return c != NULL && c->shm.track.generation != 0 && c->shm.track.index == track;
+}
+
 // The lists of one track, one per worker; 'mask' gets the workers that have consumers.
 static enum shm_refusal build_fanouts(struct model *m, struct epoch *e, uint32_t track,
 				      uint32_t *mask)
@@ -136,7 +150,7 @@ static enum shm_refusal build_fanouts(struct model *m, struct epoch *e, uint32_t
 
 	*mask = 0;
 	for (uint32_t i = 0; i < m->subscriptions_end; i++)
-		if (m->subscriptions[i] != NULL && m->subscriptions[i]->shm.track.index == track)
+		if (consumes(m->subscriptions[i], track))
 			count[owner_of(m, m->subscriptions[i])]++;
 	for (uint32_t w = 0; w < m->dp->worker_count; w++) {
 		struct fanout_list *before = m->fanouts[track * m->dp->worker_count + w];
@@ -154,8 +168,7 @@ static enum shm_refusal build_fanouts(struct model *m, struct epoch *e, uint32_t
 		if (ef->after == NULL)
 			return SHM_REFUSAL_NO_MEMORY;
 		for (uint32_t i = 0; i < m->subscriptions_end; i++)
-			if (m->subscriptions[i] != NULL &&
-			    m->subscriptions[i]->shm.track.index == track &&
+			if (consumes(m->subscriptions[i], track) &&
 			    owner_of(m, m->subscriptions[i]) == w)
 				ef->after->subscription[ef->after->count++] = i;
 	}

@@ -142,6 +142,15 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->sr_last_us = 0;
 }
 
+// Another track under the same SSRC: begins at its next keyframe, numbering goes on.
+static void subscription_follow(struct subscription *s)
+{
+	s->encoding = 0;
+	s->started = false;
+	s->waiting_us = 0;
+	s->asked_us = 0;
+}
+
 static void apply_subscription(struct worker *w, const struct epoch_subscription *e)
 {
 	const struct subscription_config *c = e->after;
@@ -149,9 +158,13 @@ static void apply_subscription(struct worker *w, const struct epoch_subscription
 
 	if (c == NULL || !owns(w, &w->dp->transports[c->shm.transport.index]))
 		return;
+	bool other = e->before == NULL ||
+		     memcmp(&e->before->shm.track, &c->shm.track, sizeof(c->shm.track)) != 0;
 	if (e->before == NULL)
 		subscription_start(w, s, c);
-	if (!c->shm.paused && (e->before == NULL || e->before->shm.paused))
+	else if (other)
+		subscription_follow(s);
+	if (!c->shm.paused && (other || e->before->shm.paused))
 		forward_keyframe_request(w, c->shm.track, s->encoding);
 }
 

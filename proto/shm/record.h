@@ -155,7 +155,7 @@ struct shm_pt_map {
 struct shm_subscription_config {
 	alignas(SHM_CACHE_LINE) uint32_t generation;
 	uint32_t ssrc; // of the consumer's stream, not 0, unique within its transport
-	struct shm_ref track;
+	struct shm_ref track; // may change while it runs; generation 0: waits for its next one
 	struct shm_ref transport; // of the subscriber
 	uint8_t paused; // 1: nothing is forwarded
 	uint8_t pt_count; // 1..SHM_CODECS_MAX

@@ -50,6 +50,12 @@ static enum shm_refusal naive_track(struct naive *n, uint32_t slot, enum shm_act
 	return SHM_REFUSAL_NONE;
 }
 
+// A subscription may wait without a track.
+static bool naive_track_there(const struct naive *n, const struct naive_sub *s)
+{
+	return s->track_generation == 0 || n->tracks[s->track].generation == s->track_generation;
+}
+
 static enum shm_refusal naive_sub(struct naive *n, uint32_t slot, enum shm_action action,
 				  const struct naive_sub *wanted)
 {
@@ -62,12 +68,11 @@ static enum shm_refusal naive_sub(struct naive *n, uint32_t slot, enum shm_actio
 		*s = (struct naive_sub){0};
 		return SHM_REFUSAL_NONE;
 	}
-	if (n->tracks[wanted->track].generation != wanted->track_generation)
+	if (!naive_track_there(n, wanted))
 		return SHM_REFUSAL_NO_TRACK;
-	if (s->generation != 0)
-		return memcmp(s, wanted, sizeof(*s)) == 0 ? SHM_REFUSAL_NONE
-							  : SHM_REFUSAL_BAD_FIELD;
-	if (n->spent[wanted->transport][wanted->ssrc])
+	if (s->generation != 0 && (s->transport != wanted->transport || s->ssrc != wanted->ssrc))
+		return SHM_REFUSAL_BAD_FIELD;
+	if (s->generation == 0 && n->spent[wanted->transport][wanted->ssrc])
 		return SHM_REFUSAL_DUPLICATE_SSRC;
 	n->spent[wanted->transport][wanted->ssrc] = true;
 	*s = *wanted;
@@ -77,8 +82,7 @@ static enum shm_refusal naive_sub(struct naive *n, uint32_t slot, enum shm_actio
 static enum shm_refusal naive_references(const struct naive *n)
 {
 	for (uint32_t i = 0; i < SUBS; i++)
-		if (n->subs[i].generation != 0 &&
-		    n->tracks[n->subs[i].track].generation != n->subs[i].track_generation)
+		if (n->subs[i].generation != 0 && !naive_track_there(n, &n->subs[i]))
 			return SHM_REFUSAL_IN_USE;
 	return SHM_REFUSAL_NONE;
 }
@@ -109,10 +113,11 @@ static enum shm_refusal random_op(struct room *r, struct naive *n, uint32_t *x, 
 	enum shm_refusal refusal;
 
 	if (sub) {
-		const struct naive_sub w = {generation, to, 1, who, ssrc};
+		const struct naive_sub w = {generation, to, next_random(x) % 6 != 0, who, ssrc};
 		struct shm_subscription_config *c =
 			room_subscribe(r, slot, to, &r->peers[who], ssrc);
 		c->generation = generation;
+		c->track.generation = w.track_generation;
 		refusal = naive_sub(n, slot, action, &w);
 	} else {
 		const struct naive_track w = {generation, who, ssrc % 9 + 1};
@@ -136,15 +141,16 @@ static void same(const struct room *r, const struct naive *n)
 		assert_int_equal(c != NULL ? c->generation : 0, n->tracks[i].generation);
 		uint32_t count[2] = {0};
 		for (uint32_t k = 0; k < SUBS; k++)
-			if (n->subs[k].generation != 0 && n->subs[k].track == i)
+			if (n->subs[k].generation != 0 && n->subs[k].track_generation != 0 &&
+			    n->subs[k].track == i)
 				count[n->subs[k].transport]++;
 		for (int w = 0; w < 2; w++) {
 			const struct fanout_list *l = dp->workers[w].fanout[i];
 			assert_int_equal(l != NULL ? l->count : 0, count[w]);
 			for (uint32_t k = 0; l != NULL && k < l->count; k++) {
 				const struct naive_sub *s = &n->subs[l->subscription[k]];
-				assert_true(s->generation != 0 && s->track == i &&
-					    s->transport == (uint32_t)w);
+				assert_true(s->generation != 0 && s->track_generation != 0 &&
+					    s->track == i && s->transport == (uint32_t)w);
 			}
 		}
 		if (c != NULL)

@@ -53,7 +53,7 @@ static int leave(void **state)
 	return 0;
 }
 
-static void send(struct room *r, uint32_t ssrc, uint16_t seq, bool key)
+static void send_of(struct room *r, unsigned peer, uint32_t ssrc, uint16_t seq, bool key)
 {
 	uint8_t rtp[200];
 	const struct media m = {
@@ -65,8 +65,13 @@ static void send(struct room *r, uint32_t ssrc, uint16_t seq, bool key)
 		.size = key ? sizeof(keyframe) : sizeof(delta),
 	};
 
-	room_send_rtp(r, &r->peers[0], rtp, media_write(rtp, &m));
+	room_send_rtp(r, &r->peers[peer], rtp, media_write(rtp, &m));
 	room_deliver(r);
+}
+
+static void send(struct room *r, uint32_t ssrc, uint16_t seq, bool key)
+{
+	send_of(r, 0, ssrc, seq, key);
 }
 
 // What the consumer got since the last call must be 'count' packets numbered on from '*next', with
@@ -191,6 +196,71 @@ static void two_workers_send_the_same_bytes(void **state)
 	free(two);
 }
 
+// Two publishers and a viewer, whose one stream shows the first.
+static struct room *lineup(unsigned workers)
+{
+	struct room *r = room_new(workers);
+	struct room_peer *first = room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.1");
+	struct room_peer *to =
+		room_join(r, SHM_SUITE_AEAD_AES_128_GCM, workers - 1, "198.51.100.2");
+	struct room_peer *second = room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.3");
+
+	room_track(r, 0, first, SHM_KIND_VIDEO, SHM_CODEC_VP8, LOW);
+	room_track(r, 1, second, SHM_KIND_VIDEO, SHM_CODEC_VP8, HIGH);
+	room_subscribe(r, 0, 0, to, 0x2000);
+	room_apply(r);
+	return r;
+}
+
+static void show(struct room *r, struct shm_ref track)
+{
+	r->h->dp.shm.subscriptions[0].config.track = track;
+	room_op(r, SHM_RECORD_SUBSCRIPTION, SHM_ACTION_APPLY, 0, 1);
+}
+
+// One stream, one SSRC, one numbering: a publisher goes, nobody is there, the next one comes.
+static void another_track_under_the_same_ssrc(void **state)
+{
+	struct room *r = *state;
+	uint16_t next = ROOM_SEQUENCE_START;
+	uint32_t ts = ROOM_TIMESTAMP_START;
+
+	send_of(r, 0, LOW, 10, true);
+	send_of(r, 2, HIGH, 700, true); // not shown
+	send_of(r, 0, LOW, 11, false);
+	expect(r, 2, &next, &ts);
+
+	show(r, (struct shm_ref){0});
+	room_op(r, SHM_RECORD_TRACK, SHM_ACTION_REMOVE, 0, 1);
+	room_apply(r);
+	send_of(r, 0, LOW, 12, true);
+	send_of(r, 2, HIGH, 701, false);
+	expect(r, 0, &next, &ts);
+
+	room_time(r, r->now_us + 40000);
+	show(r, (struct shm_ref){1, 1});
+	room_apply(r);
+	assert_int_not_equal(r->h->dp.tracks[1].encodings[0].gate.tries_left,
+			     0); // wants a keyframe
+	send_of(r, 2, HIGH, 702, false);
+	expect(r, 0, &next, &ts);
+	send_of(r, 2, HIGH, 703, true);
+	send_of(r, 2, HIGH, 704, false);
+	expect(r, 2, &next, &ts);
+}
+
+static int one_worker_lineup(void **state)
+{
+	*state = lineup(1);
+	return 0;
+}
+
+static int two_workers_lineup(void **state)
+{
+	*state = lineup(2);
+	return 0;
+}
+
 #define BOTH(test)                                                                                 \
 	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
 	{                                                                                          \
@@ -204,6 +274,10 @@ int main(void)
 		BOTH(up_without_a_keyframe_after_a_second),
 		BOTH(each_encoding_has_its_gate),
 		cmocka_unit_test(two_workers_send_the_same_bytes),
+		{"1 worker: another track", another_track_under_the_same_ssrc, one_worker_lineup,
+		 leave, NULL},
+		{"2 workers: another track", another_track_under_the_same_ssrc, two_workers_lineup,
+		 leave, NULL},
 	};
 
 	return cmocka_run_group_tests_name("switch", tests, NULL, NULL);
