@@ -115,6 +115,6 @@ export class Api {
   }
 
   statistics(participant: string): Promise<Statistics> {
-    return this.#node.getStatistics({ participant }, deadline()).response;
+    return this.#node.getStatistics({ participant, room: "", transport: "" }, deadline()).response;
   }
 }
