@@ -135,6 +135,11 @@ const ProtobufCMessage *rpc_call_request(const struct rpc_call *call)
 	return call->request;
 }
 
+const ProtobufCMessageDescriptor *rpc_call_answer_type(const struct rpc_call *call)
+{
+	return call->method->answer;
+}
+
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer)
 {
 	const struct rpc_outcome outcome = {.code = RPC_OK, .answer = answer};

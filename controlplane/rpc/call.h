@@ -48,6 +48,9 @@ struct rpc_service {
 // client-streaming and bidirectional calls.
 const ProtobufCMessage *rpc_call_request(const struct rpc_call *call);
 
+// What rpc_call_reply takes.
+const ProtobufCMessageDescriptor *rpc_call_answer_type(const struct rpc_call *call);
+
 // Ends a call with its one answer and OK. Borrows `answer`.
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer);
 

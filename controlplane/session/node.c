@@ -60,6 +60,7 @@ static void on_attached(void *user)
 {
 	struct node *n = user;
 
+	repeats_attach(n->repeats, link_client_view(n->link)->repeats);
 	orphans_find(n->orphans);
 }
 
@@ -67,6 +68,7 @@ static void on_detached(void *user)
 {
 	struct node *n = user;
 
+	repeats_attach(n->repeats, NULL);
 	orphans_clear(n->orphans);
 	everybody_leaves(n, "dataplane gone");
 }
@@ -198,6 +200,7 @@ static gboolean reap(gpointer data)
 	struct node *n = data;
 	GList *rooms = g_hash_table_get_values(n->rooms);
 
+	repeats_expire(n->repeats);
 	for (GList *i = rooms; i != NULL; i = i->next) {
 		GList *all = g_hash_table_get_values(((struct room *)i->data)->participants);
 		for (GList *j = all; j != NULL; j = j->next)
@@ -253,12 +256,14 @@ void node_leave(struct node *n)
 {
 	g_source_remove(n->reap_source);
 	watch_close_all(n);
+	repeats_attach(n->repeats, NULL); // calls that end after this are not kept
 	link_metrics_free(&n->link_metrics);
 	link_client_free(&n->link);
 }
 
 void node_register(struct node *node, struct rpc_server *server)
 {
+	rpc_server_set_gate(server, repeats_gate, node->repeats);
 	room_service_register(node, server);
 	signalling_service_register(node, server);
 	node_service_register(node, server);

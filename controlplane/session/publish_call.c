@@ -6,7 +6,6 @@
 // Owns     the call while it waits for its answer.
 
 #include "controlplane/session/node.h"
-#include "controlplane/session/repeats.h"
 #include "controlplane/session/services.h"
 
 #include <string.h>
@@ -14,13 +13,11 @@
 struct publish_call {
 	struct participant *p; // one count
 	struct rpc_call *call;
-	char *request_id;
 };
 
 static void end(struct publish_call *c)
 {
 	participant_drop(c->p);
-	g_free(c->request_id);
 	g_free(c);
 }
 
@@ -35,7 +32,7 @@ static void on_answered(void *data, const char *sdp)
 	response.sdp = (char *)(uintptr_t)sdp;
 	response.n_tracks = tracks->len;
 	response.tracks = (Sluice__V1__Track **)tracks->pdata;
-	repeats_reply(c->p->node->repeats, c->call, c->request_id, &response.base);
+	rpc_call_reply(c->call, &response.base);
 	g_ptr_array_unref(tracks);
 	end(c);
 }
@@ -60,6 +57,6 @@ void publish_call(struct participant *p, struct rpc_call *call,
 	struct publish_call *c = g_new(struct publish_call, 1);
 	const struct offer_waiter waiter = {on_answered, on_failed, c};
 
-	*c = (struct publish_call){participant_hold(p), call, g_strdup(request->request_id)};
+	*c = (struct publish_call){participant_hold(p), call};
 	publish_offer(p, &offer, &waiter);
 }

@@ -1,29 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-// controlplane/session/repeats.c - the kept answers, oldest first.
+// controlplane/session/repeats.c - keys, calls under way and kept answers, oldest first.
 
 #include "controlplane/session/repeats.h"
+
+#include "controlplane/session/repeats_segment.h"
+#include "proto/api/sluice/v1/signalling.pb-c.h"
 
 #include <glib.h>
 #include <string.h>
 
+struct usage {
+	unsigned count;
+	size_t bytes;
+};
+
+// A call under way, later its answer.
 struct kept {
-	char *key;
+	struct repeats *repeats;
+	uint8_t key[SHM_REPEAT_DIGEST_BYTES];
+	uint8_t body[SHM_REPEAT_DIGEST_BYTES];
+	uint8_t tenant[SHM_REPEAT_TENANT_BYTES];
+	bool final;
+	GQueue waiting; // struct rpc_call: repeats of what still runs
 	int64_t until_us;
-	const ProtobufCMessageDescriptor *type;
-	uint8_t *bytes;
+	uint32_t slot; // in the segment
+	enum rpc_status code;
+	Sluice__V1__ErrorReason reason;
+	uint8_t *bytes; // the packed answer, or the error's sentence
 	size_t size;
 };
 
 struct repeats {
-	GHashTable *by_key; // key -> struct kept, borrowed from the queue
-	GQueue oldest_first; // struct kept
+	GHashTable *by_key; // struct kept, owned
+	GHashTable *tenants; // digest -> struct usage
+	GQueue oldest_first; // the final ones
+	size_t bytes;
+	struct repeats_segment *segment; // NULL: nothing is attached
 };
 
-static void kept_free(struct kept *k)
+static guint digest_hash(gconstpointer digest)
 {
-	explicit_bzero(k->bytes, k->size);
+	guint hash;
+
+	memcpy(&hash, digest, sizeof(hash));
+	return hash;
+}
+
+static gboolean key_equal(gconstpointer a, gconstpointer b)
+{
+	return memcmp(a, b, SHM_REPEAT_DIGEST_BYTES) == 0;
+}
+
+static gboolean tenant_equal(gconstpointer a, gconstpointer b)
+{
+	return memcmp(a, b, SHM_REPEAT_TENANT_BYTES) == 0;
+}
+
+static struct usage *usage_of(struct repeats *r, const uint8_t *tenant)
+{
+	struct usage *u = g_hash_table_lookup(r->tenants, tenant);
+
+	if (u != NULL)
+		return u;
+	u = g_new0(struct usage, 1);
+	g_hash_table_insert(r->tenants, g_memdup2(tenant, SHM_REPEAT_TENANT_BYTES), u);
+	return u;
+}
+
+static void kept_free(gpointer data)
+{
+	struct kept *k = data;
+
+	if (k->bytes != NULL)
+		explicit_bzero(k->bytes, k->size);
 	g_free(k->bytes);
-	g_free(k->key);
+	g_queue_clear(&k->waiting);
 	g_free(k);
 }
 
@@ -31,7 +82,8 @@ struct repeats *repeats_new(void)
 {
 	struct repeats *r = g_new0(struct repeats, 1);
 
-	r->by_key = g_hash_table_new(g_str_hash, g_str_equal);
+	r->by_key = g_hash_table_new_full(digest_hash, key_equal, NULL, kept_free);
+	r->tenants = g_hash_table_new_full(digest_hash, tenant_equal, g_free, g_free);
 	g_queue_init(&r->oldest_first);
 	return r;
 }
@@ -39,77 +91,321 @@ struct repeats *repeats_new(void)
 void repeats_free(struct repeats **repeats)
 {
 	struct repeats *r = *repeats;
-	struct kept *k;
 
 	*repeats = NULL;
 	if (r == NULL)
 		return;
-	while ((k = g_queue_pop_head(&r->oldest_first)) != NULL)
-		kept_free(k);
+	g_queue_clear(&r->oldest_first);
 	g_hash_table_unref(r->by_key);
+	g_hash_table_unref(r->tenants);
+	repeats_segment_free(&r->segment);
 	g_free(r);
 }
 
-static void expire(struct repeats *r)
+static void forget(struct repeats *r, struct kept *k)
+{
+	struct usage *u = usage_of(r, k->tenant);
+
+	if (k->slot != REPEATS_NO_SLOT && r->segment != NULL)
+		repeats_segment_wipe(r->segment, k->slot);
+	r->bytes -= k->size;
+	u->bytes -= k->size;
+	if (--u->count == 0)
+		g_hash_table_remove(r->tenants, k->tenant);
+	g_hash_table_remove(r->by_key, k->key); // frees it
+}
+
+static struct kept *kept_new(struct repeats *r, const uint8_t *key, const uint8_t *body,
+			     const uint8_t *tenant)
+{
+	struct kept *k = g_new0(struct kept, 1);
+
+	k->repeats = r;
+	memcpy(k->key, key, sizeof(k->key));
+	memcpy(k->body, body, sizeof(k->body));
+	memcpy(k->tenant, tenant, sizeof(k->tenant));
+	k->slot = REPEATS_NO_SLOT;
+	g_queue_init(&k->waiting);
+	g_hash_table_insert(r->by_key, k->key, k);
+	usage_of(r, tenant)->count++;
+	return k;
+}
+
+static void kept_finish(struct kept *k, const void *bytes, size_t size, int64_t until_us)
+{
+	k->final = true;
+	k->until_us = until_us;
+	k->bytes = g_memdup2(bytes, size);
+	k->size = size;
+	k->repeats->bytes += size;
+	usage_of(k->repeats, k->tenant)->bytes += size;
+	g_queue_push_tail(&k->repeats->oldest_first, k);
+}
+
+static void kept_put(struct kept *k)
+{
+	struct shm_repeat e = {
+		.until_us = (uint64_t)k->until_us,
+		.code = k->code,
+		.reason = k->reason,
+		.size = (uint32_t)k->size,
+	};
+
+	if (k->repeats->segment == NULL)
+		return;
+	memcpy(e.key, k->key, sizeof(e.key));
+	memcpy(e.body, k->body, sizeof(e.body));
+	memcpy(e.tenant, k->tenant, sizeof(e.tenant));
+	k->slot = repeats_segment_put(k->repeats->segment, &e, k->bytes);
+}
+
+static bool on_found(void *user, uint32_t slot, const struct shm_repeat *e, const uint8_t *bytes)
+{
+	struct repeats *r = user;
+	int64_t now_us = g_get_monotonic_time();
+
+	if ((int64_t)e->until_us <= now_us ||
+	    (int64_t)e->until_us > now_us + REPEATS_KEPT_S * G_USEC_PER_SEC ||
+	    g_hash_table_contains(r->by_key, e->key))
+		return false;
+	struct kept *k = kept_new(r, e->key, e->body, e->tenant);
+	k->slot = slot;
+	k->code = (enum rpc_status)e->code;
+	k->reason = (Sluice__V1__ErrorReason)e->reason;
+	kept_finish(k, bytes, e->size, (int64_t)e->until_us);
+	return true;
+}
+
+static gint by_end(gconstpointer a, gconstpointer b, gpointer user)
+{
+	const struct kept *x = a, *y = b;
+
+	(void)user;
+	return (x->until_us > y->until_us) - (x->until_us < y->until_us);
+}
+
+void repeats_attach(struct repeats *r, struct shm_repeats *mapped)
+{
+	repeats_segment_free(&r->segment);
+	for (GList *i = r->oldest_first.head; i != NULL; i = i->next)
+		((struct kept *)i->data)->slot = REPEATS_NO_SLOT;
+	if (mapped == NULL)
+		return;
+	r->segment = repeats_segment_new(mapped, on_found, r);
+	g_queue_sort(&r->oldest_first, by_end, NULL);
+	for (GList *i = r->oldest_first.head; i != NULL; i = i->next)
+		if (((struct kept *)i->data)->slot == REPEATS_NO_SLOT)
+			kept_put(i->data);
+}
+
+void repeats_expire(struct repeats *r)
 {
 	int64_t now_us = g_get_monotonic_time();
 	struct kept *k;
 
-	while ((k = g_queue_peek_head(&r->oldest_first)) != NULL &&
-	       (k->until_us <= now_us || g_queue_get_length(&r->oldest_first) > REPEATS_MAX)) {
+	while ((k = g_queue_peek_head(&r->oldest_first)) != NULL && k->until_us <= now_us) {
 		g_queue_pop_head(&r->oldest_first);
-		g_hash_table_remove(r->by_key, k->key);
-		kept_free(k);
+		forget(r, k);
 	}
 }
 
-// The request is part of the key: another one under the same id is no repeat, and must not be
-// handed an answer with somebody else's secret.
-static char *key_of(const struct rpc_call *call, const char *request_id)
+unsigned repeats_count(const struct repeats *r)
+{
+	return g_hash_table_size(r->by_key);
+}
+
+// Ends a call with what the first one ended with.
+static void answer(const struct kept *k, struct rpc_call *call)
+{
+	if (k->code != RPC_OK) {
+		rpc_call_fail(call, k->code, k->reason, "%.*s", (int)k->size,
+			      (const char *)k->bytes);
+		return;
+	}
+	ProtobufCMessage *m =
+		protobuf_c_message_unpack(rpc_call_answer_type(call), NULL, k->size, k->bytes);
+	if (m == NULL) {
+		rpc_call_fail(call, RPC_INTERNAL, RPC_REASON(INTERNAL_ERROR),
+			      "The answer kept under this request_id cannot be read.");
+		return;
+	}
+	rpc_call_reply(call, m);
+	protobuf_c_message_free_unpacked(m, NULL);
+}
+
+// Only what a repeat would meet again is worth keeping.
+static bool is_final(enum rpc_status code)
+{
+	return code != RPC_UNAVAILABLE && code != RPC_DEADLINE_EXCEEDED &&
+	       code != RPC_RESOURCE_EXHAUSTED && code != RPC_CANCELLED;
+}
+
+static void take_outcome(struct kept *k, const struct rpc_outcome *o)
+{
+	int64_t until_us = g_get_monotonic_time() + REPEATS_KEPT_S * G_USEC_PER_SEC;
+
+	k->code = o->code;
+	if (o->answer != NULL) {
+		size_t size = protobuf_c_message_get_packed_size(o->answer);
+		uint8_t *bytes = g_malloc(size);
+		protobuf_c_message_pack(o->answer, bytes);
+		kept_finish(k, bytes, size, until_us);
+		explicit_bzero(bytes, size);
+		g_free(bytes);
+		return;
+	}
+	const char *text = o->error != NULL ? o->error->text
+					    : "The first call with this request_id was given up: "
+					      "send it again.";
+	k->reason = o->error != NULL ? o->error->reason : RPC_REASON(DEADLINE_PASSED);
+	kept_finish(k, text, strlen(text), until_us);
+}
+
+static void on_outcome(const struct rpc_outcome *outcome, void *data)
+{
+	struct kept *k = data;
+	struct rpc_call *call;
+
+	take_outcome(k, outcome);
+	// Answering may end other calls; none of them is this key's, whose answer is final by now.
+	while ((call = g_queue_pop_head(&k->waiting)) != NULL)
+		answer(k, call);
+	if (is_final(k->code)) {
+		kept_put(k);
+		return;
+	}
+	g_queue_remove(&k->repeats->oldest_first, k);
+	forget(k->repeats, k);
+}
+
+static void on_waiting_cancelled(struct rpc_call *call, void *data)
+{
+	g_queue_remove(&((struct kept *)data)->waiting, call);
+	rpc_call_finish(call); // only frees it
+}
+
+static void digest(uint8_t *out, size_t size, const void *first, size_t first_size, ...)
+{
+	GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+	uint8_t whole[SHM_REPEAT_DIGEST_BYTES];
+	gsize whole_size = sizeof(whole);
+	va_list more;
+	const char *part;
+
+	g_checksum_update(sum, first, (gssize)first_size);
+	va_start(more, first_size);
+	while ((part = va_arg(more, const char *)) != NULL)
+		g_checksum_update(sum, (const guchar *)part, (gssize)strlen(part) + 1);
+	va_end(more);
+	g_checksum_get_digest(sum, whole, &whole_size);
+	g_checksum_free(sum);
+	memcpy(out, whole, size);
+}
+
+static const void *field(const ProtobufCMessage *m, const char *name, ProtobufCType type)
+{
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(m->descriptor, name);
+
+	if (f == NULL || f->type != type || f->label == PROTOBUF_C_LABEL_REPEATED)
+		return NULL;
+	return *(void *const *)((const char *)m + f->offset);
+}
+
+static void digest_key(const struct rpc_call *call, const char *id, uint8_t *key)
+{
+	const ProtobufCMessage *session =
+		field(rpc_call_request(call), "session", PROTOBUF_C_TYPE_MESSAGE);
+	const char *participant =
+		session != NULL && session->descriptor == &sluice__v1__session__descriptor
+			? ((const Sluice__V1__Session *)session)->participant
+			: "";
+	// Who calls over the Unix socket and who over TCP cannot be the same.
+	const char *caller = g_str_equal(rpc_call_peer(call), "unix") ? "unix" : "tcp";
+
+	digest(key, SHM_REPEAT_DIGEST_BYTES, "", 1, caller, participant, rpc_call_path(call), id,
+	       NULL);
+}
+
+static void digest_body(const struct rpc_call *call, uint8_t *body)
 {
 	const ProtobufCMessage *request = rpc_call_request(call);
 	size_t size = protobuf_c_message_get_packed_size(request);
 	uint8_t *bytes = g_malloc(size);
 
 	protobuf_c_message_pack(request, bytes);
-	char *digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, bytes, size);
-	char *key = g_strdup_printf("%s %s %s", rpc_call_path(call), digest, request_id);
+	digest(body, SHM_REPEAT_DIGEST_BYTES, bytes, size, NULL);
 	explicit_bzero(bytes, size);
 	g_free(bytes);
-	g_free(digest);
-	return key;
 }
 
-bool repeats_answer(struct repeats *r, struct rpc_call *call, const char *request_id)
+static bool has_room(struct repeats *r, const uint8_t *tenant)
 {
-	if (request_id[0] == '\0')
-		return false;
-	expire(r);
-	char *key = key_of(call, request_id);
-	const struct kept *k = g_hash_table_lookup(r->by_key, key);
-	g_free(key);
-	if (k == NULL)
-		return false;
-	ProtobufCMessage *answer = protobuf_c_message_unpack(k->type, NULL, k->size, k->bytes);
-	rpc_call_reply(call, answer);
-	protobuf_c_message_free_unpacked(answer, NULL);
-	return true;
+	const struct usage *u = g_hash_table_lookup(r->tenants, tenant);
+
+	return g_hash_table_size(r->by_key) < REPEATS_MAX && r->bytes < REPEATS_BYTES_MAX &&
+	       (u == NULL ||
+		(u->count < REPEATS_PER_TENANT_MAX && u->bytes < REPEATS_BYTES_PER_TENANT_MAX));
 }
 
-void repeats_reply(struct repeats *r, struct rpc_call *call, const char *request_id,
-		   const ProtobufCMessage *answer)
+static void repeat(struct kept *k, struct rpc_call *call)
 {
-	if (request_id[0] != '\0') {
-		struct kept *k = g_new0(struct kept, 1);
-		k->key = key_of(call, request_id);
-		k->until_us = g_get_monotonic_time() + REPEATS_KEPT_S * G_USEC_PER_SEC;
-		k->type = answer->descriptor;
-		k->size = protobuf_c_message_get_packed_size(answer);
-		k->bytes = g_malloc(k->size);
-		protobuf_c_message_pack(answer, k->bytes);
-		g_queue_push_tail(&r->oldest_first, k);
-		g_hash_table_insert(r->by_key, k->key, k);
-		expire(r);
+	if (k->final) {
+		answer(k, call);
+		return;
 	}
-	rpc_call_reply(call, answer);
+	g_queue_push_tail(&k->waiting, call);
+	rpc_call_on_cancel(call, on_waiting_cancelled, k);
+}
+
+static void refuse_reuse(struct rpc_call *call, const char *id)
+{
+	rpc_call_fact(call, "field", "request_id");
+	rpc_call_fact(call, "value", "%s", id);
+	rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(REQUEST_ID_REUSED),
+		      "request_id: \"%s\" came with another request before: choose a new one for "
+		      "each request, such as a UUID.",
+		      id);
+}
+
+bool repeats_gate(struct rpc_call *call, void *data)
+{
+	struct repeats *r = data;
+	const ProtobufCMessage *request = rpc_call_request(call);
+	const char *id =
+		request != NULL ? field(request, "request_id", PROTOBUF_C_TYPE_STRING) : NULL;
+	uint8_t key[SHM_REPEAT_DIGEST_BYTES], body[SHM_REPEAT_DIGEST_BYTES];
+	uint8_t tenant[SHM_REPEAT_TENANT_BYTES] = {0};
+
+	if (id == NULL || id[0] == '\0')
+		return true;
+	if (strlen(id) > REPEATS_ID_BYTES_MAX) {
+		rpc_call_fact(call, "limit", "%d", REPEATS_ID_BYTES_MAX);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(REQUEST_ID_INVALID),
+			      "request_id: %zu bytes are too long: at most %d, such as a UUID.",
+			      strlen(id), REPEATS_ID_BYTES_MAX);
+		return false;
+	}
+	repeats_expire(r);
+	digest_key(call, id, key);
+	digest_body(call, body);
+	struct kept *k = g_hash_table_lookup(r->by_key, key);
+	if (k != NULL && memcmp(k->body, body, sizeof(body)) != 0) {
+		refuse_reuse(call, id);
+		return false;
+	}
+	if (k != NULL) {
+		repeat(k, call);
+		return false;
+	}
+	if (!has_room(r, tenant)) {
+		rpc_call_fact(call, "limit", "%d", REPEATS_PER_TENANT_MAX);
+		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(REQUEST_IDS_FULL),
+			      "request_id: no room to keep another answer for ten minutes: at "
+			      "most %d answers and %d bytes; send it without request_id, or later.",
+			      REPEATS_PER_TENANT_MAX, REPEATS_BYTES_PER_TENANT_MAX);
+		return false;
+	}
+	rpc_call_on_outcome(call, on_outcome, kept_new(r, key, body, tenant));
+	return true;
 }

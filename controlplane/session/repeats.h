@@ -1,26 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/session/repeats.h - request_id: a repeat of a mutation returns the first answer.
 //
-// Kept     final answers, keyed by method, request and id, for ten minutes, in memory; at most
-//          REPEATS_MAX, beyond which the oldest goes. Answers carry secrets: wiped when they go.
+// Place    the gate before every handler (rpc_server_set_gate): any request with a string field
+//          'request_id' is a mutation. Handlers know nothing of it.
+// Key      caller (and, in a session's calls, the participant), method, id. The same key with
+//          another body is refused; while the first runs a repeat waits for it.
+// Kept     final answers and errors for ten minutes, here and in the shared segment, from which the
+//          next control plane takes them up. An error is kept as code, reason and sentence.
+// Bounds   by count and bytes of a tenant and of the whole; beyond them the newcomer is refused.
+// Secrets  answers carry secrets: wiped when they expire, in both places.
 // Thread   the API's GMainContext.
 #pragma once
 
 #include "controlplane/rpc/call.h"
+#include "proto/shm/repeats.h"
 
 #include <stdbool.h>
 
-enum { REPEATS_MAX = 4096, REPEATS_KEPT_S = 600 };
+enum repeats_limits {
+	REPEATS_KEPT_S = 600,
+	REPEATS_ID_BYTES_MAX = 64,
+	REPEATS_PER_TENANT_MAX = 8192,
+	REPEATS_BYTES_PER_TENANT_MAX = 4 << 20,
+	REPEATS_MAX = SHM_REPEATS_MAX - 64,
+	REPEATS_BYTES_MAX = SHM_REPEAT_BLOCKS_MAX * SHM_REPEAT_BLOCK_BYTES / 8 * 7,
+};
 
 struct repeats;
 
 struct repeats *repeats_new(void);
 void repeats_free(struct repeats **repeats);
 
-// True if the call repeats one that was answered: it has been answered again, and is over. An empty
-// id repeats nothing.
-bool repeats_answer(struct repeats *repeats, struct rpc_call *call, const char *request_id);
+// The gate; 'repeats' is its data.
+bool repeats_gate(struct rpc_call *call, void *repeats);
 
-// Answers the call and keeps the answer under 'request_id'.
-void repeats_reply(struct repeats *repeats, struct rpc_call *call, const char *request_id,
-		   const ProtobufCMessage *answer);
+// A segment is mapped: takes up what it holds, and keeps there what we hold. NULL: it is gone.
+void repeats_attach(struct repeats *repeats, struct shm_repeats *mapped);
+
+// Wipes what has expired. Called every few seconds.
+void repeats_expire(struct repeats *repeats);
+
+unsigned repeats_count(const struct repeats *repeats); // answers kept and calls under way

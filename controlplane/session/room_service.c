@@ -3,7 +3,6 @@
 
 #include "controlplane/session/node.h"
 #include "controlplane/session/orphans.h"
-#include "controlplane/session/repeats.h"
 #include "controlplane/session/services.h"
 
 #include <string.h>
@@ -90,8 +89,6 @@ static void create_room(struct rpc_call *call, void *data)
 	struct node *node = data;
 	const Sluice__V1__CreateRoomRequest *q = (const void *)rpc_call_request(call);
 
-	if (repeats_answer(node->repeats, call, q->request_id))
-		return;
 	if (!name_id_ok(q->room_id)) {
 		rpc_call_fact(call, "field", "room_id");
 		rpc_call_fact(call, "value", "%s", q->room_id);
@@ -109,7 +106,7 @@ static void create_room(struct rpc_call *call, void *data)
 		return;
 	}
 	Sluice__V1__Room *m = room_message(room_create(node, q->room_id));
-	repeats_reply(node->repeats, call, q->request_id, &m->base);
+	rpc_call_reply(call, &m->base);
 	room_message_free(m);
 }
 
@@ -152,13 +149,11 @@ static void delete_room(struct rpc_call *call, void *data)
 	const Sluice__V1__DeleteRoomRequest *q = (const void *)rpc_call_request(call);
 	Sluice__V1__DeleteRoomResponse response = SLUICE__V1__DELETE_ROOM_RESPONSE__INIT;
 
-	if (repeats_answer(node->repeats, call, q->request_id))
-		return;
 	struct room *r = service_room(node, call, "name", q->name);
 	if (r == NULL)
 		return;
 	room_delete(r);
-	repeats_reply(node->repeats, call, q->request_id, &response.base);
+	rpc_call_reply(call, &response.base);
 }
 
 static gint by_join(gconstpointer a, gconstpointer b)
@@ -223,13 +218,11 @@ static void remove_participant(struct rpc_call *call, void *data)
 	Sluice__V1__RemoveParticipantResponse response =
 		SLUICE__V1__REMOVE_PARTICIPANT_RESPONSE__INIT;
 
-	if (repeats_answer(node->repeats, call, q->request_id))
-		return;
 	struct participant *p = service_participant(node, call, "name", q->name);
 	if (p == NULL)
 		return;
 	participant_leave(p, "removed");
-	repeats_reply(node->repeats, call, q->request_id, &response.base);
+	rpc_call_reply(call, &response.base);
 }
 
 static void watch_events(struct rpc_call *call, void *data)

@@ -2,7 +2,6 @@
 // controlplane/session/signalling_service.c - SignallingService: what one participant says.
 
 #include "controlplane/session/node.h"
-#include "controlplane/session/repeats.h"
 #include "controlplane/session/services.h"
 
 #include <errno.h>
@@ -69,7 +68,7 @@ static bool join_request_ok(struct rpc_call *call, const Sluice__V1__JoinRequest
 	return true;
 }
 
-static void reply_join(struct rpc_call *call, const char *request_id, const struct participant *p)
+static void reply_join(struct rpc_call *call, const struct participant *p)
 {
 	Sluice__V1__JoinResponse response = SLUICE__V1__JOIN_RESPONSE__INIT;
 	Sluice__V1__Session session = SLUICE__V1__SESSION__INIT;
@@ -78,7 +77,7 @@ static void reply_join(struct rpc_call *call, const char *request_id, const stru
 	session.secret = p->secret;
 	response.session = &session;
 	response.participant = participant_message(p);
-	repeats_reply(p->node->repeats, call, request_id, &response.base);
+	rpc_call_reply(call, &response.base);
 	participant_message_free(response.participant);
 }
 
@@ -88,7 +87,7 @@ static void join(struct rpc_call *call, void *data)
 	const Sluice__V1__JoinRequest *q = (const void *)rpc_call_request(call);
 	struct resource_name name;
 
-	if (repeats_answer(node->repeats, call, q->request_id) || !join_request_ok(call, q, &name))
+	if (!join_request_ok(call, q, &name))
 		return;
 	if (link_client_view(node->link) == NULL) {
 		rpc_call_fail(call, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
@@ -112,7 +111,7 @@ static void join(struct rpc_call *call, void *data)
 		if (room == NULL)
 			room = room_create(node, name.room);
 		struct participant *p = participant_new(room, id, q->display_name);
-		reply_join(call, q->request_id, p);
+		reply_join(call, p);
 	}
 	g_free(id);
 }
@@ -122,7 +121,7 @@ static void publish(struct rpc_call *call, void *data)
 	const Sluice__V1__PublishRequest *q = (const void *)rpc_call_request(call);
 	struct participant *p = authenticated(data, call, q->session);
 
-	if (p != NULL && !repeats_answer(p->node->repeats, call, q->request_id))
+	if (p != NULL)
 		publish_call(p, call, q);
 }
 

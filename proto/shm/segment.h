@@ -12,6 +12,7 @@
 #include "proto/shm/command.h"
 #include "proto/shm/event.h"
 #include "proto/shm/record.h"
+#include "proto/shm/repeats.h"
 #include "proto/shm/spsc.h"
 #include "proto/shm/stats.h"
 
@@ -32,6 +33,7 @@
 	X(shm_track_slot)                                                                          \
 	X(shm_subscription_slot)                                                                   \
 	X(shm_blob)                                                                                \
+	X(shm_repeats)                                                                             \
 	X(shm_worker_slot)
 
 // A record's slot: the control plane's lines, then the owning worker's.
@@ -69,6 +71,7 @@ enum shm_span_id {
 	SHM_SPAN_TRACKS,
 	SHM_SPAN_SUBSCRIPTIONS,
 	SHM_SPAN_BLOBS, // struct shm_blob[transports]
+	SHM_SPAN_REPEATS, // struct shm_repeats
 	SHM_SPAN_WORKERS, // struct shm_worker_slot[SHM_WORKERS_MAX + 1]
 	SHM_SPAN_COUNT,
 };
@@ -122,6 +125,7 @@ struct shm_view {
 	struct shm_track_slot *tracks;
 	struct shm_subscription_slot *subscriptions;
 	struct shm_blob *blobs;
+	struct shm_repeats *repeats;
 	struct shm_worker_slot *workers; // [SHM_WORKERS_MAX] is the main lcore's
 };
 

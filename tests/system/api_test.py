@@ -72,9 +72,14 @@ class Rooms(WithApi):
         first = self.api.create(self.room(), request_id="create-1")
         self.assertEqual(self.api.create(self.room(), request_id="create-1"), first)
         failure(Code.ALREADY_EXISTS, self.api.create, self.room(), request_id="create-2")
-        # The id of another request is no repeat of it.
-        other = self.api.create(f"{self.room()}-b", request_id="create-1")
-        self.assertEqual(other.name, f"rooms/{self.room()}-b")
+        # The id of another request is no repeat of it: somebody has mixed up his ids.
+        text = failure(Code.FAILED_PRECONDITION, self.api.create, f"{self.room()}-b",
+                       request_id="create-1")
+        self.assertIn("create-1", text)
+        failure(Code.NOT_FOUND, self.api.get, f"{self.room()}-b")
+        # An error that would come again is an answer too.
+        failure(Code.ALREADY_EXISTS, self.api.create, self.room(), request_id="create-2")
+        failure(Code.INVALID_ARGUMENT, self.api.create, self.room(), request_id="x" * 65)
         self.api.delete(self.room(), request_id="delete-1")
         self.api.delete(self.room(), request_id="delete-1")
         failure(Code.NOT_FOUND, self.api.delete, self.room(), request_id="delete-2")
@@ -141,9 +146,9 @@ class Joining(WithApi):
         first = self.api.join(self.room(), request_id="join-1")
         self.assertEqual(self.api.join(self.room(), request_id="join-1"), first)
         # Somebody else's join under the same id must not be handed the first one's secret.
-        other = self.api.join(self.room(), "other", request_id="join-1")
-        self.assertNotEqual(other.session.secret, first.session.secret)
-        self.assertEqual(self.api.get(self.room()).participant_count, 2)
+        failure(Code.FAILED_PRECONDITION, self.api.join, self.room(), "other",
+                request_id="join-1")
+        self.assertEqual(self.api.get(self.room()).participant_count, 1)
 
     def test_wrong_secret(self):
         session = self.api.join(self.room()).session
