@@ -49,6 +49,7 @@ static void detach(struct link_client *c)
 	remove_source(&c->socket_source);
 	remove_source(&c->event_source);
 	remove_source(&c->heartbeat_source);
+	remove_source(&c->retry_source);
 	close_fd(&c->socket);
 	close_fd(&c->event_fd);
 	close_fd(&c->command_fd);
@@ -252,6 +253,7 @@ void link_client_free(struct link_client **client)
 	remove_source(&c->socket_source);
 	remove_source(&c->event_source);
 	remove_source(&c->heartbeat_source);
+	remove_source(&c->retry_source);
 	link_epochs_gone(c);
 	remove_source(&c->finish_source);
 	link_slots_clear(c);

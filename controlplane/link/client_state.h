@@ -47,6 +47,7 @@ struct link_client {
 	uint64_t epoch_pushed; // number of the newest one; ours, as the segment's may be scribbled
 			       // on
 	struct link_counts counts;
+	guint retry_source; // the head was refused, and is to be pushed again
 	guint finish_source; // answers what needs no dataplane, from the main loop
 };
 

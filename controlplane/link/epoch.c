@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { RETRY_MS = 50, RETRIES_MAX = 100 };
+
 struct link_op {
 	struct shm_command command;
 	void *config; // NULL for a removal
@@ -19,6 +21,9 @@ struct link_epoch {
 	GArray *ops; // struct link_op
 	uint64_t number; // 0: not pushed yet
 	uint32_t pushed; // operations that were
+	unsigned retries;
+	link_prepare_fn prepare; // NULL once it was called
+	void *prepare_user;
 	int64_t submitted_us;
 	link_done_fn done;
 	void *user;
@@ -98,6 +103,12 @@ void link_epoch_remove(struct link_epoch *e, enum shm_record_type type, struct s
 	add(e, type, SHM_ACTION_REMOVE, ref, NULL, 0);
 }
 
+void link_epoch_on_push(struct link_epoch *e, link_prepare_fn prepare, void *user)
+{
+	e->prepare = prepare;
+	e->prepare_user = user;
+}
+
 bool link_epoch_is_empty(const struct link_epoch *e)
 {
 	return e->ops->len == 0;
@@ -126,8 +137,13 @@ static size_t config_bytes(uint32_t type)
 
 // Every epoch before this one has been answered, so what runs is known. The dataplane would refuse
 // the removal of what never ran, and with it all else in the epoch.
-static void mark_moot(struct link_client *c, struct link_epoch *e)
+static void complete(struct link_client *c, struct link_epoch *e)
 {
+	link_prepare_fn prepare = e->prepare;
+
+	e->prepare = NULL;
+	if (prepare != NULL)
+		prepare(e->prepare_user, e);
 	e->pushed = 0;
 	for (guint i = 0; i < e->ops->len; i++) {
 		struct link_op *op = &g_array_index(e->ops, struct link_op, i);
@@ -245,13 +261,43 @@ static void next(struct link_client *c)
 {
 	struct link_epoch *head = g_queue_peek_head(&c->epochs);
 
-	if (head == NULL || head->number != 0)
+	if (head == NULL || head->number != 0 || c->retry_source != 0)
 		return;
-	mark_moot(c, head);
+	complete(c, head);
 	if (head->pushed != 0 && head->pushed <= SHM_EPOCH_OPS_MAX)
 		push(c, head); // a full ring: the heartbeat comes by again
 	else if (c->finish_source == 0)
 		c->finish_source = g_idle_add(finish_later, c);
+}
+
+static bool only_removes(const struct link_epoch *e)
+{
+	for (guint i = 0; i < e->ops->len; i++)
+		if (g_array_index(e->ops, struct link_op, i).command.action != SHM_ACTION_REMOVE)
+			return false;
+	return true;
+}
+
+static gboolean push_again(gpointer data)
+{
+	struct link_client *c = data;
+
+	c->retry_source = 0;
+	next(c);
+	return G_SOURCE_REMOVE;
+}
+
+// True if the head is to be pushed again, a moment later and under a new number.
+static bool retry(struct link_client *c, struct link_epoch *e, const struct link_result *result)
+{
+	if (result->kind != LINK_REFUSED ||
+	    (result->refusal != SHM_REFUSAL_NO_MEMORY && result->refusal != SHM_REFUSAL_IN_USE) ||
+	    !only_removes(e) || e->retries == RETRIES_MAX)
+		return false;
+	e->retries++;
+	e->number = 0;
+	c->retry_source = g_timeout_add(RETRY_MS, push_again, c);
+	return true;
 }
 
 void link_epochs_acked(struct link_client *c)
@@ -266,11 +312,11 @@ void link_epochs_acked(struct link_client *c)
 			next(c);
 			return;
 		}
-		if (!read_ack(c, head, &result))
+		if (!read_ack(c, head, &result) || retry(c, head, &result))
 			return;
 		g_queue_pop_head(&c->epochs);
-		next(c); // before the callback, which may submit more
-		finish(c, head, &result);
+		finish(c, head, &result); // first: the next one stands on what it says
+		next(c);
 	}
 }
 
@@ -293,9 +339,9 @@ static gboolean finish_later(gpointer data)
 		return G_SOURCE_REMOVE;
 	}
 	struct link_epoch *head = g_queue_peek_head(&c->epochs);
-	if (head == NULL || head->number != 0)
+	if (head == NULL || head->number != 0 || c->retry_source != 0)
 		return G_SOURCE_REMOVE;
-	mark_moot(c, head);
+	complete(c, head);
 	if (head->pushed == 0 || head->pushed > SHM_EPOCH_OPS_MAX) {
 		// Nothing to push is nothing to wait for; too much the dataplane would not take.
 		struct link_result result = {

@@ -68,6 +68,13 @@ static void test_refusal(void **state)
 }
 
 // What never ran is left out, and what the dataplane counts is told as the caller counts.
+static bool another_epoch(void *user)
+{
+	const struct fixture *f = user;
+
+	return !shm_ring_is_empty(f->fake->view.commands, SHM_COMMAND_SLOTS);
+}
+
 static void test_refused_record_does_not_hold_the_others(void **state)
 {
 	struct fixture *f = *state;
@@ -87,9 +94,63 @@ static void test_refused_record_does_not_hold_the_others(void **state)
 	assert_int_equal(c.op_count, 1);
 	assert_true(fake_dataplane_pop(f->fake, &c));
 	assert_memory_equal(&c.ref, &runs, sizeof(runs));
-	fake_dataplane_ack(f->fake, 2, SHM_REFUSAL_IN_USE, 0);
+	fake_dataplane_ack(f->fake, 2, SHM_REFUSAL_BAD_GENERATION, 0);
 	fixture_await(f, 2);
 	assert_int_equal(f->last.op, 1);
+}
+
+// A removal that finds no room, or is still referred to, comes again by itself.
+static void test_refused_removal_is_repeated(void **state)
+{
+	struct fixture *f = *state;
+	struct shm_ref ref = link_slot_take(f->client, SHM_RECORD_TRANSPORT);
+	struct shm_command c;
+	uint32_t ops;
+
+	fixture_apply(f, ref);
+	assert_int_equal(fake_dataplane_apply(f->fake, &ops), 1);
+	fixture_await(f, 1);
+	fixture_remove(f, ref);
+	assert_true(fake_dataplane_pop(f->fake, &c) && fake_dataplane_pop(f->fake, &c));
+	fake_dataplane_ack(f->fake, 2, SHM_REFUSAL_NO_MEMORY, 0);
+	assert_true(fake_dataplane_spin(another_epoch, f));
+	assert_int_equal(fake_dataplane_apply(f->fake, &ops), 3);
+	fixture_await(f, 2);
+	assert_string_equal(f->told->str, "aa");
+}
+
+struct prepared {
+	struct fixture *f;
+	struct shm_ref ref;
+	char told_before[8]; // what had been answered when it was asked
+};
+
+static void prepare(void *user, struct link_epoch *e)
+{
+	struct prepared *p = user;
+
+	g_strlcpy(p->told_before, p->f->told->str, sizeof(p->told_before));
+	link_epoch_remove(e, SHM_RECORD_TRANSPORT, p->ref);
+}
+
+// It is completed once, when everything before it has been answered.
+static void test_completed_when_pushed(void **state)
+{
+	struct fixture *f = *state;
+	struct prepared p = {.f = f, .ref = link_slot_take(f->client, SHM_RECORD_TRANSPORT)};
+	uint32_t ops;
+
+	fixture_apply(f, p.ref);
+	struct link_epoch *e = link_epoch_new(f->client);
+	link_epoch_on_push(e, prepare, &p);
+	link_epoch_submit(e, fixture_done, f);
+	assert_int_equal(fake_dataplane_apply(f->fake, &ops), 1);
+	assert_string_equal(p.told_before, "");
+	fixture_await(f, 1);
+	assert_string_equal(p.told_before, "a");
+	assert_int_equal(fake_dataplane_apply(f->fake, &ops), 2);
+	assert_int_equal(ops, 1);
+	fixture_await(f, 2);
 }
 
 static void test_removal_wipes_and_frees(void **state)
@@ -241,6 +302,8 @@ int main(void)
 		ROW(test_one_after_the_other),
 		ROW(test_refusal),
 		ROW(test_refused_record_does_not_hold_the_others),
+		ROW(test_refused_removal_is_repeated),
+		ROW(test_completed_when_pushed),
 		ROW(test_removal_wipes_and_frees),
 		ROW(test_empty_ones_keep_their_place),
 		ROW(test_full_ring_waits),
