@@ -73,9 +73,9 @@ typedef void (*link_prepare_fn)(void *user, struct link_epoch *e);
 void link_epoch_on_push(struct link_epoch *e, link_prepare_fn prepare, void *user);
 
 // Takes 'e'. Epochs go one after the other, in the order submitted. 'done' may be NULL; it comes
-// from the main loop, never from inside the call. An empty epoch is answered as applied. One that only removes
-// and is refused for want of memory, or because something still refers to a record, is repeated for
-// some seconds: nobody could do anything better about it.
+// from the main loop, never from inside the call. An empty epoch is answered as applied. One that
+// only removes and is refused for want of memory, or because something still refers to a record, is
+// repeated for some seconds: nobody could do anything better about it.
 typedef void (*link_done_fn)(void *user, const struct link_result *result);
 void link_epoch_submit(struct link_epoch *e, link_done_fn done, void *user);
 void link_epoch_discard(struct link_epoch *e);
