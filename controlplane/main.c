@@ -60,6 +60,7 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 	const struct settings *s = &c->settings;
 	const struct rpc_server_options options = {
 		.listen = (const char *const *)s->listen,
+		.listen_plain = (const char *const *)s->listen_plain,
 		.unix_socket = s->unix_socket,
 		.tls_certificate = s->tls_certificate,
 		.tls_key = s->tls_key,
@@ -68,6 +69,7 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 		.web_directory = s->web_directory,
 		.allowed_origins = (const char *const *)s->allowed_origins,
 		.max_connections = s->max_connections,
+		.max_request_bytes = s->max_request_bytes,
 	};
 
 	c->server = rpc_server_new(&options, error);

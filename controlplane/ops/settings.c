@@ -121,6 +121,8 @@ static bool settings_is_addresses(const char *value)
 static const struct config_row settings_rows[] = {
 	{ROW("api", LIST, listen), "0.0.0.0:8443, [::]:8443", settings_is_address_port,
 	 "ADDRESS:PORT, such as 192.0.2.1:8443 or [2001:db8::1]:8443"},
+	{ROW("api", LIST, listen_plain), "", settings_is_address_port,
+	 "ADDRESS:PORT, such as 127.0.0.1:8080"},
 	{ROW("api", TEXT, unix_socket), "", settings_is_absolute, "an absolute path"},
 	{ROW("api", TEXT, tls_certificate), "", NULL, "the path of a PEM certificate chain"},
 	{ROW("api", TEXT, tls_key), "", NULL, "the path of a PEM key"},
@@ -129,6 +131,7 @@ static const struct config_row settings_rows[] = {
 	{ROW("api", LIST, allowed_origins), "", settings_is_origin,
 	 "an origin such as https://app.example.org, or *"},
 	{ROW("api", NUMBER, max_connections), "1024", NULL, NULL, 1, 65536},
+	{ROW("api", NUMBER, max_request_bytes), "1048576", NULL, NULL, 65536, 64 << 20},
 	{ROW("api", NUMBER, drain_seconds), "10", NULL, NULL, 0, 3600},
 	{ROW("api", LIST, metrics_listen), "", settings_is_loopback_port,
 	 "a loopback ADDRESS:PORT, such as 127.0.0.1:9464 or [::1]:9464"},

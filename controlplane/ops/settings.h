@@ -17,13 +17,14 @@
 // Texts are NULL when empty, lists end with NULL.
 struct settings {
 	// [api]
-	char **listen;
+	char **listen, **listen_plain;
 	char *unix_socket;
 	char *tls_certificate, *tls_key;
 	char **certificate_names;
 	char *web_directory;
 	char **allowed_origins;
 	unsigned max_connections;
+	unsigned max_request_bytes;
 	unsigned drain_seconds;
 	char **metrics_listen;
 	// [media]

@@ -19,8 +19,8 @@
 #include "controlplane/rpc/error.h"
 
 enum rpc_call_limits {
-	RPC_REQUEST_BYTES_MAX = 1 << 20, // one request message, as sent
-	RPC_UNPACK_BYTES_MAX = 4 << 20, // one request message, unpacked
+	RPC_REQUEST_BYTES_MAX = 1 << 20, // one request message, unpacked by gzip; the default
+	RPC_UNPACK_FACTOR = 4, // of that: one request message in memory
 	RPC_SEND_QUEUE_BYTES_MAX = 1 << 20, // unsent answers of one call; above it the call is cut
 };
 

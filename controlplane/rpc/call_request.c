@@ -11,6 +11,11 @@
 
 enum { CALL_BASE64_PIECE_BYTES = 4096 };
 
+static size_t call_unpack_max(const struct rpc_call *call)
+{
+	return RPC_UNPACK_FACTOR * call->calls->request_bytes_max;
+}
+
 static void call_refuse_unpack(struct rpc_call *call, enum unpack_result why, const char *field)
 {
 	const char *type = call->method->request->name;
@@ -22,8 +27,8 @@ static void call_refuse_unpack(struct rpc_call *call, enum unpack_result why, co
 		rpc_call_abort(call, RPC_INVALID_ARGUMENT, RPC_REASON(MESSAGE_NOT_UTF8), text);
 	} else if (why == UNPACK_TOO_LARGE) {
 		text = g_strdup_printf("%s: needs more than %d bytes unpacked; send fewer fields",
-				       type, RPC_UNPACK_BYTES_MAX);
-		rpc_call_fact(call, "limit", "%d", RPC_UNPACK_BYTES_MAX);
+				       type, (int)call_unpack_max(call));
+		rpc_call_fact(call, "limit", "%zu", call_unpack_max(call));
 		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE), text);
 	} else {
 		text = g_strdup_printf("%s: the bytes are no such protobuf message", type);
@@ -39,7 +44,7 @@ static bool call_unpack(struct rpc_call *call)
 	const char *field;
 
 	unpack_arena_clear(&call->arena);
-	unpack_arena_init(&call->arena, RPC_UNPACK_BYTES_MAX);
+	unpack_arena_init(&call->arena, call_unpack_max(call));
 	result = unpack_message(&call->arena, call->method->request, bytes->data, bytes->len,
 				&call->request, &field);
 	if (result == UNPACK_OK)
@@ -87,9 +92,9 @@ static void call_frame_error(struct rpc_call *call, enum grpc_deframe error)
 			       "not a gRPC message: unknown flags in its five-byte prefix");
 	} else {
 		text = g_strdup_printf("request message of %u bytes; the limit is %d",
-				       call->deframer.size, RPC_REQUEST_BYTES_MAX);
+				       call->deframer.size, (int)call->deframer.size_max);
 		rpc_call_fact(call, "value", "%u", call->deframer.size);
-		rpc_call_fact(call, "limit", "%d", RPC_REQUEST_BYTES_MAX);
+		rpc_call_fact(call, "limit", "%zu", call->deframer.size_max);
 		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE), text);
 		g_free(text);
 	}
@@ -261,7 +266,7 @@ void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_
 	call->deadline_us = INT64_MAX;
 	call->start = start;
 	call->start_data = start_data;
-	grpc_deframer_init(&call->deframer, RPC_REQUEST_BYTES_MAX);
+	grpc_deframer_init(&call->deframer, calls->request_bytes_max);
 	x->sink = &call_sink;
 	x->sink_data = call;
 	if (call_check_head(call) && method->client_streaming)
@@ -278,7 +283,7 @@ static void call_refuse_inner(struct rpc_call *call)
 	else
 		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE),
 			      "the request needs more than %d bytes unpacked; send fewer fields",
-			      RPC_UNPACK_BYTES_MAX);
+			      (int)call_unpack_max(call));
 }
 
 void rpc_call_begin_inner(const struct rpc_call *outer, const struct api_method *method,
@@ -304,7 +309,7 @@ void rpc_call_begin_inner(const struct rpc_call *outer, const struct api_method 
 	call->start_data = start_data;
 	rpc_call_on_outcome(call, outcome, outcome_data);
 	protobuf_c_message_pack(request, bytes);
-	unpack_arena_init(&call->arena, RPC_UNPACK_BYTES_MAX);
+	unpack_arena_init(&call->arena, call_unpack_max(call));
 	if (start != NULL && unpack_message(&call->arena, method->request, bytes, size,
 					    &call->request, &field) == UNPACK_OK)
 		call_start(call);

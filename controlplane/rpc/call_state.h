@@ -21,6 +21,7 @@ struct rpc_calls {
 	void *gate_data;
 	struct rpc_dispatch *dispatch;
 	size_t body_bytes;
+	size_t request_bytes_max; // one message, unpacked by gzip
 	struct call_counts *counts; // one per row of api_methods
 	bool draining;
 };

@@ -40,7 +40,7 @@ static void certificate_set_error(GError **error, const char *what, const char *
 static int certificate_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 			    const unsigned char *offered, unsigned offered_size, void *data)
 {
-	static const unsigned char ours[] = "\x02h2\x08http/1.1";
+	static const unsigned char ours[] = "\x02h2\x08http/1.1\x08http/1.0";
 	unsigned char *chosen;
 
 	(void)ssl, (void)data;

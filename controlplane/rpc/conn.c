@@ -9,13 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "controlplane/rpc/h1_conn.h"
 #include "controlplane/rpc/h2_conn.h"
 
-enum { CONN_READ_BYTES = 16 * 1024 };
+enum { CONN_READ_BYTES = 16 * 1024, CONN_SNIFF_BYTES = 3 };
 
 enum conn_state {
 	CONN_HANDSHAKE,
-	CONN_H2,
+	CONN_SNIFF, // without TLS: the first bytes tell the version
+	CONN_HTTP, // one of h1 and h2 is there
 	CONN_FLUSH, // only what is in `out` is still to go
 	CONN_LINGER, // all is written: wait for the peer's end, so that it gets all
 	CONN_DEAD,
@@ -27,7 +29,10 @@ struct conn {
 	int fd;
 	SSL *ssl; // NULL: plain
 	char *peer;
+	struct h1_conn *h1;
 	struct h2_conn *h2;
+	uint8_t sniffed[CONN_SNIFF_BYTES];
+	size_t sniffed_count;
 	enum conn_state state;
 	bool heard; // any byte of HTTP has come
 	bool handshake_wants_write;
@@ -43,11 +48,6 @@ struct conn_source {
 	GSource source;
 	struct conn *conn;
 };
-
-static const char conn_no_http1[] =
-	"HTTP/1.1 505 HTTP Version Not Supported\r\n"
-	"Content-Type: text/plain\r\nContent-Length: 45\r\nConnection: close\r\n\r\n"
-	"This port speaks HTTP/2, chosen by TLS ALPN.\n";
 
 static void conn_set_state(struct conn *c, enum conn_state state)
 {
@@ -65,7 +65,7 @@ static void conn_request(struct http_exchange *x, void *data)
 	route_request(((struct conn *)data)->route, x);
 }
 
-static const struct h2_events conn_h2_events = {conn_request, conn_want_output};
+static const struct http_events conn_events = {conn_request, conn_want_output};
 
 // Both: bytes moved, 0 for "not now", -1 for the end.
 static ssize_t conn_ssl_result(struct conn *c, int result)
@@ -101,10 +101,22 @@ static ssize_t conn_write(struct conn *c, const uint8_t *bytes, size_t size)
 	return conn_ssl_result(c, SSL_write(c->ssl, bytes, (int)size));
 }
 
-static void conn_open_h2(struct conn *c)
+static void conn_open_http(struct conn *c, bool version2)
 {
-	c->h2 = h2_conn_new(c->peer, &conn_h2_events, c);
-	conn_set_state(c, CONN_H2);
+	// Twice the largest message: base64 and framing included.
+	if (version2)
+		c->h2 = h2_conn_new(c->peer, &conn_events, c);
+	else
+		c->h1 = h1_conn_new(c->peer, c->ssl != NULL ? "https" : "http",
+				    2 * c->route->body_max + H1_HEAD_BYTES_MAX, &conn_events, c);
+	conn_set_state(c, CONN_HTTP);
+}
+
+static unsigned conn_exchange_count(const struct conn *c)
+{
+	if (c->h1 != NULL)
+		return h1_conn_exchange_count(c->h1);
+	return c->h2 != NULL ? h2_conn_stream_count(c->h2) : 0;
 }
 
 static void conn_handshake(struct conn *c)
@@ -125,22 +137,52 @@ static void conn_handshake(struct conn *c)
 		return;
 	}
 	SSL_get0_alpn_selected(c->ssl, &protocol, &size);
-	if (size == 2 && memcmp(protocol, "h2", 2) == 0) {
-		conn_open_h2(c);
-		return;
+	conn_open_http(c, size == 2 && memcmp(protocol, "h2", 2) == 0);
+}
+
+// RFC 9113 3.4: HTTP/2 opens with a method no one else has. Uses what it looks at.
+static void conn_sniff(struct conn *c, const uint8_t **bytes, size_t *byte_count)
+{
+	static const uint8_t preface[CONN_SNIFF_BYTES] = "PRI";
+
+	while (*byte_count > 0 && c->sniffed_count < CONN_SNIFF_BYTES) {
+		c->sniffed[c->sniffed_count++] = *(*bytes)++;
+		--*byte_count;
 	}
-	g_byte_array_append(c->out, (const guint8 *)conn_no_http1, sizeof(conn_no_http1) - 1);
-	conn_set_state(c, CONN_FLUSH);
+	if (memcmp(c->sniffed, preface, c->sniffed_count) != 0)
+		conn_open_http(c, false);
+	else if (c->sniffed_count == CONN_SNIFF_BYTES)
+		conn_open_http(c, true);
+}
+
+static void conn_feed(struct conn *c, const uint8_t *bytes, size_t byte_count)
+{
+	// conn_settle looks whether it is over
+	if (c->h1 != NULL)
+		(void)h1_conn_receive(c->h1, bytes, byte_count);
+	else
+		(void)h2_conn_receive(c->h2, bytes, byte_count);
 }
 
 static void conn_received(struct conn *c, const uint8_t *bytes, size_t byte_count)
 {
-	if (c->state != CONN_H2)
+	if (c->state == CONN_SNIFF) {
+		conn_sniff(c, &bytes, &byte_count);
+		if (c->state == CONN_HTTP)
+			conn_feed(c, c->sniffed, c->sniffed_count);
+	}
+	if (c->state != CONN_HTTP || byte_count == 0)
 		return; // too late to say anything
 	c->heard = true;
-	if (h2_conn_stream_count(c->h2) > 0)
+	if (conn_exchange_count(c) > 0)
 		c->since_us = g_get_monotonic_time();
-	(void)h2_conn_receive(c->h2, bytes, byte_count); // conn_settle looks whether it is over
+	conn_feed(c, bytes, byte_count);
+}
+
+// libsoup takes its time; the socket holds the rest back.
+static bool conn_may_read(const struct conn *c)
+{
+	return c->state != CONN_HTTP || c->h1 == NULL || h1_conn_takes_more(c->h1);
 }
 
 static void conn_read_turn(struct conn *c)
@@ -148,7 +190,7 @@ static void conn_read_turn(struct conn *c)
 	uint8_t bytes[CONN_READ_BYTES];
 	size_t done = 0;
 
-	while (c->state != CONN_DEAD) {
+	while (c->state != CONN_DEAD && conn_may_read(c)) {
 		ssize_t n = conn_read(c, bytes, sizeof(bytes));
 
 		if (n == 0)
@@ -167,6 +209,13 @@ static void conn_read_turn(struct conn *c)
 	}
 }
 
+static size_t conn_pull(struct conn *c, const uint8_t **bytes)
+{
+	if (c->h1 != NULL)
+		return h1_conn_pull(c->h1, bytes);
+	return c->h2 != NULL ? h2_conn_pull(c->h2, bytes) : 0;
+}
+
 static void conn_fill(struct conn *c)
 {
 	const uint8_t *bytes;
@@ -176,8 +225,7 @@ static void conn_fill(struct conn *c)
 		g_byte_array_set_size(c->out, 0);
 		c->out_sent = 0;
 	}
-	while (c->h2 != NULL && c->out->len < CONN_OUT_BYTES_MAX &&
-	       (n = h2_conn_pull(c->h2, &bytes)) > 0)
+	while (c->out->len < CONN_OUT_BYTES_MAX && (n = conn_pull(c, &bytes)) > 0)
 		g_byte_array_append(c->out, bytes, (guint)n);
 }
 
@@ -202,7 +250,8 @@ static void conn_settle(struct conn *c)
 {
 	bool drained = c->out_sent == c->out->len;
 
-	if (c->state == CONN_H2 && h2_conn_is_over(c->h2))
+	if (c->state == CONN_HTTP &&
+	    (c->h1 != NULL ? h1_conn_is_over(c->h1) : h2_conn_is_over(c->h2)))
 		conn_set_state(c, CONN_FLUSH);
 	if (c->state == CONN_FLUSH && drained) {
 		if (c->ssl != NULL)
@@ -216,7 +265,7 @@ static GIOCondition conn_wants(const struct conn *c)
 {
 	bool write = c->out_sent < c->out->len || c->handshake_wants_write;
 
-	return G_IO_IN | (write ? G_IO_OUT : 0);
+	return (conn_may_read(c) ? G_IO_IN : 0) | (write ? G_IO_OUT : 0);
 }
 
 static gboolean conn_dispatch(GSource *source, GSourceFunc callback, gpointer data)
@@ -229,7 +278,7 @@ static gboolean conn_dispatch(GSource *source, GSourceFunc callback, gpointer da
 		conn_handshake(c);
 	if (c->state != CONN_HANDSHAKE && c->state != CONN_DEAD) {
 		conn_read_turn(c);
-		if (c->state == CONN_H2 || c->state == CONN_FLUSH)
+		if (c->state == CONN_HTTP || c->state == CONN_FLUSH)
 			conn_write_turn(c);
 		conn_settle(c);
 	}
@@ -261,10 +310,15 @@ struct conn *conn_new(int fd, SSL_CTX *ctx, const char *peer, const struct route
 		c->ssl = SSL_new(ctx);
 		SSL_set_fd(c->ssl, fd);
 	} else {
-		conn_open_h2(c);
+		conn_set_state(c, CONN_SNIFF);
 	}
 	g_source_attach(c->source, g_main_context_get_thread_default());
 	return c;
+}
+
+int64_t conn_idle_since_us(const struct conn *c)
+{
+	return conn_exchange_count(c) > 0 ? INT64_MAX : c->since_us;
 }
 
 void conn_tick(struct conn *c, int64_t now_us)
@@ -277,8 +331,10 @@ void conn_tick(struct conn *c, int64_t now_us)
 		limit_s = CONN_HANDSHAKE_S;
 	else if (c->out_sent < c->out->len)
 		limit_s = CONN_STALL_S;
-	else if (h2_conn_stream_count(c->h2) == 0)
+	else if (conn_exchange_count(c) == 0)
 		limit_s = CONN_IDLE_S;
+	if (c->h1 != NULL)
+		h1_conn_tick(c->h1, now_us);
 	if (c->h2 != NULL)
 		h2_conn_tick(c->h2, now_us);
 	if (limit_s == INT64_MAX || now_us - c->since_us < limit_s * G_USEC_PER_SEC)
@@ -291,13 +347,21 @@ void conn_tick(struct conn *c, int64_t now_us)
 
 void conn_announce_shutdown(struct conn *c)
 {
-	if (c->state == CONN_H2)
+	if (c->state == CONN_HTTP && c->h2 != NULL)
 		h2_conn_announce_shutdown(c->h2);
 }
 
 void conn_shutdown(struct conn *c)
 {
-	if (c->state == CONN_H2)
+	if (c->state == CONN_SNIFF) {
+		conn_set_state(c, CONN_FLUSH);
+		conn_want_output(c);
+	}
+	if (c->state != CONN_HTTP)
+		return;
+	if (c->h1 != NULL)
+		h1_conn_shutdown(c->h1);
+	else
 		h2_conn_shutdown(c->h2);
 }
 
@@ -309,6 +373,7 @@ void conn_free(struct conn **where)
 		return;
 	*where = NULL;
 	c->state = CONN_DEAD;
+	h1_conn_free(&c->h1);
 	h2_conn_free(&c->h2);
 	g_source_destroy(c->source);
 	g_source_unref(c->source);

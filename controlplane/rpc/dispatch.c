@@ -36,6 +36,7 @@ struct rpc_dispatch *rpc_dispatch_new(void)
 
 	g_queue_init(&d->calls.list);
 	d->calls.dispatch = d;
+	d->calls.request_bytes_max = RPC_REQUEST_BYTES_MAX;
 	d->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	d->handlers = g_new0(struct rpc_handler, api_method_count);
 	d->calls.counts = g_new0(struct call_counts, api_method_count);
@@ -100,6 +101,11 @@ bool rpc_dispatch_charge(struct rpc_dispatch *d, size_t byte_count)
 void rpc_dispatch_discharge(struct rpc_dispatch *d, size_t byte_count)
 {
 	d->calls.body_bytes -= byte_count;
+}
+
+void rpc_dispatch_set_request_max(struct rpc_dispatch *d, size_t byte_count)
+{
+	d->calls.request_bytes_max = byte_count;
 }
 
 void rpc_dispatch_set_gate(struct rpc_dispatch *d, rpc_gate_fn gate, void *data)

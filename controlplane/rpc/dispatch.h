@@ -37,6 +37,9 @@ void rpc_dispatch_request(struct rpc_dispatch *d, struct http_exchange *x,
 // Calls by method and code, for a collector.
 void rpc_dispatch_collect(const struct rpc_dispatch *d, struct metrics_page *page);
 
+// The largest request message; RPC_REQUEST_BYTES_MAX unless told otherwise.
+void rpc_dispatch_set_request_max(struct rpc_dispatch *d, size_t byte_count);
+
 // Counts request bytes that are held until their request is complete. False: above
 // DISPATCH_BODY_BYTES_MAX; then nothing was counted.
 bool rpc_dispatch_charge(struct rpc_dispatch *d, size_t byte_count);

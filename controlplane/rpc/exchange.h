@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/rpc/exchange.h - one HTTP request and its answer, whatever carries it.
 //
-// Path     h2_conn.c (later also HTTP/1.1) -> [exchange] -> route.c -> call.c | http_route.c |
+// Path     h2_conn.c | h1_conn.c -> [exchange] -> route.c -> call.c | http_route.c |
 //          static_files.c
 // Thread   the server's GMainContext.
 // Owns     The carrier owns the exchange and frees it right after the sink's closed(). The sink is
@@ -28,6 +28,15 @@ struct http_carrier {
 	void (*body)(struct http_exchange *x, GBytes *bytes);
 	void (*end)(struct http_exchange *x, const struct http_field *trailers, size_t count);
 	void (*reset)(struct http_exchange *x, uint32_t code);
+};
+
+// What a connection of either version tells who holds it.
+struct http_events {
+	// A request's head has arrived: set x->sink, or answer at once.
+	void (*request)(struct http_exchange *x, void *data);
+	// There is something to pull. May come from inside any function of the connection's or
+	// http_*.
+	void (*output)(void *data);
 };
 
 // What the sink wants to hear. All come from the main context, never from inside http_* below.
@@ -59,6 +68,7 @@ struct http_exchange {
 	const char *cors_expose; // fields of the answer a page may read; NULL: none
 	const char *cors_methods; // what a page may ask with
 	size_t queued_bytes; // of the answer's body, not sent yet
+	bool http1; // the carrier is HTTP/1.1: no trailers, one exchange at a time
 	bool cors_allowed; // its Origin is one whose pages may read the answer
 	bool request_done;
 	bool answered;

@@ -13,7 +13,7 @@ struct h2_conn {
 	nghttp2_session *session;
 	GHashTable *streams; // id -> struct h2_stream, owned
 	const char *peer;
-	const struct h2_events *events;
+	const struct http_events *events;
 	void *data;
 	bool broken;
 };
@@ -173,7 +173,7 @@ static void h2_submit_settings(struct h2_conn *conn)
 					      H2_CONN_WINDOW_BYTES);
 }
 
-struct h2_conn *h2_conn_new(const char *peer, const struct h2_events *events, void *data)
+struct h2_conn *h2_conn_new(const char *peer, const struct http_events *events, void *data)
 {
 	struct h2_conn *conn = g_new0(struct h2_conn, 1);
 	nghttp2_session_callbacks *cb = h2_callbacks();

@@ -25,17 +25,10 @@ enum h2_limits {
 	H2_EXCESS_S = 5, // the same in time
 };
 
-struct h2_events {
-	// A request's head has arrived: set x->sink, or answer at once.
-	void (*request)(struct http_exchange *x, void *data);
-	// There is something to pull. May come from inside any h2_conn or http_* function.
-	void (*output)(void *data);
-};
-
 struct h2_conn;
 
 // Borrows `peer`, `events` and `data`.
-struct h2_conn *h2_conn_new(const char *peer, const struct h2_events *events, void *data);
+struct h2_conn *h2_conn_new(const char *peer, const struct http_events *events, void *data);
 
 // Feeds what the peer sent, in pieces of any size. Returns 0, or -EPROTO when the connection is
 // beyond repair: pull once more (GOAWAY tells the peer why), then close.

@@ -249,11 +249,6 @@ uint16_t listener_port(const struct listener *l)
 	return l->port;
 }
 
-bool listener_is_unix(const struct listener *l)
-{
-	return l->unix_path != NULL;
-}
-
 void listener_free(struct listener **where)
 {
 	struct listener *l = *where;

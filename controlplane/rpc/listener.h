@@ -25,7 +25,6 @@ struct listener *listener_open_tcp(const char *address, listener_accepted_fn acc
 struct listener *listener_open_unix(const char *path, listener_accepted_fn accepted, void *data,
 				    GError **error);
 uint16_t listener_port(const struct listener *listener); // 0: a Unix socket
-bool listener_is_unix(const struct listener *listener);
 void listener_free(struct listener **listener);
 
 #endif

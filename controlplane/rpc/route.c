@@ -59,6 +59,9 @@ static void route_allowed(const struct route *route, struct http_exchange *x,
 		cors_answer_preflight(x);
 	else if (plain != NULL)
 		http_route_request(plain, route->dispatch, x, route->body_max);
+	else if (dialect == GRPC_HTTP2 && x->http1)
+		route_refuse(x, 505, NULL,
+			     "gRPC needs HTTP/2; over HTTP/1.1 use application/grpc-web\n");
 	else if (dialect != GRPC_NONE)
 		rpc_dispatch_request(route->dispatch, x, dialect);
 	else

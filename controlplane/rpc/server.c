@@ -23,7 +23,7 @@ enum {
 };
 
 struct rpc_server {
-	char **listen, **names, **allowed_origins;
+	char **listen, **listen_plain, **names, **allowed_origins;
 	char *unix_socket;
 	unsigned max_connections;
 	SSL_CTX *ctx;
@@ -99,6 +99,7 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 	// OpenSSL writes with write(); a peer that is gone must not be a signal.
 	(void)signal(SIGPIPE, SIG_IGN);
 	s->listen = g_strdupv((char **)(uintptr_t)o->listen);
+	s->listen_plain = g_strdupv((char **)(uintptr_t)o->listen_plain);
 	s->names = g_strdupv((char **)(uintptr_t)o->names);
 	s->allowed_origins = g_strdupv((char **)(uintptr_t)o->allowed_origins);
 	s->unix_socket = g_strdup(o->unix_socket);
@@ -119,9 +120,11 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 		.dispatch = s->dispatch,
 		.page = s->page,
 		.routes = s->routes,
-		.body_max = RPC_REQUEST_BYTES_MAX,
+		.body_max =
+			o->max_request_bytes != 0 ? o->max_request_bytes : RPC_REQUEST_BYTES_MAX,
 		.allowed_origins = (const char *const *)s->allowed_origins,
 	};
+	rpc_dispatch_set_request_max(s->dispatch, s->route.body_max);
 	return s;
 }
 
@@ -172,15 +175,44 @@ static void server_closed(struct conn *conn, void *data)
 	server_check_drained(s);
 }
 
-static void server_accepted(struct listener *listener, int fd, const char *peer, void *data)
+// The connection that has been of no use for longest gives way to the newcomer: neither the idle
+// nor the slow can keep others out. NULL if all are at work.
+static struct conn *server_idlest(const struct rpc_server *s)
 {
-	struct rpc_server *s = data;
-	SSL_CTX *ctx = listener_is_unix(listener) ? NULL : s->ctx;
+	struct conn *idlest = NULL;
 
+	for (guint i = 0; i < s->conns->len; i++) {
+		struct conn *conn = s->conns->pdata[i];
+
+		if (conn_idle_since_us(conn) < INT64_MAX &&
+		    (idlest == NULL || conn_idle_since_us(conn) < conn_idle_since_us(idlest)))
+			idlest = conn;
+	}
+	return idlest;
+}
+
+static void server_take(struct rpc_server *s, int fd, SSL_CTX *ctx, const char *peer)
+{
+	struct conn *idlest = s->conns->len >= s->max_connections ? server_idlest(s) : NULL;
+
+	if (idlest != NULL)
+		server_closed(idlest, s);
 	if (s->conns->len >= s->max_connections)
 		close(fd);
 	else
 		g_ptr_array_add(s->conns, conn_new(fd, ctx, peer, &s->route, server_closed, s));
+}
+
+static void server_accepted(struct listener *listener, int fd, const char *peer, void *data)
+{
+	(void)listener;
+	server_take(data, fd, ((struct rpc_server *)data)->ctx, peer);
+}
+
+static void server_accepted_plain(struct listener *listener, int fd, const char *peer, void *data)
+{
+	(void)listener;
+	server_take(data, fd, NULL, peer);
 }
 
 static gboolean server_tick(gpointer data)
@@ -201,26 +233,29 @@ static void server_close_listeners(struct rpc_server *s)
 	g_ptr_array_set_size(s->listeners, 0);
 }
 
+static bool server_keep(struct rpc_server *s, struct listener *l)
+{
+	if (l != NULL)
+		g_ptr_array_add(s->listeners, l);
+	return l != NULL;
+}
+
 static bool server_listen(struct rpc_server *s, GError **error)
 {
-	struct listener *l;
+	bool ok = true;
 
-	for (size_t i = 0; s->listen != NULL && s->listen[i] != NULL; i++) {
-		l = listener_open_tcp(s->listen[i], server_accepted, s, error);
-		if (l == NULL)
-			return false;
-		g_ptr_array_add(s->listeners, l);
-		if (i == 0)
-			s->url = identity_url(s->listen[0], listener_port(l),
-					      (const char *const *)s->names);
-	}
-	if (s->unix_socket != NULL) {
-		l = listener_open_unix(s->unix_socket, server_accepted, s, error);
-		if (l == NULL)
-			return false;
-		g_ptr_array_add(s->listeners, l);
-	}
-	return true;
+	for (size_t i = 0; ok && s->listen != NULL && s->listen[i] != NULL; i++)
+		ok = server_keep(s, listener_open_tcp(s->listen[i], server_accepted, s, error));
+	if (ok && s->listeners->len > 0)
+		s->url = identity_url(s->listen[0], listener_port(s->listeners->pdata[0]),
+				      (const char *const *)s->names);
+	for (size_t i = 0; ok && s->listen_plain != NULL && s->listen_plain[i] != NULL; i++)
+		ok = server_keep(
+			s, listener_open_tcp(s->listen_plain[i], server_accepted_plain, s, error));
+	if (ok && s->unix_socket != NULL)
+		ok = server_keep(
+			s, listener_open_unix(s->unix_socket, server_accepted_plain, s, error));
+	return ok;
 }
 
 void rpc_server_set_gate(struct rpc_server *s, rpc_gate_fn gate, void *data)
@@ -316,6 +351,7 @@ void rpc_server_free(struct rpc_server **where)
 	g_array_unref(s->routes);
 	SSL_CTX_free(s->ctx);
 	g_strfreev(s->listen);
+	g_strfreev(s->listen_plain);
 	g_strfreev(s->names);
 	g_strfreev(s->allowed_origins);
 	g_free(s->unix_socket);

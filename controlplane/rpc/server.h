@@ -17,6 +17,7 @@
 // Strings and lists are copied. A list ends with NULL and may be NULL.
 struct rpc_server_options {
 	const char *const *listen; // "192.0.2.1:8443", "[::]:8443"
+	const char *const *listen_plain; // without TLS, for a proxy in front: HTTP/1.1 and HTTP/2
 	const char *unix_socket; // path, or NULL for none
 	const char *tls_certificate; // PEM chain; NULL: self-signed, kept in state_directory
 	const char *tls_key; // PEM
@@ -25,6 +26,7 @@ struct rpc_server_options {
 	const char *web_directory; // the built page, or NULL for none
 	const char *const *allowed_origins; // besides the own one; "*" for every origin
 	unsigned max_connections; // 0: the default of 1024
+	size_t max_request_bytes; // one message, or one body of a route; 0: RPC_REQUEST_BYTES_MAX
 };
 
 struct rpc_server;

@@ -86,7 +86,7 @@ static void pull(struct h2_conn *conn)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-	static const struct h2_events events = {request, output};
+	static const struct http_events events = {request, output};
 	struct h2_conn *conn;
 	size_t piece;
 

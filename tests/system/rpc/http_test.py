@@ -5,6 +5,7 @@ usage: http_test.py RPC_SERVER SOURCE_ROOT
 """
 import base64
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -16,15 +17,18 @@ from sluice.v1 import room_pb2
 
 class WithCurl(WithServer):
     origin = 'https://app.example.org'
+    version = '--http2'
 
     def curl(self, path, *options, body=None):
         """(status, fields, body)"""
-        done = subprocess.run(['curl', '-ksS', '-i', '--http2', '--path-as-is', '--max-time', '10',
+        done = subprocess.run(['curl', '-ksS', '-i', self.version, '--path-as-is', '--max-time', '10',
+                               '-H', 'expect:',
                                *options, self.server.url + path], input=body, check=True,
                               capture_output=True)
         head, _, rest = done.stdout.partition(b'\r\n\r\n')
         lines = head.decode().split('\r\n')
-        return int(lines[0].split()[1]), dict(l.split(': ', 1) for l in lines[1:]), rest
+        return int(lines[0].split()[1]), {
+            name.lower(): value for name, value in (l.split(': ', 1) for l in lines[1:])}, rest
 
 
 class Web(WithCurl):
@@ -118,12 +122,6 @@ class Web(WithCurl):
             self.assertEqual(self.curl(path)[0], 404, path)
         self.assertEqual(self.curl('/', '-X', 'PUT')[0], 405)
 
-    def test_http1_is_told(self):
-        done = subprocess.run(['curl', '-ksS', '-i', '--http1.1', self.server.url],
-                              capture_output=True, check=True)
-        self.assertTrue(done.stdout.startswith(b'HTTP/1.1 505 '))
-        self.assertIn(b'This port speaks HTTP/2', done.stdout)
-
 
 class Routes(WithCurl):
     """What is neither gRPC nor the page."""
@@ -148,15 +146,18 @@ class Routes(WithCurl):
             self.assertEqual(self.curl(path)[0], 404, path)
 
     def test_body_too_large(self):
-        for more in ([], ['-H', 'content-length:']):  # said at the head, and found on the way
+        unsaid = {'--http2': 'content-length:', '--http1.1': 'transfer-encoding: chunked'}
+        for more in ([], ['-H', unsaid[self.version]]):  # said at the head, found on the way
             status, _, body = self.curl('/echo/now', '--data-binary', '@-', *more,
                                         body=b'x' * (1024 * 1024 + 1))
-            self.assertEqual((status, body),
-                             (413, b"the request's body is larger than this server takes\n"))
+            self.assertEqual(status, 413)
+            # Over HTTP/1.1 the answer comes in the middle of the request: its first line alone.
+            self.assertIn(body, [b"the request's body is larger than this server takes\n"] +
+                          [b''] * (self.version == '--http1.1'))
 
     def test_client_that_does_not_wait(self):
         before = self.cancelled()
-        self.assertEqual(subprocess.run(['curl', '-ksS', '--http2', '--max-time', '0.3',
+        self.assertEqual(subprocess.run(['curl', '-ksS', self.version, '--max-time', '0.3',
                                          self.server.url + '/echo/hang'],
                                         capture_output=True).returncode, 28)
         self.await_cancelled(before + 1)
@@ -170,6 +171,101 @@ class Routes(WithCurl):
         self.assertEqual((status, fields['access-control-allow-methods']),
                          (204, 'GET, POST, PATCH'))
         self.assertEqual(self.curl('/echo/now', '-H', 'origin: https://evil.example')[0], 403)
+
+
+class Web1(Web):
+    """The same by HTTP/1.1."""
+    version = '--http1.1'
+
+    def test_grpc_needs_http2(self):
+        status, _, body = self.curl('/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H',
+                                    'content-type: application/grpc', '-d', 'x')
+        self.assertEqual(status, 505)
+        self.assertIn(b'application/grpc-web', body)
+
+    def test_expect_is_answered_by_the_refusal(self):
+        done = subprocess.run(
+            ['curl', '-ksS', '-i', self.version, '-H', 'expect: 100-continue', '--data-binary',
+             '@-', self.server.url + '/'], input=b'x' * 100_000, capture_output=True, check=True)
+        self.assertTrue(done.stdout.startswith(b'HTTP/1.1 415 '), done.stdout[:80])
+
+    def test_http10(self):
+        done = subprocess.run(['curl', '-ksS', '-i', '--http1.0', self.server.url],
+                              capture_output=True, check=True)
+        self.assertTrue(done.stdout.startswith(b'HTTP/1.0 200 '), done.stdout[:80])
+        self.assertTrue(done.stdout.endswith(b'hello'))
+
+
+class Routes1(Routes):
+    """The same by HTTP/1.1."""
+    version = '--http1.1'
+
+
+class Plain(WithCurl):
+    """Without TLS: the first bytes tell the version."""
+
+    def test_both_versions(self):
+        for version, line in (('--http1.1', b'HTTP/1.1 200 OK'),
+                              ('--http2-prior-knowledge', b'HTTP/2 200')):
+            done = subprocess.run(['curl', '-sS', '-i', version, '--max-time', '10',
+                                   '--unix-socket', self.server.unix, 'http://x/'],
+                                  capture_output=True, check=True)
+            self.assertTrue(done.stdout.startswith(line), done.stdout[:80])
+            self.assertTrue(done.stdout.endswith(b'hello'))
+
+    def raw(self, data, whole=False):
+        """What comes back until the end; the request is fed byte by byte, or at once."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.server.unix)
+            for piece in [data] if whole else (bytes([byte]) for byte in data):
+                try:
+                    s.sendall(piece)
+                except BrokenPipeError:
+                    break
+            return b''.join(iter(lambda: s.recv(65536), b''))
+
+    def test_byte_by_byte(self):
+        answer = self.raw(b'POST /echo/now HTTP/1.1\r\nhost: x\r\nconnection: close\r\n'
+                          b'transfer-encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n')
+        self.assertTrue(answer.startswith(b'HTTP/1.1 201 '), answer)
+        self.assertTrue(answer.endswith(b'\r\n\r\nabc'), answer)
+
+    def test_pipelined(self):
+        for path in (b'/echo/now', b'/echo/later'):
+            one = b'POST ' + path + b' HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n'
+            data = b''.join(one + b'\r\n%d' % i for i in range(9)) + b'\r\n' + one
+            data += b'connection: close\r\n\r\n9'
+            for answer in (self.raw(data), self.raw(data, whole=True)):
+                self.assertEqual([part[:1] for part in answer.split(b'\r\n\r\n')[1:]],
+                                 [b'%d' % i for i in range(10)])
+
+    def test_nothing_hides_behind_a_chunked_body(self):
+        """Where it ends libsoup alone knows: the connection ends with it (RFC 9112 9.3.2)."""
+        answer = self.raw(b'POST /echo/now HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n'
+                          b'0\r\n\r\nGET /echo/now HTTP/1.1\r\nhost: x\r\n\r\n', whole=True)
+        self.assertEqual(answer.count(b'HTTP/1.1 '), 1)
+        self.assertIn(b'\r\nConnection: close\r\n', answer)
+
+    def test_ambiguous_requests(self):
+        """RFC 9112 6.1, 6.3, 5.2: what two readers could read in two ways is refused and ends it."""
+        for fields in (b'content-length: 4\r\ntransfer-encoding: chunked',
+                       b'transfer-encoding: chunked\r\ncontent-length: 4',
+                       b'content-length: 4\r\ncontent-length: 5', b'content-length: 4, 4',
+                       b'content-length: -1', b'content-length: +4', b'content-length: 0x4',
+                       b'content-length: 99999999999999999999', b'transfer-encoding: xchunked',
+                       b'transfer-encoding: chunked, identity', b'transfer-encoding: gzip, chunked',
+                       b'transfer-encoding: identity', b'host: y'):
+            answer = self.raw(b'POST /echo/now HTTP/1.1\r\nhost: x\r\n' + fields +
+                              b'\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n')
+            self.assertRegex(answer, rb'^HTTP/1.[01] (400|501) ', fields)
+            self.assertEqual(len(re.findall(rb'HTTP/1.', answer)), 1, fields)
+
+    def test_garbage(self):
+        for data in (b'\0\0\0\0\r\n\r\n', b'GET\r\n\r\n', b'GET / HTTP/9.9\r\nhost: x\r\n\r\n',
+                     b'PRX / HTTP/1.1\r\n\r\n', b'GET / HTTP/1.1\r\n\r\n',
+                     b'CONNECT x:1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'):
+            self.assertRegex(self.raw(data), rb'^(HTTP/1.[01] [45]|$)', data)
 
 
 if __name__ == '__main__':

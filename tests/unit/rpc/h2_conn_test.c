@@ -64,7 +64,7 @@ static void echo_output(void *data)
 	((struct echo *)data)->outputs++;
 }
 
-static const struct h2_events echo_events = {echo_request, echo_output};
+static const struct http_events echo_events = {echo_request, echo_output};
 
 // The client side, nghttp2's own.
 struct client {
