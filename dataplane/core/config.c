@@ -85,6 +85,9 @@ static bool set_port_range(const struct config_key *k, uint32_t *first_and_last,
 static_assert(offsetof(struct config, internal_port_last) ==
 		      offsetof(struct config, internal_port_first) + sizeof(uint32_t),
 	      "set_port_range() writes both");
+static_assert(offsetof(struct config, plain_port_last) ==
+		      offsetof(struct config, plain_port_first) + sizeof(uint32_t),
+	      "set_port_range() writes both");
 
 bool config_set(struct config *c, const char *key, const char *value, char *why, size_t why_size)
 {
@@ -206,6 +209,15 @@ bool config_check(const struct config *c, char *why, size_t why_size)
 	if (c->public_port >= c->internal_port_first && c->public_port <= c->internal_port_last) {
 		snprintf(value, sizeof(value), "%u", c->public_port);
 		return wrong("public_port", value, "a port outside internal_ports", why, why_size);
+	}
+	if (c->public_port >= c->plain_port_first && c->public_port <= c->plain_port_last) {
+		snprintf(value, sizeof(value), "%u", c->public_port);
+		return wrong("public_port", value, "a port outside plain_ports", why, why_size);
+	}
+	if (c->plain_port_first <= c->internal_port_last &&
+	    c->internal_port_first <= c->plain_port_last) {
+		snprintf(value, sizeof(value), "%u-%u", c->plain_port_first, c->plain_port_last);
+		return wrong("plain_ports", value, "ports outside internal_ports", why, why_size);
 	}
 	if (c->socket[0] == 0 || strlen(c->socket) > 107)
 		return wrong("socket", c->socket, "a path of 1 to 107 characters", why, why_size);

@@ -24,6 +24,8 @@ struct config {
 	uint32_t public_port;
 	uint32_t internal_port_first;
 	uint32_t internal_port_last;
+	uint32_t plain_port_first;
+	uint32_t plain_port_last;
 	uint32_t transports;
 	uint32_t tracks;
 	uint32_t subscriptions;

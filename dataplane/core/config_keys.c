@@ -26,6 +26,8 @@ const struct config_key config_keys[] = {
 	NUMBER(public_port, 1, UINT16_MAX, "3478", "the one UDP port clients see"),
 	{"internal_ports", CONFIG_PORT_RANGE, offsetof(struct config, internal_port_first), 0, 0,
 	 "40000-48191", "UDP ports of the control plane's ICE agents"},
+	{"plain_ports", CONFIG_PORT_RANGE, offsetof(struct config, plain_port_first), 0, 0,
+	 "30000-30999", "UDP ports of plain transports that learn their peer's address"},
 	NUMBER(transports, 1, SHM_TRANSPORTS_MAX, "1024", "peer connections at once"),
 	NUMBER(tracks, 1, SHM_TRACKS_MAX, "2048", "published tracks at once"),
 	NUMBER(subscriptions, 1, SHM_SUBSCRIPTIONS_MAX, "16384", "tracks sent to anyone at once"),

@@ -6,6 +6,7 @@
 // Thread   one lcore a worker. The clock is read once a turn.
 #include "dataplane/core/loop.h"
 #include "dataplane/core/clock.h"
+#include "dataplane/core/core_place.h"
 #include "dataplane/core/idle.h"
 #include "dataplane/core/path.h"
 
@@ -82,6 +83,7 @@ static int loop_run(void *arg)
 	struct idle idle;
 	bool worked = false;
 
+	core_place(&w->stats);
 	idle_start(&idle, l->adaptive ? IDLE_SLEEP_US_WORKER : 0);
 	while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
 		clock_read(w, worked);

@@ -97,7 +97,11 @@ static bool start_segment(struct process *p)
 	h->public_port = dp->public_port = (uint16_t)c->public_port;
 	h->internal_port_first = dp->internal_port_first = (uint16_t)c->internal_port_first;
 	h->internal_port_last = dp->internal_port_last = (uint16_t)c->internal_port_last;
+	h->plain_port_first = dp->plain_port_first = (uint16_t)c->plain_port_first;
+	h->plain_port_last = dp->plain_port_last = (uint16_t)c->plain_port_last;
 	h->wire_mtu = dp->wire_mtu;
+	port_info(&p->wire, &h->wire_port);
+	port_info(&p->kernel.port, &h->kernel_port);
 	return true;
 }
 
@@ -116,6 +120,7 @@ static bool start_ports(struct process *p)
 		return say(why);
 	p->dp.wire_port = p->wire.id;
 	p->dp.wire_mtu = p->wire.mtu;
+	p->dp.wire_mac = p->wire.mac;
 	p->dp.tx_checksum_offload = p->wire.tx_checksum;
 	return true;
 }

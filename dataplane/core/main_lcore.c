@@ -4,6 +4,7 @@
 // path of established media.
 #include "dataplane/core/main_lcore.h"
 #include "dataplane/core/clock.h"
+#include "dataplane/core/core_place.h"
 #include "dataplane/core/idle.h"
 #include "proto/shm/snapshot.h"
 
@@ -128,6 +129,10 @@ static void message(struct main_lcore *m, unsigned worker, const struct xmsg *ms
 	case XMSG_EVENT_EXPIRED:
 		push_event(m, msg, SHM_EVENT_CONSENT_EXPIRED, SHM_RECORD_TRANSPORT, msg->value);
 		break;
+	case XMSG_EVENT_INACTIVE:
+		push_event(m, msg, msg->value != 0 ? SHM_EVENT_INACTIVE : SHM_EVENT_ACTIVE,
+			   SHM_RECORD_TRANSPORT, 0);
+		break;
 	case XMSG_EVENT_BOUND:
 		push_event(m, msg, SHM_EVENT_ENCODING_BOUND, SHM_RECORD_TRACK,
 			   (uint64_t)msg->a << 32 | msg->b);
@@ -232,15 +237,21 @@ static void housekeeping(struct main_lcore *m)
 static void publish(struct main_lcore *m)
 {
 	struct shm_worker_slot *slot = &m->dp->shm.workers[SHM_WORKERS_MAX];
-	struct port_counts wire;
+	struct port_counts wire, kernel;
 
 	port_counts(m->wire, &wire);
+	port_counts(&m->kernel->port, &kernel);
+	m->stats.kernel_bytes_received = kernel.bytes_received;
+	m->stats.kernel_bytes_sent = kernel.bytes_sent;
 	m->stats.port_packets_received = wire.received;
 	m->stats.port_bytes_received = wire.bytes_received;
 	m->stats.port_packets_sent = wire.sent;
 	m->stats.port_bytes_sent = wire.bytes_sent;
 	m->stats.port_missed = wire.missed + wire.no_mbuf;
 	m->stats.port_send_errors = wire.send_errors;
+	port_link(m->wire, &m->stats.wire_link);
+	port_link(&m->kernel->port, &m->stats.kernel_link);
+	m->stats.published_us = m->now_us;
 	shm_snapshot_write(&slot->stats_seq, &slot->stats, &m->stats, sizeof(m->stats));
 	m->publish_us = m->now_us + PUBLISH_US;
 }
@@ -274,6 +285,7 @@ void main_lcore_run(struct main_lcore *m, const volatile sig_atomic_t *stop)
 	struct idle idle;
 	bool worked = false;
 
+	core_place(&m->stats);
 	idle_start(&idle, IDLE_SLEEP_US_MAIN);
 	while (!*stop) {
 		worked = turn(m, worked);

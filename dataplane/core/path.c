@@ -13,6 +13,7 @@
 #include "dataplane/ingress/streams.h"
 #include "dataplane/link/publish.h"
 #include "dataplane/tables/epoch.h"
+#include "dataplane/tables/plain.h"
 #include "dataplane/tables/tuple.h"
 
 static void run(struct worker *w, struct ingress_classes *c)
@@ -52,8 +53,11 @@ static void handed_over(struct worker *w, struct rte_mbuf *m)
 		drop_ingress(w, m, SHM_INGRESS_DROP_HANDOVER_STALE);
 		return;
 	}
-	if (p->class != PACKET_STUN && !transport_tuple_known(t, p)) {
-		drop_ingress(w, m, SHM_INGRESS_DROP_UNCHECKED_TUPLE);
+	if (t->plain ? !plain_admits(t, p)
+		     : p->class != PACKET_STUN && !transport_tuple_known(t, p)) {
+		drop_ingress(w, m,
+			     t->plain ? SHM_INGRESS_DROP_PLAIN_SOURCE
+				      : SHM_INGRESS_DROP_UNCHECKED_TUPLE);
 		return;
 	}
 	if (p->class == PACKET_RTP)
@@ -118,7 +122,10 @@ void path_housekeeping(struct worker *w)
 {
 	for (uint32_t i = 0; i < w->transports_owned_count; i++) {
 		struct transport *t = &w->dp->transports[w->transports_owned[i]];
-		ingress_consent_due(w, t);
+		if (t->plain)
+			plain_due(w, t);
+		else
+			ingress_consent_due(w, t);
 		forward_due(w, t);
 		egress_rtcp_due(w, t);
 	}

@@ -154,3 +154,30 @@ void port_counts(const struct port *p, struct port_counts *counts)
 		.bytes_sent = stats.obytes,
 	};
 }
+
+void port_info(const struct port *p, struct shm_port_info *info)
+{
+	struct rte_eth_dev_info dev;
+
+	*info = (struct shm_port_info){0};
+	if (p->id == PORT_NONE || rte_eth_dev_info_get(p->id, &dev) != 0)
+		return;
+	snprintf(info->name, sizeof(info->name), "%s", p->name);
+	snprintf(info->driver, sizeof(info->driver), "%s", dev.driver_name);
+	memcpy(info->mac, p->mac.addr_bytes, sizeof(info->mac));
+	info->mtu = p->mtu;
+	info->queues = dev.nb_rx_queues;
+}
+
+void port_link(const struct port *p, struct shm_link *link)
+{
+	struct rte_eth_link now;
+
+	*link = (struct shm_link){0};
+	if (p->id == PORT_NONE || rte_eth_link_get_nowait(p->id, &now) != 0)
+		return;
+	link->up = now.link_status == RTE_ETH_LINK_UP;
+	link->full_duplex = now.link_duplex == RTE_ETH_LINK_FULL_DUPLEX;
+	if (now.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
+		link->speed_mbps = now.link_speed;
+}

@@ -41,3 +41,7 @@ struct port_counts {
 	uint64_t bytes_received, bytes_sent;
 };
 void port_counts(const struct port *p, struct port_counts *counts);
+
+// What the segment tells of the device, and its link now. A port that is not open is all zero.
+void port_info(const struct port *p, struct shm_port_info *info);
+void port_link(const struct port *p, struct shm_link *link);

@@ -6,6 +6,7 @@
 #include "dataplane/core/state.h"
 #include "dataplane/core/hmac.h"
 #include "dataplane/egress/egress.h"
+#include "dataplane/tables/plain.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
@@ -29,9 +30,10 @@ static bool tables_new(struct dataplane *dp)
 	dp->tracks = zeroed("tracks", l->tracks, sizeof(*dp->tracks));
 	dp->subscriptions = zeroed("subscriptions", l->subscriptions, sizeof(*dp->subscriptions));
 	dp->ufrags = ufrag_table_new(l->transports);
+	bool ports = plain_ports_new(dp);
 	dp->workers = zeroed("workers", dp->worker_count, sizeof(*dp->workers));
 	if (dp->transports == NULL || dp->tracks == NULL || dp->subscriptions == NULL ||
-	    dp->ufrags == NULL || dp->workers == NULL)
+	    dp->ufrags == NULL || dp->workers == NULL || !ports)
 		return false;
 	for (uint32_t i = 0; i < l->transports; i++)
 		atomic_init(&dp->transports[i].owner, TRANSPORT_UNOWNED);
@@ -115,6 +117,7 @@ void state_free(struct dataplane *dp)
 		xmsg_rings_free(dp->workers, dp->worker_count);
 	}
 	ufrag_table_free(dp->ufrags);
+	plain_ports_free(dp);
 	rte_free(dp->workers);
 	rte_free(dp->subscriptions);
 	rte_free(dp->tracks);

@@ -11,6 +11,7 @@
 #include "dataplane/core/xmsg.h"
 #include "proto/shm/segment.h"
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
@@ -36,10 +37,16 @@ struct dataplane {
 	unsigned worker_count;
 	uint16_t wire_port; // ethdev port id
 	uint16_t wire_mtu; // bytes of an IP packet
+	struct rte_ether_addr wire_mac;
 	bool tx_checksum_offload; // the wire port computes IPv4 and UDP checksums
 	uint16_t public_port; // the one UDP port
 	uint16_t internal_port_first; // inclusive
 	uint16_t internal_port_last; // inclusive
+	uint16_t plain_port_first; // inclusive
+	uint16_t plain_port_last; // inclusive
+	// [plain ports]: slot and generation of the plain transport that latches there; 0: none.
+	// Main writes, every worker reads (tables/plain.h).
+	_Atomic uint64_t *plain_ports;
 	const struct srtp_engine *srtp; // opens and seals
 	struct rte_mempool *packets; // received packets and what leaves; multi-producer, -consumer
 	struct transport *transports; // [limits.transports]

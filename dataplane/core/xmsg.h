@@ -38,6 +38,8 @@ enum xmsg_kind {
 	XMSG_EVENT_BOUND, // track 'ref', encoding 'a' has SSRC 'b'
 	XMSG_WANT_STREAM, // transport 'ref' wants a receive stream for SSRC 'b'
 	XMSG_FREE_STREAM, // 'pointer' is a receive stream nobody uses any more
+	XMSG_FREE_SOURCE, // the same for the source of an SSRC without SRTP
+	XMSG_EVENT_INACTIVE, // plain transport 'ref' is silent ('value' 1), or heard again (0)
 	// main -> worker
 	XMSG_KERNEL_TX, // 'mbuf' is a finished frame for the wire port
 	XMSG_ADD_TUPLE, // 'mbuf' is a STUN response main has verified: its tuple is checked for

@@ -83,7 +83,7 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 {
 	struct header_template h;
 
-	egress_header_template(w->dp, &h, to);
+	egress_header_template(&h, to);
 	if (h.size == 0) {
 		drop_egress(w, SHM_EGRESS_DROP_NO_PATH);
 		return false;

@@ -21,7 +21,7 @@ void egress_free(struct egress *e);
 struct egress_rtp_packet {
 	struct transport *transport;
 	struct subscription *subscription;
-	struct srtp_stream *srtp;
+	struct srtp_stream *srtp; // NULL: goes out without SRTP
 	uint64_t index; // egress SRTP index
 	uint32_t timestamp;
 	uint32_t ssrc;
@@ -54,9 +54,8 @@ void egress_frame(struct worker *w, struct rte_mbuf *m);
 // Seals all jobs and sends all frames. What the port does not take is dropped as TX_FULL.
 void egress_flush(struct worker *w);
 
-// Builds the Ethernet/VLAN/IP/UDP header from the public port to a checked tuple.
-void egress_header_template(const struct dataplane *dp, struct header_template *h,
-			    const struct checked_tuple *to);
+// Builds the Ethernet/VLAN/IP/UDP header of a checked tuple, from its local to its remote address.
+void egress_header_template(struct header_template *h, const struct checked_tuple *to);
 
 // RTCP of our own that is due on one owned transport: SR per consumer, RR per encoding, SDES,
 // transport-wide feedback, PLI/FIR from the keyframe gates.

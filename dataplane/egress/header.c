@@ -68,8 +68,7 @@ static void put_ipv6(struct bytes_writer *b, const struct checked_tuple *to)
 	bytes_put(b, to->remote.ip, 16);
 }
 
-void egress_header_template(const struct dataplane *dp, struct header_template *h,
-			    const struct checked_tuple *to)
+void egress_header_template(struct header_template *h, const struct checked_tuple *to)
 {
 	bool v4 = to->remote.family == RTC_ADDR_V4;
 	struct bytes_writer b;
@@ -86,7 +85,7 @@ void egress_header_template(const struct dataplane *dp, struct header_template *
 	else
 		put_ipv6(&b, to);
 	h->l3_size = (uint8_t)(b.size - h->l2_size);
-	bytes_put_be16(&b, dp->public_port);
+	bytes_put_be16(&b, to->local.port);
 	bytes_put_be16(&b, to->remote.port);
 	bytes_put_be32(&b, 0);
 	assert(!b.overflow);

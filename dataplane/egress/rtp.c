@@ -9,6 +9,7 @@
 // Copy     the payload is copied at once and sealed in place, which is what libsrtp2 can do.
 #include "proto/rtc/rtp.h"
 #include "dataplane/egress/egress.h"
+#include "dataplane/egress/header.h"
 #include "dataplane/egress/queue.h"
 #include "dataplane/link/publish.h"
 #include "proto/rtc/seq.h"
@@ -58,6 +59,20 @@ static void queue_job(struct worker *w, struct rte_mbuf *m, const struct egress_
 	};
 }
 
+// A plain transport without SRTP: complete as it is.
+static void queue_plain(struct worker *w, struct rte_mbuf *m, const struct egress_rtp_packet *p)
+{
+	uint8_t *at = egress_frame_payload(m);
+	size_t size = (size_t)(put_packet(at, p) - at) + p->payload_size;
+
+	header_finish(w->dp, m, size);
+	struct egress_entry *entry = egress_queue(w, m);
+	entry->transport = p->transport;
+	entry->subscription = p->subscription;
+	entry->media_bytes = p->payload_size;
+	entry->udp_bytes = (uint16_t)size;
+}
+
 bool egress_rtp(struct worker *w, const struct egress_rtp_packet *p)
 {
 	size_t size = RTP_HEADER_BYTES + (size_t)p->ext_size + p->payload_size;
@@ -73,6 +88,9 @@ bool egress_rtp(struct worker *w, const struct egress_rtp_packet *p)
 		return false;
 	if (p->index >= p->subscription->srtp_index_reserved)
 		publish_subscription(w, p->subscription);
-	queue_job(w, m, p);
+	if (p->srtp != NULL)
+		queue_job(w, m, p);
+	else
+		queue_plain(w, m, p);
 	return true;
 }

@@ -67,6 +67,10 @@ static void sender_report(struct worker *w, struct transport *t, const struct rt
 			continue;
 		struct encoding *e = &w->dp->tracks[s->track.index].encodings[s->encoding];
 		report_sender_report(&e->report, sr, w->now_us);
+		e->stats.reported_packets = sr->packets;
+		e->stats.reported_octets = sr->bytes;
+		e->stats.reported_ntp = sr->ntp;
+		e->stats.reports++;
 		e->sr = (struct sender_report){
 			.ntp = sr->ntp,
 			.rtp_timestamp = sr->ts,

@@ -8,6 +8,7 @@
 //          handshake races.
 
 #include "dataplane/ingress/ingress.h"
+#include "dataplane/tables/plain.h"
 #include "dataplane/tables/transport.h"
 #include "dataplane/tables/tuple.h"
 
@@ -35,15 +36,22 @@ void ingress_lookup(struct worker *w, struct burst *b)
 	tuple_table_lookup(w->tuples, b->pkts, b->count);
 	for (unsigned i = 0; i < b->count; i++) {
 		struct rte_mbuf *m = b->pkts[i];
-		const struct packet *p = packet_of(m);
+		struct packet *p = packet_of(m);
 
-		if (transport_config_of(w->dp, p->transport) == NULL) {
-			drop_ingress(w, m, SHM_INGRESS_DROP_UNCHECKED_TUPLE);
+		if (p->transport.generation == 0 && p->local.port != w->dp->public_port)
+			p->transport = plain_ports_find(w->dp, p->local.port);
+		const struct transport_config *c = transport_config_of(w->dp, p->transport);
+		if (c == NULL || (c->plain && p->class == PACKET_DTLS)) {
+			drop_ingress(w, m,
+				     c == NULL ? SHM_INGRESS_DROP_UNCHECKED_TUPLE
+					       : SHM_INGRESS_DROP_PLAIN_CLASS);
 			continue;
 		}
 		struct transport *t = &w->dp->transports[p->transport.index];
 		uint32_t owner = atomic_load_explicit(&t->owner, memory_order_acquire);
-		if (owner == w->id)
+		if (owner == w->id && t->plain && !plain_admits(t, p))
+			drop_ingress(w, m, SHM_INGRESS_DROP_PLAIN_SOURCE);
+		else if (owner == w->id)
 			b->pkts[kept++] = m;
 		else if (owner == TRANSPORT_UNOWNED)
 			drop_ingress(w, m, SHM_INGRESS_DROP_UNCHECKED_TUPLE);

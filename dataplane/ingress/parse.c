@@ -7,6 +7,7 @@
 // Spec     RFC 791, RFC 8200, RFC 768, IEEE 802.1Q; RFC 7983 and RFC 5761 for the classes.
 
 #include "dataplane/ingress/ingress.h"
+#include "dataplane/tables/plain.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/demux.h"
 
@@ -130,7 +131,7 @@ static int parse_udp(const struct dataplane *dp, const struct rte_mbuf *m, struc
 	p->payload_size = (uint16_t)(size - sizeof(struct rte_udp_hdr));
 	if (p->local.port >= dp->internal_port_first && p->local.port <= dp->internal_port_last)
 		return SHM_INGRESS_DROP_INTERNAL_PORT;
-	if (p->local.port != dp->public_port)
+	if (p->local.port != dp->public_port && plain_ports_find(dp, p->local.port).generation == 0)
 		return SHM_INGRESS_DROP_CLOSED_PORT;
 	return VERDICT_KEEP;
 }
@@ -180,7 +181,13 @@ static int parse_frame(const struct dataplane *dp, struct rte_mbuf *m, struct pa
 	if (verdict != VERDICT_KEEP || l.protocol != IP_PROTO_UDP)
 		return verdict;
 	verdict = parse_udp(dp, m, p, &l);
-	return verdict == VERDICT_KEEP ? classify(p, frame + p->payload_offset) : verdict;
+	if (verdict == VERDICT_KEEP)
+		verdict = classify(p, frame + p->payload_offset);
+	// ICE and DTLS know the public port alone.
+	if (verdict == VERDICT_KEEP && p->local.port != dp->public_port && p->class != PACKET_RTP &&
+	    p->class != PACKET_RTCP)
+		verdict = SHM_INGRESS_DROP_PLAIN_CLASS;
+	return verdict;
 }
 
 static struct burst *class_of(struct ingress_classes *out, uint8_t class)

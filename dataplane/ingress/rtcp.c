@@ -8,6 +8,7 @@
 #include "proto/rtc/rtcp.h"
 #include "dataplane/forward/forward.h"
 #include "dataplane/ingress/ingress.h"
+#include "dataplane/tables/plain.h"
 #include "dataplane/tables/transport.h"
 
 static enum shm_ingress_drop drop_of(enum srtp_status status)
@@ -38,9 +39,15 @@ static void open_one(struct worker *w, struct rte_mbuf *m)
 							   : SHM_INGRESS_DROP_NOT_ESTABLISHED);
 		return;
 	}
-	enum srtp_status status = srtcp_open(t->srtcp, packet_payload(m), &size);
+	enum srtp_status status =
+		t->rtp_only ? SRTP_OK : srtcp_open(t->srtcp, packet_payload(m), &size);
 	if (status != SRTP_OK) {
 		drop_ingress(w, m, drop_of(status));
+		return;
+	}
+	// Another of the burst may have latched. RTCP alone proves nothing.
+	if (t->plain && (!plain_admits(t, p) || (t->rtp_only && t->latching))) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_PLAIN_SOURCE);
 		return;
 	}
 	t->stats.packets_received++;
@@ -49,6 +56,8 @@ static void open_one(struct worker *w, struct rte_mbuf *m)
 		drop_ingress(w, m, SHM_INGRESS_DROP_RTCP_MALFORMED);
 		return;
 	}
+	if (t->plain)
+		plain_received(w, t, p);
 	forward_rtcp(w, t, packet_payload(m), size);
 	consumed(w, m);
 }

@@ -11,6 +11,7 @@
 #include "proto/rtc/rtp.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/ingress/streams.h"
+#include "dataplane/tables/plain.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
 #include "proto/rtc/codec.h"
@@ -28,6 +29,9 @@ static_assert((int)SHM_CODEC_OPUS == (int)CODEC_OPUS && (int)SHM_CODEC_VP8 == (i
 struct opening {
 	struct transport *transport;
 	struct receive_stream *stream;
+	const struct srtp_job *job; // NULL: came without SRTP
+	uint64_t index;
+	uint16_t size; // bytes of the opened packet
 };
 
 // Finds stream and job of one packet, or counts the drop. False: the packet is gone.
@@ -48,13 +52,20 @@ static bool prepare(struct worker *w, struct rte_mbuf *m, struct opening *o, str
 		return false;
 	}
 	struct receive_stream *s = streams_find(w, t, &v);
-	if (s == NULL || s->srtp == NULL) {
+	if (s == NULL || (!s->plain && s->srtp == NULL)) {
 		drop_ingress(w, m,
 			     s == NULL ? SHM_INGRESS_DROP_RTP_UNKNOWN_SSRC
 				       : SHM_INGRESS_DROP_RTP_PENDING_SSRC);
 		return false;
 	}
-	*o = (struct opening){.transport = t, .stream = s};
+	*o = (struct opening){.transport = t, .stream = s, .size = p->payload_size};
+	if (s->plain) {
+		if (rtp_source_receive(s->source, v.seq, &o->index))
+			return true;
+		drop_ingress(w, m, SHM_INGRESS_DROP_SRTP_REPLAY);
+		return false;
+	}
+	o->job = job;
 	*job = (struct srtp_job){
 		.stream = s->srtp,
 		.in = packet_payload(m),
@@ -111,17 +122,21 @@ static void account(struct worker *w, struct transport *t, const struct track_co
 }
 
 // After authentication. False: the packet is gone.
-static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o,
-		   const struct srtp_job *job)
+static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o)
 {
 	struct packet *p = packet_of(m);
 	struct receive_stream *s = o->stream;
 	struct rtp_view v;
 
+	// Another of the burst may have latched.
+	if (o->transport->plain && !plain_admits(o->transport, p)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_PLAIN_SOURCE);
+		return false;
+	}
 	o->transport->stats.packets_received++;
 	o->transport->stats.bytes_received += p->payload_size;
-	p->payload_size = job->out_size;
-	p->index = job->index;
+	p->payload_size = o->size;
+	p->index = o->index;
 	if (!rtp_parse(&v, packet_payload(m), p->payload_size)) {
 		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_MALFORMED);
 		return false;
@@ -136,6 +151,8 @@ static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o
 		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_UNKNOWN_PT);
 		return false;
 	}
+	if (o->transport->plain)
+		plain_received(w, o->transport, p);
 	describe(p, &v, rte_pktmbuf_mtod(m, const uint8_t *));
 	p->track = s->track;
 	p->encoding = s->encoding;
@@ -146,24 +163,40 @@ static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o
 	return true;
 }
 
+// The engine's verdict. False: the packet is gone.
+static bool opened(struct worker *w, struct rte_mbuf *m, struct opening *o)
+{
+	if (o->job == NULL)
+		return true;
+	if (o->job->status != SRTP_OK) {
+		drop_ingress(w, m, drop_of(o->job->status));
+		return false;
+	}
+	o->index = o->job->index;
+	o->size = o->job->out_size;
+	return true;
+}
+
 void ingress_rtp(struct worker *w, struct burst *b)
 {
 	struct srtp_job jobs[BURST_PKTS_MAX];
 	struct opening openings[BURST_PKTS_MAX];
+	unsigned job_count = 0;
 	unsigned prepared = 0;
 	unsigned kept = 0;
 
-	for (unsigned i = 0; i < b->count; i++)
-		if (prepare(w, b->pkts[i], &openings[prepared], &jobs[prepared]))
-			b->pkts[prepared++] = b->pkts[i];
-	if (prepared != 0)
-		w->dp->srtp->open(jobs, prepared);
+	for (unsigned i = 0; i < b->count; i++) {
+		if (!prepare(w, b->pkts[i], &openings[prepared], &jobs[job_count]))
+			continue;
+		job_count += openings[prepared].job != NULL;
+		b->pkts[prepared++] = b->pkts[i];
+	}
+	if (job_count != 0)
+		w->dp->srtp->open(jobs, job_count);
 	for (unsigned i = 0; i < prepared; i++) {
 		struct rte_mbuf *m = b->pkts[i];
 
-		if (jobs[i].status != SRTP_OK)
-			drop_ingress(w, m, drop_of(jobs[i].status));
-		else if (accept(w, m, &openings[i], &jobs[i]))
+		if (opened(w, m, &openings[i]) && accept(w, m, &openings[i]))
 			b->pkts[kept++] = m;
 	}
 	b->count = kept;

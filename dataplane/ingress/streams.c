@@ -52,9 +52,11 @@ static void stream_clear(struct worker *w, struct receive_stream *s)
 {
 	struct xmsg msg = {.kind = XMSG_FREE_STREAM, .pointer = s->srtp};
 
+	if (s->plain)
+		msg = (struct xmsg){.kind = XMSG_FREE_SOURCE, .pointer = s->source};
 	// Main makes room for these by draining its ring every round; if it is full all the same
 	// the stream is lost until exit, which is worse only than blocking.
-	if (s->srtp != NULL)
+	if (msg.pointer != NULL)
 		xmsg_to_main(w, &msg);
 	memset(s, 0, sizeof(*s));
 }
@@ -170,26 +172,19 @@ void streams_made(struct worker *w, struct shm_ref transport, uint32_t ssrc,
 		stream_clear(w, s);
 }
 
-void streams_add(struct worker *w, struct transport *t, const struct track_config *c,
-		 uint8_t encoding, uint32_t ssrc, struct srtp_stream *made)
+void streams_add(struct worker *w, struct transport *t, const struct receive_stream *made)
 {
-	struct receive_stream *s = by_ssrc(t, ssrc);
+	struct receive_stream *s = by_ssrc(t, made->ssrc);
+	struct receive_stream unwanted = *made;
 
 	if (s == NULL)
 		s = place(w, t);
 	else
 		stream_clear(w, s);
-	if (s == NULL) { // link/epochs.c refuses more encodings than there is room for
-		struct receive_stream unwanted = {.srtp = made};
+	if (s != NULL)
+		*s = *made;
+	else // link/epochs.c refuses more encodings than there is room for
 		stream_clear(w, &unwanted);
-		return;
-	}
-	*s = (struct receive_stream){
-		.ssrc = ssrc,
-		.encoding = encoding,
-		.track = {c->index, c->generation},
-		.srtp = made,
-	};
 }
 
 void streams_remove(struct worker *w, struct transport *t, const struct track_config *c)

@@ -27,9 +27,8 @@ const struct track_config *streams_bound(struct worker *w, struct transport *t,
 void streams_made(struct worker *w, struct shm_ref transport, uint32_t ssrc,
 		  struct srtp_stream *made);
 
-// An epoch brings the stream of an SSRC the control plane knows. Takes 'made'.
-void streams_add(struct worker *w, struct transport *t, const struct track_config *c,
-		 uint8_t encoding, uint32_t ssrc, struct srtp_stream *made);
+// An epoch brings the stream of an SSRC the control plane knows. Takes what 'made' points to.
+void streams_add(struct worker *w, struct transport *t, const struct receive_stream *made);
 
 // Frees all of a track's streams (any generation of it), or all of the transport's (NULL).
 void streams_remove(struct worker *w, struct transport *t, const struct track_config *c);

@@ -113,6 +113,15 @@ static void request_verified(struct worker *w, struct transport *t,
 		consumed(w, m);
 }
 
+// A plain transport's peer sends from there: nobody's check takes that away.
+static bool tuple_is_plain(const struct worker *w, const struct packet *p)
+{
+	const struct transport_config *c =
+		transport_config_of(w->dp, tuple_table_find(w->tuples, &p->remote, &p->local));
+
+	return c != NULL && c->plain;
+}
+
 static void request(struct worker *w, struct rte_mbuf *m, const struct stun_view *v)
 {
 	struct packet *p = packet_of(m);
@@ -138,6 +147,10 @@ static void request(struct worker *w, struct rte_mbuf *m, const struct stun_view
 	// the answer would be lost for a second. Unanswered, the check comes again at once.
 	if (cr->remote_ufrag_size == 0) {
 		drop_ingress(w, m, SHM_INGRESS_DROP_STUN_EARLY);
+		return;
+	}
+	if (tuple_is_plain(w, p)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_PLAIN_TUPLE);
 		return;
 	}
 	struct transport *t = &w->dp->transports[p->transport.index];
@@ -220,6 +233,10 @@ void ingress_add_tuple(struct worker *w, struct rte_mbuf *m, struct shm_ref ref)
 	p->transport = ref;
 	if (transport_config_of(w->dp, ref) == NULL) {
 		drop_ingress(w, m, SHM_INGRESS_DROP_HANDOVER_STALE);
+		return;
+	}
+	if (tuple_is_plain(w, p)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_PLAIN_TUPLE);
 		return;
 	}
 	struct transport *t = &w->dp->transports[ref.index];

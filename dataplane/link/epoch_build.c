@@ -92,17 +92,56 @@ static void ufrags_remove(struct model *m, const struct transport_config *of,
 	}
 }
 
+static uint16_t held_port(const struct model *m, const struct transport_config *c)
+{
+	if (!c->plain)
+		return c->shm.internal_port;
+	return c->shm.selected_local.port != m->dp->public_port ? c->shm.selected_local.port : 0;
+}
+
+// Two plain transports cannot have one peer on the public port.
+static bool tuple_taken(const struct model *m, const struct transport_config *of)
+{
+	for (uint32_t i = 0; i < m->transports_end; i++) {
+		const struct transport_config *c = m->transports[i];
+		if (c == NULL || c == of || !c->plain || (c->shm.flags & SHM_TRANSPORT_LATCH) != 0)
+			continue;
+		if (rtc_addr_equal(&c->shm.selected_remote, &of->shm.selected_remote) &&
+		    rtc_addr_equal(&c->shm.selected_local, &of->shm.selected_local))
+			return true;
+	}
+	return false;
+}
+
+// A plain transport keeps its kind, its addresses and its owner.
+static enum shm_refusal plain_step_ok(const struct model *m, const struct transport_config *before,
+				      const struct transport_config *after)
+{
+	if (before == NULL)
+		return (after->shm.flags & SHM_TRANSPORT_LATCH) == 0 && tuple_taken(m, after)
+			       ? SHM_REFUSAL_DUPLICATE_TUPLE
+			       : SHM_REFUSAL_NONE;
+	bool same = before->shm.flags == after->shm.flags &&
+		    rtc_addr_equal(&before->shm.selected_remote, &after->shm.selected_remote) &&
+		    rtc_addr_equal(&before->shm.selected_local, &after->shm.selected_local);
+	return same ? SHM_REFUSAL_NONE : SHM_REFUSAL_BAD_FIELD;
+}
+
 // Key and path rules between what runs and what shall run.
 static enum shm_refusal transport_step_ok(const struct model *m,
 					  const struct transport_config *before,
 					  const struct transport_config *after)
 {
-	uint32_t holder = m->by_port[after->shm.internal_port];
+	uint32_t holder = m->by_port[held_port(m, after)];
 
 	if (holder != 0 && holder != after->index + 1)
 		return SHM_REFUSAL_DUPLICATE_PORT;
-	if (before != NULL && before->shm.internal_port != after->shm.internal_port)
+	if (before != NULL && (before->shm.internal_port != after->shm.internal_port ||
+			       before->plain != after->plain))
 		return SHM_REFUSAL_BAD_FIELD;
+	enum shm_refusal plain = after->plain ? plain_step_ok(m, before, after) : SHM_REFUSAL_NONE;
+	if (plain != SHM_REFUSAL_NONE)
+		return plain;
 	if (before != NULL && before->established) {
 		bool same = after->established && before->shm.suite == after->shm.suite &&
 			    memcmp(before->shm.receive_master, after->shm.receive_master,
@@ -111,11 +150,19 @@ static enum shm_refusal transport_step_ok(const struct model *m,
 				   SHM_MASTER_BYTES_MAX) == 0;
 		return same ? SHM_REFUSAL_NONE : SHM_REFUSAL_KEY_CHANGE;
 	}
-	if (after->established &&
+	if (after->established && !after->plain &&
 	    (before == NULL ||
 	     atomic_load(&m->dp->transports[after->index].owner) == TRANSPORT_UNOWNED))
 		return SHM_REFUSAL_NO_TUPLE;
 	return SHM_REFUSAL_NONE;
+}
+
+static bool record_ok(const struct dataplane *dp, const struct transport_config *c)
+{
+	return c->plain ? record_plain_ok(&c->shm, dp->public_port, dp->plain_port_first,
+					  dp->plain_port_last)
+			: record_transport_ok(&c->shm, dp->internal_port_first,
+					      dp->internal_port_last);
 }
 
 static enum shm_refusal build_transport(struct model *m, struct epoch *e,
@@ -141,15 +188,20 @@ static enum shm_refusal build_transport(struct model *m, struct epoch *e,
 	c->index = op->ref.index;
 	c->generation = op->ref.generation;
 	c->established = (c->shm.flags & SHM_TRANSPORT_ESTABLISHED) != 0;
+	c->plain = (c->shm.flags & SHM_TRANSPORT_PLAIN) != 0;
 	if (c->shm.generation != op->ref.generation)
 		return SHM_REFUSAL_BAD_GENERATION;
-	if (!record_transport_ok(&c->shm, m->dp->internal_port_first, m->dp->internal_port_last))
+	if (!record_ok(m->dp, c))
 		return SHM_REFUSAL_BAD_FIELD;
 	enum shm_refusal refusal = transport_step_ok(m, before, c);
 	if (refusal != SHM_REFUSAL_NONE)
 		return refusal;
-	m->by_port[c->shm.internal_port] = c->index + 1;
-	if (c->established && (before == NULL || !before->established)) {
+	if (held_port(m, c) != 0)
+		m->by_port[held_port(m, c)] = c->index + 1;
+	if (c->plain)
+		c->worker = before != NULL ? before->worker : m->plain_next++ % m->dp->worker_count;
+	if (c->established && (before == NULL || !before->established) &&
+	    c->shm.suite != SHM_SUITE_NONE) {
 		et->srtcp = srtcp_new((enum shm_suite)c->shm.suite, c->shm.receive_master,
 				      c->shm.send_master);
 		if (et->srtcp == NULL)
@@ -179,10 +231,19 @@ static enum shm_refusal track_streams(struct model *m, struct epoch_track *et,
 
 	for (unsigned i = 0; i < c->encoding_count; i++) {
 		uint32_t ssrc = c->encodings[i].ssrc;
+		if (ssrc == 0 && t->plain)
+			return SHM_REFUSAL_BAD_FIELD; // no MID leads to it
 		if (ssrc == 0 || (et->before != NULL && et->before->shm.encodings[i].ssrc == ssrc))
 			continue;
 		if (!track_ssrc_free(m, et->after, ssrc))
 			return SHM_REFUSAL_DUPLICATE_SSRC;
+		if (t->shm.suite == SHM_SUITE_NONE) {
+			et->sources[i] = malloc(sizeof(*et->sources[i]));
+			if (et->sources[i] == NULL)
+				return SHM_REFUSAL_NO_MEMORY;
+			rtp_source_init(et->sources[i]);
+			continue;
+		}
 		et->streams[i] = m->engine->stream_new((enum shm_suite)t->shm.suite, SRTP_RECEIVE,
 						       t->shm.receive_master, ssrc, 0);
 		if (et->streams[i] == NULL)
@@ -276,6 +337,8 @@ static enum shm_refusal subscription_stream(struct model *m, struct subscription
 		c->srtp = before->srtp;
 		return SHM_REFUSAL_NONE;
 	}
+	if (t->shm.suite == SHM_SUITE_NONE) // goes out as it is
+		return SHM_REFUSAL_NONE;
 	enum shm_refusal refusal = ssrc_spend(&m->sent_ssrcs[t->index], c->shm.ssrc);
 	if (refusal != SHM_REFUSAL_NONE)
 		return refusal;
@@ -375,6 +438,7 @@ void model_release_transport(struct model *m, const struct transport_config *gon
 	if (gone == NULL)
 		return;
 	ufrags_remove(m, gone, stays);
-	if (stays == NULL && m->by_port[gone->shm.internal_port] == gone->index + 1)
-		m->by_port[gone->shm.internal_port] = 0;
+	uint16_t port = held_port(m, gone);
+	if (stays == NULL && m->by_port[port] == gone->index + 1)
+		m->by_port[port] = 0;
 }

@@ -134,6 +134,11 @@ static enum shm_refusal build_links(struct model *m, struct epoch *e, uint32_t i
 
 static uint32_t owner_of(const struct model *m, const struct subscription_config *c)
 {
+	const struct transport_config *t = m->transports[c->shm.transport.index];
+
+	// A plain transport has its owner from the epoch that makes it.
+	if (t != NULL && t->plain)
+		return t->worker;
 	return atomic_load(&m->dp->transports[c->shm.transport.index].owner);
 }
 

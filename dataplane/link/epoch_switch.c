@@ -7,10 +7,12 @@
 //          nobody refers to any more. abort undoes a build that was refused.
 
 #include "dataplane/link/model.h"
+#include "dataplane/tables/plain.h"
 #include "dataplane/tables/ufrag.h"
 #include "proto/shm/snapshot.h"
 
 #include <rte_malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 // Main writes a slot's state only while no worker owns it: before it exists and after it is gone.
@@ -64,6 +66,18 @@ static void transport_reset(struct transport *t, uint32_t generation)
 	atomic_store(&t->owner, TRANSPORT_UNOWNED);
 }
 
+static void plain_port_switch(struct dataplane *dp, const struct epoch_transport *et)
+{
+	const struct transport_config *c = et->after != NULL ? et->after : et->before;
+	struct shm_ref ref = {0};
+
+	if (!c->plain || (et->before != NULL && et->after != NULL))
+		return;
+	if (et->after != NULL)
+		ref = (struct shm_ref){c->index, c->generation};
+	plain_ports_set(dp, c->shm.selected_local.port, ref);
+}
+
 void model_publish(struct model *m, struct epoch *e)
 {
 	struct dataplane *dp = m->dp;
@@ -73,6 +87,8 @@ void model_publish(struct model *m, struct epoch *e)
 		struct transport *t = &dp->transports[et->index];
 		if (et->before == NULL && et->after != NULL) {
 			transport_reset(t, et->after->generation);
+			if (et->after->plain)
+				atomic_store(&t->owner, et->after->worker);
 			write_transport_state(m, et->index, et->after->generation, SHM_PHASE_NEW);
 		}
 		if (et->links_after != NULL) {
@@ -80,6 +96,7 @@ void model_publish(struct model *m, struct epoch *e)
 			atomic_store(&t->links, et->links_after);
 		}
 		atomic_store(&t->config, et->after);
+		plain_port_switch(dp, et);
 	}
 	for (uint32_t i = 0; i < e->track_count; i++) {
 		struct epoch_track *et = &e->tracks[i];
@@ -187,8 +204,10 @@ void model_abort(struct model *m, struct epoch *e)
 	for (uint32_t i = 0; i < e->track_count; i++) {
 		struct epoch_track *et = &e->tracks[i];
 		m->tracks[et->index] = et->before;
-		for (unsigned j = 0; j < SHM_ENCODINGS_MAX; j++)
+		for (unsigned j = 0; j < SHM_ENCODINGS_MAX; j++) {
 			m->engine->stream_free(et->streams[j]);
+			free(et->sources[j]);
+		}
 		config_free(et->after, sizeof(*et->after));
 	}
 	for (uint32_t i = 0; i < e->transport_count; i++) {

@@ -73,6 +73,14 @@ struct epochs *epochs_new(struct dataplane *dp, const struct srtp_engine *engine
 	return e;
 }
 
+static void stream_free(const struct model *m, const struct receive_stream *s)
+{
+	if (s->plain)
+		free(s->source);
+	else
+		m->engine->stream_free(s->srtp);
+}
+
 // At exit everything that runs is removed like any epoch would, without the workers.
 static void model_empty(struct epochs *e)
 {
@@ -92,7 +100,7 @@ static void model_empty(struct epochs *e)
 		if (m->transports[i] == NULL)
 			continue;
 		for (unsigned j = 0; j < RECEIVE_STREAMS_MAX; j++)
-			m->engine->stream_free(t->streams[j].srtp);
+			stream_free(m, &t->streams[j]);
 		srtcp_free(t->srtcp);
 		explicit_bzero((void *)(uintptr_t)m->transports[i], sizeof(**m->transports));
 		rte_free((void *)(uintptr_t)m->transports[i]);
@@ -310,6 +318,8 @@ void epochs_message(struct epochs *e, unsigned worker, const struct xmsg *msg)
 		want_stream(e, worker, msg);
 	else if (msg->kind == XMSG_FREE_STREAM)
 		e->model.engine->stream_free(msg->pointer);
+	else if (msg->kind == XMSG_FREE_SOURCE)
+		free(msg->pointer);
 	else
 		assert(!"not a message for epochs");
 }

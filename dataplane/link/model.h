@@ -35,7 +35,9 @@ struct model {
 	uint32_t subscriptions_end;
 	struct ssrc_list *sent_ssrcs; // [limits.transports]: ever sent under the transport's key
 	uint32_t *encodings; // [limits.transports]: scratch of model_check_references()
-	uint32_t by_port[65536]; // transport slot + 1 by internal port; 0: free
+	// Transport slot + 1 by internal port, or by the port of a plain one; 0: free.
+	uint32_t by_port[65536];
+	uint32_t plain_next; // worker of the next plain transport, modulo their number
 	// Places of removed ufrags, released when every worker has passed an epoch.
 	int32_t *ufrag_places;
 	uint32_t ufrag_place_count;

@@ -125,6 +125,8 @@ void publish_all(struct worker *w)
 {
 	struct shm_worker_slot *slot = &w->dp->shm.workers[w->id];
 
+	w->stats.published_us = w->now_us;
+	w->stats.transports = w->transports_owned_count;
 	shm_snapshot_write(&slot->stats_seq, &slot->stats, &w->stats, sizeof(w->stats));
 	for (uint32_t i = 0; i < w->transports_owned_count; i++)
 		publish_owned(w, w->transports_owned[i]);

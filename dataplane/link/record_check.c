@@ -60,6 +60,31 @@ bool record_transport_ok(const struct shm_transport_config *c, uint16_t port_fir
 	       ((c->flags & SHM_TRANSPORT_ESTABLISHED) == 0 || established_ok(c));
 }
 
+static bool plain_addresses_ok(const struct shm_transport_config *c, uint16_t public_port,
+			       uint16_t port_first, uint16_t port_last)
+{
+	bool local =
+		c->selected_local.family == RTC_ADDR_V4 || c->selected_local.family == RTC_ADDR_V6;
+
+	if ((c->flags & SHM_TRANSPORT_LATCH) != 0)
+		return local && c->selected_remote.family == RTC_ADDR_NONE &&
+		       in_range(c->selected_local.port, port_first, port_last);
+	return local && c->selected_remote.family == c->selected_local.family &&
+	       c->selected_remote.port != 0 && c->selected_local.port == public_port;
+}
+
+bool record_plain_ok(const struct shm_transport_config *c, uint16_t public_port,
+		     uint16_t port_first, uint16_t port_last)
+{
+	const uint32_t needed = SHM_TRANSPORT_PLAIN | SHM_TRANSPORT_ESTABLISHED;
+
+	return (c->flags & ~(uint32_t)SHM_TRANSPORT_LATCH) == needed && c->rtcp_ssrc != 0 &&
+	       c->internal_port == 0 && (c->suite == SHM_SUITE_NONE || suite_ok(c->suite)) &&
+	       c->credentials[0].local_ufrag_size == 0 && c->credentials[1].local_ufrag_size == 0 &&
+	       c->inactivity_ms <= SHM_INACTIVITY_MS_MAX &&
+	       plain_addresses_ok(c, public_port, port_first, port_last);
+}
+
 static bool codecs_ok(const struct shm_track_config *c)
 {
 	bool seen[RTP_PT_MAX + 1] = {false};

@@ -12,5 +12,8 @@
 
 bool record_transport_ok(const struct shm_transport_config *c, uint16_t port_first,
 			 uint16_t port_last);
+// A record with SHM_TRANSPORT_PLAIN; the one above refuses those.
+bool record_plain_ok(const struct shm_transport_config *c, uint16_t public_port,
+		     uint16_t port_first, uint16_t port_last);
 bool record_track_ok(const struct shm_track_config *c);
 bool record_subscription_ok(const struct shm_subscription_config *c);

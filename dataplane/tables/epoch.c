@@ -10,6 +10,7 @@
 #include "dataplane/core/worker.h"
 #include "dataplane/forward/forward.h"
 #include "dataplane/ingress/streams.h"
+#include "dataplane/tables/plain.h"
 #include "dataplane/tables/tuple.h"
 
 #include <string.h>
@@ -87,14 +88,37 @@ static void apply_transport(struct worker *w, const struct epoch_transport *e)
 {
 	struct transport *t = &w->dp->transports[e->index];
 
+	if (e->before == e->after)
+		return; // only its links change
+	if ((e->after != NULL ? e->after : e->before)->plain)
+		plain_apply(w, e);
 	if (!owns(w, t) || e->before == NULL)
 		return;
 	if (e->after == NULL)
 		transport_removed(w, t);
+	else if (e->after->plain)
+		return;
 	else if (!e->before->established && e->after->established)
 		transport_established(w, t, e);
 	else if (e->after->established)
 		transport_changed(w, t, e);
+}
+
+static void add_stream(struct worker *w, struct transport *t, const struct epoch_track *e,
+		       uint8_t encoding)
+{
+	struct receive_stream made = {
+		.ssrc = e->after->shm.encodings[encoding].ssrc,
+		.encoding = encoding,
+		.track = {e->after->index, e->after->generation},
+		.plain = e->sources[encoding] != NULL,
+	};
+
+	if (made.plain)
+		made.source = e->sources[encoding];
+	else
+		made.srtp = e->streams[encoding];
+	streams_add(w, t, &made);
 }
 
 static void apply_track(struct worker *w, const struct epoch_track *e)
@@ -113,8 +137,8 @@ static void apply_track(struct worker *w, const struct epoch_track *e)
 		return;
 	}
 	for (uint8_t i = 0; i < SHM_ENCODINGS_MAX; i++)
-		if (e->streams[i] != NULL)
-			streams_add(w, t, c, i, c->shm.encodings[i].ssrc, e->streams[i]);
+		if (e->streams[i] != NULL || e->sources[i] != NULL)
+			add_stream(w, t, e, i);
 	if (unmuted && c->shm.kind == SHM_KIND_VIDEO)
 		for (uint8_t i = 0; i < c->shm.encoding_count; i++)
 			forward_keyframe_request(w, (struct shm_ref){c->index, c->generation}, i);

@@ -34,6 +34,7 @@ struct epoch_track {
 	const struct track_config *after;
 	// Receive streams of the encodings whose SSRC is known; the owner takes them.
 	struct srtp_stream *streams[SHM_ENCODINGS_MAX];
+	struct rtp_source *sources[SHM_ENCODINGS_MAX]; // instead, without SRTP
 };
 struct epoch_subscription {
 	uint32_t index;

@@ -14,6 +14,7 @@
 #include "dataplane/srtp/srtcp.h"
 #include "proto/rtc/addr.h"
 #include "proto/rtc/consent.h"
+#include "proto/rtc/rtp_source.h"
 #include "proto/rtc/twcc.h"
 #include "proto/shm/segment.h"
 
@@ -33,6 +34,8 @@ struct transport_config {
 	uint32_t generation;
 	struct shm_transport_config shm; // checked copy; wiped when the config is freed
 	bool established;
+	bool plain;
+	uint32_t worker; // plain: who owns it
 };
 
 // One checked tuple: where a verified check came from, and how to send there (layer 2 as learned).
@@ -52,7 +55,11 @@ struct receive_stream {
 	bool pending; // asked of main, not there yet
 	uint8_t encoding;
 	struct shm_ref track;
-	struct srtp_stream *srtp; // NULL while pending
+	bool plain; // comes without SRTP: 'source' is set, never pending
+	union {
+		struct srtp_stream *srtp; // NULL while pending
+		struct rtp_source *source;
+	};
 	uint64_t asked_us;
 };
 
@@ -92,6 +99,11 @@ struct transport {
 	uint32_t srtcp_index; // next to send
 	uint32_t srtcp_index_reserved;
 	struct twcc_receiver twcc; // arrivals of the peer's packets -> feedback
+	bool plain; // this and the next: tables/plain.h
+	bool rtp_only; // neither SRTP nor SRTCP
+	bool latching; // its peer's address is not known yet
+	bool inactive; // and an event has said so
+	uint64_t received_us; // plain: the newest packet that proved itself
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
 	struct shm_transport_stats stats;

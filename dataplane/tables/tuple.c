@@ -75,6 +75,24 @@ bool tuple_table_add(struct tuple_table *t, const struct rtc_addr *remote,
 	return rte_hash_add_key_data(t->hash, &key, ref_pack(transport)) == 0;
 }
 
+struct shm_ref tuple_table_find(const struct tuple_table *t, const struct rtc_addr *remote,
+				const struct rtc_addr *local)
+{
+	struct tuple_key key = {.remote = *remote, .local = *local};
+	void *data;
+
+	return rte_hash_lookup_data(t->hash, &key, &data) >= 0 ? ref_unpack(data)
+							       : (struct shm_ref){0};
+}
+
+bool tuple_table_add_vacant(struct tuple_table *t, const struct rtc_addr *remote,
+			    const struct rtc_addr *local, struct shm_ref transport,
+			    const struct dataplane *dp)
+{
+	return transport_config_of(dp, tuple_table_find(t, remote, local)) == NULL &&
+	       tuple_table_add(t, remote, local, transport);
+}
+
 void tuple_table_remove(struct tuple_table *t, const struct rtc_addr *remote,
 			const struct rtc_addr *local, struct shm_ref transport)
 {

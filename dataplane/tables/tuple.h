@@ -25,6 +25,13 @@ void tuple_table_free(struct tuple_table *t);
 // Adds or changes; a full table forgets nothing and answers false.
 bool tuple_table_add(struct tuple_table *t, const struct rtc_addr *remote,
 		     const struct rtc_addr *local, struct shm_ref transport);
+// As above, unless a transport that is there has the tuple.
+bool tuple_table_add_vacant(struct tuple_table *t, const struct rtc_addr *remote,
+			    const struct rtc_addr *local, struct shm_ref transport,
+			    const struct dataplane *dp);
+// Generation 0 if nobody has it.
+struct shm_ref tuple_table_find(const struct tuple_table *t, const struct rtc_addr *remote,
+				const struct rtc_addr *local);
 // Unless it has become another transport's meanwhile.
 void tuple_table_remove(struct tuple_table *t, const struct rtc_addr *remote,
 			const struct rtc_addr *local, struct shm_ref transport);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-	SHM_ABI_VERSION = 3, // bump whenever a struct of proto/shm changes its layout or meaning
+	SHM_ABI_VERSION = 4, // bump whenever a struct of proto/shm changes its layout or meaning
 };
 #define SHM_MAGIC UINT32_C(0x31434c53) // "SLC1" in little-endian order
 
@@ -34,6 +34,7 @@ enum shm_limits {
 	SHM_ENCODINGS_MAX = 4, // simulcast layers of one track
 	SHM_CODECS_MAX = 16, // payload types of one track
 	SHM_CHECKED_TUPLES_MAX = 8, // design section 5, order of trust
+	SHM_INACTIVITY_MS_MAX = 3600000,
 	SHM_BLOB_BYTES = 16384, // what the control plane keeps per transport to come back
 	SHM_CACHE_LINE = 64,
 };

@@ -52,6 +52,7 @@ static_assert(sizeof(struct shm_command) == 64, "one command, one line");
 	X(NO_TRANSPORT, "the record refers to a transport that does not exist")                    \
 	X(NO_TRACK, "the subscription refers to a track that does not exist")                      \
 	X(NOT_ESTABLISHED, "the transport has no keys yet")                                        \
+	X(DUPLICATE_TUPLE, "another plain transport has that remote address")                      \
 	X(NO_TUPLE, "the transport cannot be established before a check has come in")              \
 	X(KEY_CHANGE, "keys of an established transport cannot change")                            \
 	X(IN_USE, "the record is still referred to by another")                                    \

@@ -19,6 +19,9 @@
 	X(CLOSED_PORT, "sent to a UDP port that is not served")                                    \
 	X(NOT_RTC, "first byte outside the ranges of RFC 7983")                                    \
 	X(UNCHECKED_TUPLE, "DTLS or SRTP from a tuple without a verified check")                   \
+	X(PLAIN_CLASS, "neither RTP nor RTCP to a plain transport")                                \
+	X(PLAIN_SOURCE, "to a plain transport from elsewhere than its peer")                       \
+	X(PLAIN_TUPLE, "STUN from where the peer of a plain transport is")                         \
 	X(STUN_MALFORMED, "STUN message malformed")                                                \
 	X(STUN_UNKNOWN_UFRAG, "STUN request with a ufrag nobody has")                              \
 	X(STUN_EARLY, "STUN check before the control plane has the peer's credentials")            \

@@ -22,6 +22,8 @@ enum shm_event_kind {
 				  // ssrc
 	SHM_EVENT_KERNEL_PORT_LOST,
 	SHM_EVENT_KERNEL_PORT_BACK,
+	SHM_EVENT_INACTIVE, // a plain transport has been silent for its inactivity_ms
+	SHM_EVENT_ACTIVE, // it is heard again
 };
 
 struct shm_event {

@@ -56,13 +56,19 @@ enum shm_transport_flags {
 	SHM_TRANSPORT_ICE_LITE = 1 << 0, // announced as a=ice-lite: we send no consent requests
 	SHM_TRANSPORT_ICE_CONTROLLING = 1 << 1,
 	SHM_TRANSPORT_ESTABLISHED = 1 << 2, // suite, keys and the selected pair are set
+	// Plain: RTP, or SRTP under keys from elsewhere than DTLS. No ICE, no consent, no internal
+	// port; established from the start. The peer is 'selected_remote' and comes in on the
+	// public port; with LATCH it is whoever first proves itself on a port of the plain range,
+	// which is 'selected_local', and 'selected_remote' is empty.
+	SHM_TRANSPORT_PLAIN = 1 << 3,
+	SHM_TRANSPORT_LATCH = 1 << 4,
 };
 
 struct shm_transport_config {
 	alignas(SHM_CACHE_LINE) uint32_t generation;
 	uint32_t flags; // enum shm_transport_flags
-	uint16_t internal_port; // libnice's socket, the same for IPv4 and IPv6
-	uint16_t suite; // enum shm_suite
+	uint16_t internal_port; // libnice's socket, the same for IPv4 and IPv6; plain: 0
+	uint16_t suite; // enum shm_suite; NONE on plain transports alone
 	uint32_t rtcp_ssrc; // our SSRC for RTCP on this transport
 	uint64_t ice_tie_breaker;
 	// [0] the present generation; [1] during an ICE restart the one before, still valid until a
@@ -77,6 +83,11 @@ struct shm_transport_config {
 	uint8_t send_master[SHM_MASTER_BYTES_MAX];
 	struct rtp_ext_map receive_ext; // to read MID and RID of an SSRC not yet known
 	char cname[SHM_CNAME_BYTES_MAX]; // NUL-padded; our SDES CNAME
+	// Plain only.
+	uint8_t remote_mac[6]; // where frames to the peer go; zero: learned from what it sends
+	uint16_t reserved_zero;
+	// Without a packet for so long an event says so; 0: never. Up to SHM_INACTIVITY_MS_MAX.
+	uint32_t inactivity_ms;
 };
 
 enum shm_transport_phase {

@@ -139,14 +139,23 @@ static int identity_check(const struct shm_header *h, char *why, size_t why_size
 
 static int ports_check(const struct shm_header *h, char *why, size_t why_size)
 {
+	bool plain_ok =
+		h->plain_port_first <= h->plain_port_last &&
+		(h->plain_port_last < h->internal_port_first ||
+		 h->plain_port_first > h->internal_port_last) &&
+		(h->public_port < h->plain_port_first || h->public_port > h->plain_port_last);
+
 	if (h->public_port != 0 && h->internal_port_first != 0 &&
 	    h->internal_port_first <= h->internal_port_last &&
-	    (h->public_port < h->internal_port_first || h->public_port > h->internal_port_last))
+	    (h->public_port < h->internal_port_first || h->public_port > h->internal_port_last) &&
+	    plain_ok)
 		return 0;
 	snprintf(why, why_size,
-		 "the segment has public port %u and internal ports %u to %u: ports start at 1, a "
-		 "range does not run backwards, and the public port lies outside it",
-		 h->public_port, h->internal_port_first, h->internal_port_last);
+		 "the segment has public port %u, internal ports %u to %u and plain ports %u to "
+		 "%u: ports start at 1, a range does not run backwards, and neither the public "
+		 "port nor another range lies in it",
+		 h->public_port, h->internal_port_first, h->internal_port_last, h->plain_port_first,
+		 h->plain_port_last);
 	return -EPROTO;
 }
 

@@ -87,6 +87,15 @@ struct shm_limits_config { // what the configuration asked for; fixed for the se
 	uint32_t workers; // 1..SHM_WORKERS_MAX
 };
 
+// An ethdev, as it was when it was opened.
+struct shm_port_info {
+	char name[64]; // NUL-padded; empty: there is none
+	char driver[32]; // NUL-padded
+	uint8_t mac[6];
+	uint16_t mtu; // bytes, IP packet
+	uint32_t queues; // queue pairs
+};
+
 enum { SHM_SIZES_MAX = 16 };
 struct shm_header {
 	_Atomic uint32_t
@@ -99,6 +108,10 @@ struct shm_header {
 	uint16_t internal_port_first; // the range libnice's sockets come from, both ends inclusive
 	uint16_t internal_port_last;
 	uint16_t wire_mtu; // bytes, IP packet
+	uint16_t plain_port_first; // ports of plain transports that latch, both ends inclusive
+	uint16_t plain_port_last;
+	struct shm_port_info wire_port;
+	struct shm_port_info kernel_port;
 	uint32_t size_count; // entries used in 'sizes'
 	uint32_t sizes[SHM_SIZES_MAX]; // sizeof of SHM_STRUCTS in order
 	struct shm_span spans[SHM_SPAN_COUNT];

@@ -12,6 +12,13 @@
 
 #include <stdint.h>
 
+struct shm_link {
+	uint32_t up; // 0 or 1
+	uint32_t speed_mbps; // 0: unknown
+	uint32_t full_duplex; // 0 or 1
+	uint32_t reserved_zero;
+};
+
 struct shm_worker_stats {
 	uint64_t packets_received; // from the wire port (main lcore: from the kernel port)
 	uint64_t packets_forwarded; // media with at least one consumer
@@ -29,6 +36,16 @@ struct shm_worker_stats {
 	uint64_t port_bytes_sent; // of frames
 	uint64_t port_missed; // lost before anybody polled it, or for want of a buffer
 	uint64_t port_send_errors; // taken and not sent
+	struct shm_link wire_link;
+	struct shm_link kernel_link;
+	uint64_t kernel_bytes_received; // of frames, from the kernel
+	uint64_t kernel_bytes_sent; // of frames, to the kernel
+	// Where the core is.
+	uint64_t published_us; // when this block was written, CLOCK_MONOTONIC
+	uint32_t lcore; // DPDK's number
+	int32_t cpu; // of the machine; -1: more than one is allowed
+	int32_t numa_node; // -1: unknown
+	uint32_t transports; // owned now
 	uint64_t ingress_drops[SHM_DROPS_MAX]; // by enum shm_ingress_drop
 	uint64_t egress_drops[SHM_DROPS_MAX]; // by enum shm_egress_drop
 };
@@ -53,7 +70,11 @@ struct shm_encoding_stats {
 	uint32_t jitter; // RTP timestamp units
 	uint32_t ssrc;
 	uint32_t track_generation;
-	uint32_t reserved_zero;
+	// What the publisher's newest sender report says (RFC 3550 6.4.1).
+	uint32_t reported_packets;
+	uint32_t reported_octets;
+	uint32_t reports; // how many sender reports came in
+	uint64_t reported_ntp; // 0: none came in
 };
 
 struct shm_subscription_stats {

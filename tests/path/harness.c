@@ -93,6 +93,9 @@ struct harness *harness_new(unsigned workers)
 	dp->public_port = HARNESS_PUBLIC_PORT;
 	dp->internal_port_first = HARNESS_INTERNAL_FIRST;
 	dp->internal_port_last = HARNESS_INTERNAL_LAST;
+	dp->plain_port_first = HARNESS_PLAIN_FIRST;
+	dp->plain_port_last = HARNESS_PLAIN_LAST;
+	dp->wire_mac = (struct rte_ether_addr){{2, 0, 0, 0, 0, 1}};
 	dp->srtp = &srtp_engine_libsrtp2;
 	atomic_store(&dp->control_attached, true);
 	h->shm_fd = shm_segment_create(&dp->shm, &dp->limits, 1);

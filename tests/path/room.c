@@ -60,6 +60,8 @@ struct room *room_new(unsigned workers)
 void room_free(struct room *r)
 {
 	for (unsigned i = 0; i < r->peer_count; i++) {
+		if (r->peers[i].suite == SHM_SUITE_NONE)
+			continue;
 		srtp_dealloc(r->peers[i].send);
 		srtp_dealloc(r->peers[i].receive);
 	}
@@ -105,7 +107,7 @@ void room_op(struct room *r, enum shm_record_type type, enum shm_action action, 
 	};
 }
 
-void room_apply(struct room *r)
+enum shm_refusal room_try(struct room *r)
 {
 	struct shm_view *shm = &r->h->dp.shm;
 	struct shm_command msgs[65] = {
@@ -120,9 +122,15 @@ void room_apply(struct room *r)
 		room_deliver(r);
 	}
 	assert_int_equal(r->acked, r->epoch);
-	const struct shm_ack *ack = &shm->acks[r->epoch % SHM_ACK_SLOTS];
-	if (ack->refusal != SHM_REFUSAL_NONE)
-		fail_msg("epoch refused: reason %u, op %u", ack->refusal, ack->op);
+	return shm->acks[r->epoch % SHM_ACK_SLOTS].refusal;
+}
+
+void room_apply(struct room *r)
+{
+	enum shm_refusal refusal = room_try(r);
+
+	if (refusal != SHM_REFUSAL_NONE)
+		fail_msg("epoch refused: reason %u", refusal);
 }
 
 static srtp_t session(enum shm_suite suite, uint8_t *master, srtp_ssrc_type_t type)
@@ -142,7 +150,7 @@ static srtp_t session(enum shm_suite suite, uint8_t *master, srtp_ssrc_type_t ty
 
 static struct rtc_addr sfu_addr(const struct room_peer *p)
 {
-	return harness_addr(p->remote.family == RTC_ADDR_V4 ? sfu : sfu6, HARNESS_PUBLIC_PORT);
+	return harness_addr(p->remote.family == RTC_ADDR_V4 ? sfu : sfu6, p->local_port);
 }
 
 static void text_copy(char *to, uint16_t *size, const char *from)
@@ -202,7 +210,7 @@ void room_send_raw(struct room *r, struct room_peer *from, const uint8_t *bytes,
 	path_ingress(&r->h->dp.workers[from->worker], &m, 1);
 }
 
-static void send_check(struct room *r, struct room_peer *p)
+void room_check(struct room *r, struct room_peer *p)
 {
 	char ufrag[16];
 	uint8_t bytes[STUN_MESSAGE_BYTES_MAX];
@@ -238,30 +246,68 @@ static void drain_main(struct room *r)
 			if (msgs[k].kind == XMSG_PUNT || msgs[k].kind == XMSG_STUN_RESPONSE)
 				rte_pktmbuf_free(msgs[k].mbuf);
 			else if (msgs[k].kind == XMSG_WANT_STREAM ||
-				 msgs[k].kind == XMSG_FREE_STREAM)
+				 msgs[k].kind == XMSG_FREE_STREAM ||
+				 msgs[k].kind == XMSG_FREE_SOURCE)
 				epochs_message(r->epochs, i, &msgs[k]);
 		}
 	}
 	epochs_poll(r->epochs);
 }
 
-struct room_peer *room_join(struct room *r, enum shm_suite suite, unsigned worker, const char *ip)
+static struct room_peer *peer_new(struct room *r, enum shm_suite suite, unsigned worker,
+				  const char *ip)
 {
 	struct room_peer *p = &r->peers[r->peer_count];
 
-	*p = (struct room_peer){.id = r->peer_count++, .worker = worker, .suite = suite};
+	*p = (struct room_peer){.id = r->peer_count++,
+				.worker = worker,
+				.suite = suite,
+				.local_port = HARNESS_PUBLIC_PORT};
 	p->remote = harness_addr(ip, (uint16_t)(50000 + p->id));
 	p->vlan_tci = p->id % 2 != 0 ? 42 : 0;
 	for (unsigned i = 0; i < SHM_MASTER_BYTES_MAX; i++) {
 		p->send_master[i] = (uint8_t)(i * 7 + p->id + 1);
 		p->receive_master[i] = (uint8_t)(i * 5 + p->id + 101);
 	}
+	if (suite == SHM_SUITE_NONE)
+		return p;
 	p->send = session(suite, p->send_master, ssrc_any_outbound);
 	p->receive = session(suite, p->receive_master, ssrc_any_inbound);
+	return p;
+}
+
+struct room_peer *room_plain(struct room *r, enum shm_suite suite, unsigned worker, const char *ip,
+			     bool latch)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0, 0, 9};
+	struct room_peer *p = peer_new(r, suite, worker, ip);
+	struct shm_transport_config *c = &r->h->dp.shm.transports[p->id].config;
+
+	p->vlan_tci = 0;
+	if (latch)
+		p->local_port = (uint16_t)(HARNESS_PLAIN_FIRST + p->id);
+	memset(c, 0, sizeof(*c));
+	c->generation = 1;
+	c->rtcp_ssrc = ROOM_RTCP_SSRC + p->id;
+	establish_record(r, p);
+	c->flags |= SHM_TRANSPORT_PLAIN | (latch ? SHM_TRANSPORT_LATCH : 0);
+	if (latch)
+		memset(&c->selected_remote, 0, sizeof(c->selected_remote));
+	else
+		memcpy(c->remote_mac, mac, sizeof(mac));
+	room_op(r, SHM_RECORD_TRANSPORT, SHM_ACTION_APPLY, p->id, 1);
+	room_apply(r);
+	return p;
+}
+
+struct room_peer *room_join(struct room *r, enum shm_suite suite, unsigned worker, const char *ip)
+{
+	struct room_peer *p = peer_new(r, suite, worker, ip);
+
 	transport_record(r, p);
 	room_op(r, SHM_RECORD_TRANSPORT, SHM_ACTION_APPLY, p->id, 1);
 	room_apply(r);
-	send_check(r, p);
+	room_check(r, p);
 	room_deliver(r);
 	drain_main(r);
 	establish_record(r, p);
@@ -356,8 +402,9 @@ static void receive(struct room *r, struct room_peer *p, const struct harness_ud
 	g->peer = p->id;
 	g->size = u->payload_size;
 	g->rtcp = bytes[1] >= 192 && bytes[1] <= 223;
-	srtp_err_status_t status = g->rtcp ? srtp_unprotect_rtcp(p->receive, g->bytes, &g->size)
-					   : srtp_unprotect(p->receive, g->bytes, &g->size);
+	srtp_err_status_t status = p->suite == SHM_SUITE_NONE ? srtp_err_status_ok
+				   : g->rtcp ? srtp_unprotect_rtcp(p->receive, g->bytes, &g->size)
+					     : srtp_unprotect(p->receive, g->bytes, &g->size);
 	assert_int_equal(status, srtp_err_status_ok);
 	assert_int_equal(u->vlan_tci, p->vlan_tci);
 	struct rtc_addr local = sfu_addr(p);

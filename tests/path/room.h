@@ -26,6 +26,7 @@ struct room_peer {
 	enum shm_suite suite;
 	struct rtc_addr remote;
 	uint16_t vlan_tci;
+	uint16_t local_port; // where it sends: the public one, or its own if it latches
 	uint8_t send_master[SHM_MASTER_BYTES_MAX]; // the peer's
 	uint8_t receive_master[SHM_MASTER_BYTES_MAX];
 	srtp_t send;
@@ -64,6 +65,15 @@ void room_time(struct room *r, uint64_t now_us);
 // Joins a peer: transport record, check from its tuple on 'worker', keys, established.
 struct room_peer *room_join(struct room *r, enum shm_suite suite, unsigned worker, const char *ip);
 
+// A check of the peer's with right credentials, from its tuple as it stands.
+void room_check(struct room *r, struct room_peer *p);
+
+// A plain transport, in an epoch of its own. Latching: 'ip' is where it will send from. Otherwise
+// the record says where its frames go, so that it need never send. Packets of SRTP suite NONE are
+// given to room_send_raw().
+struct room_peer *room_plain(struct room *r, enum shm_suite suite, unsigned worker, const char *ip,
+			     bool latch);
+
 // Adds to the epoch in the making.
 struct shm_track_config *room_track(struct room *r, uint32_t slot, const struct room_peer *from,
 				    enum shm_kind kind, enum shm_codec codec, uint32_t ssrc);
@@ -73,6 +83,8 @@ void room_op(struct room *r, enum shm_record_type type, enum shm_action action, 
 	     uint32_t generation);
 // Pushes the epoch and fails the test unless it was applied.
 void room_apply(struct room *r);
+// The same, whatever comes of it: how it was refused.
+enum shm_refusal room_try(struct room *r);
 
 // A peer sends plain RTP or RTCP; sealed here, taken in by its worker.
 void room_send_rtp(struct room *r, struct room_peer *from, const uint8_t *rtp, size_t size);

@@ -10,7 +10,14 @@
 
 #include <cmocka.h>
 
-enum { PORT_FIRST = 40000, PORT_LAST = 40010, NOISE_ROUNDS = 20000 };
+enum {
+	PORT_FIRST = 40000,
+	PORT_LAST = 40010,
+	PUBLIC_PORT = 3478,
+	PLAIN_FIRST = 30000,
+	PLAIN_LAST = 30010,
+	NOISE_ROUNDS = 20000,
+};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -34,6 +41,64 @@ static struct shm_transport_config transport(void)
 	};
 	return c;
 }
+
+static struct shm_transport_config plain(bool latch)
+{
+	struct shm_transport_config c = {
+		.generation = 1,
+		.flags = SHM_TRANSPORT_PLAIN | SHM_TRANSPORT_ESTABLISHED,
+		.rtcp_ssrc = 1,
+		.selected_remote = {.family = RTC_ADDR_V6, .port = 1},
+		.selected_local = {.family = RTC_ADDR_V6, .port = PUBLIC_PORT},
+	};
+
+	if (latch) {
+		c.flags |= SHM_TRANSPORT_LATCH;
+		c.selected_remote.family = RTC_ADDR_NONE;
+		c.selected_local.port = PLAIN_FIRST;
+	}
+	return c;
+}
+
+static bool plain_ok(const struct shm_transport_config *c)
+{
+	return record_plain_ok(c, PUBLIC_PORT, PLAIN_FIRST, PLAIN_LAST);
+}
+
+#define WRONG(latch, what)                                                                         \
+	do {                                                                                       \
+		struct shm_transport_config c = plain(latch);                                      \
+		what;                                                                              \
+		if (plain_ok(&c))                                                                  \
+			fail_msg("taken with " #what);                                             \
+	} while (0)
+
+static void plain_transports(void **state)
+{
+	struct shm_transport_config fixed = plain(false), latching = plain(true);
+
+	(void)state;
+	assert_true(plain_ok(&fixed));
+	assert_true(plain_ok(&latching));
+	assert_false(record_transport_ok(&fixed, PORT_FIRST, PORT_LAST));
+	fixed = transport();
+	assert_false(plain_ok(&fixed));
+	WRONG(false, c.flags &= ~(uint32_t)SHM_TRANSPORT_ESTABLISHED);
+	WRONG(false, c.flags |= SHM_TRANSPORT_ICE_LITE);
+	WRONG(false, c.rtcp_ssrc = 0);
+	WRONG(false, c.internal_port = PORT_FIRST);
+	WRONG(false, c.suite = 2);
+	WRONG(false, c.credentials[1].local_ufrag_size = 8);
+	WRONG(false, c.inactivity_ms = SHM_INACTIVITY_MS_MAX + 1);
+	WRONG(false, c.selected_remote.port = 0);
+	WRONG(false, c.selected_remote.family = RTC_ADDR_V4);
+	WRONG(false, c.selected_local.port = PLAIN_FIRST);
+	WRONG(true, c.selected_local.port = PUBLIC_PORT);
+	WRONG(true, c.selected_local.port = PLAIN_LAST + 1);
+	WRONG(true, c.selected_local.family = RTC_ADDR_NONE);
+	WRONG(true, c.selected_remote.family = RTC_ADDR_V6);
+}
+#undef WRONG
 
 static struct shm_track_config track(void)
 {
@@ -226,9 +291,8 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_transport),
-		cmocka_unit_test(test_track),
-		cmocka_unit_test(test_subscription),
+		cmocka_unit_test(plain_transports), cmocka_unit_test(test_transport),
+		cmocka_unit_test(test_track),	    cmocka_unit_test(test_subscription),
 		cmocka_unit_test(test_noise),
 	};
 
