@@ -57,9 +57,9 @@ static void detach(struct link_client *c)
 	link_slots_clear(c);
 	if (!was)
 		return;
-	shm_segment_detach(&c->view);
 	log_warning("link", "dataplane: gone; media of its sessions has ended");
 	c->callbacks->detached(c->user);
+	shm_segment_detach(&c->view);
 }
 
 static gboolean on_socket(gint fd, GIOCondition condition, gpointer data)
@@ -296,4 +296,24 @@ bool link_subscription_state(const struct link_client *c, uint32_t index,
 		return false;
 	struct shm_subscription_slot *slot = &c->view.subscriptions[index];
 	return shm_snapshot_read(&slot->state_seq, out, &slot->state, sizeof(*out));
+}
+
+bool link_track_stats(const struct link_client *c, struct shm_ref track,
+		      struct shm_encoding_stats out[SHM_ENCODINGS_MAX])
+{
+	if (c->view.header == NULL || track.generation == 0 || track.index >= c->view.limits.tracks)
+		return false;
+	struct shm_track_slot *slot = &c->view.tracks[track.index];
+	return shm_snapshot_read(&slot->stats_seq, out, slot->stats, sizeof(slot->stats));
+}
+
+bool link_subscription_stats(const struct link_client *c, struct shm_ref subscription,
+			     struct shm_subscription_stats *out)
+{
+	if (c->view.header == NULL || subscription.generation == 0 ||
+	    subscription.index >= c->view.limits.subscriptions)
+		return false;
+	struct shm_subscription_slot *slot = &c->view.subscriptions[subscription.index];
+	return shm_snapshot_read(&slot->stats_seq, out, &slot->stats, sizeof(*out)) &&
+	       out->generation == subscription.generation;
 }

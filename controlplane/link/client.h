@@ -19,7 +19,8 @@ struct link_client_callbacks {
 	// The segment is mapped; its records may be read. Slots in use were made by someone before
 	// us.
 	void (*attached)(void *user);
-	// The dataplane is gone. Pending epochs have been answered with LINK_GONE before this.
+	// The dataplane is gone. Pending epochs have been answered with LINK_GONE before this. What
+	// it last said of states and counters can be read until this returns.
 	void (*detached)(void *user);
 	void (*event)(void *user, const struct shm_event *event);
 	// Events were lost: read the state records again.
@@ -41,6 +42,13 @@ bool link_track_state(const struct link_client *client, uint32_t index,
 		      struct shm_track_state *out);
 bool link_subscription_state(const struct link_client *client, uint32_t index,
 			     struct shm_subscription_state *out);
+
+// Copies of the counters. Each encoding says itself which generation of the track it counts.
+bool link_track_stats(const struct link_client *client, struct shm_ref track,
+		      struct shm_encoding_stats out[SHM_ENCODINGS_MAX]);
+// False also if they are those of another generation.
+bool link_subscription_stats(const struct link_client *client, struct shm_ref subscription,
+			     struct shm_subscription_stats *out);
 
 // How an epoch ended.
 enum link_result_kind {

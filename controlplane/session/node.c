@@ -4,6 +4,7 @@
 #include "controlplane/session/node.h"
 
 #include "controlplane/ops/log.h"
+#include "controlplane/session/journal.h"
 #include "controlplane/session/orphans.h"
 #include "controlplane/session/repeats.h"
 #include "controlplane/session/room.h"
@@ -220,6 +221,7 @@ static void node_discard(struct node *n)
 	g_hash_table_unref(n->rooms);
 	g_hash_table_unref(n->transports);
 	g_ptr_array_unref(n->watches);
+	journal_free(&n->journal);
 	ports_free(&n->ports);
 	orphans_free(&n->orphans);
 	repeats_free(&n->repeats);
@@ -240,6 +242,7 @@ struct node *node_new(const struct settings *settings, GError **error)
 	n->rooms = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, room_free);
 	n->transports = g_hash_table_new(NULL, NULL);
 	n->watches = g_ptr_array_new();
+	n->journal = journal_new();
 	n->ports = ports_new(settings->internal_port_first, settings->internal_port_last);
 	n->orphans = orphans_new(n);
 	n->repeats = repeats_new();
@@ -267,6 +270,7 @@ void node_register(struct node *node, struct rpc_server *server)
 {
 	rpc_server_set_gate(server, repeats_gate, node->repeats);
 	room_service_register(node, server);
+	track_service_register(node, server);
 	signalling_service_register(node, server);
 	node_service_register(node, server);
 }

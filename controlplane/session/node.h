@@ -19,6 +19,7 @@
 #include <glib.h>
 
 struct event_watch;
+struct journal;
 struct media_transport;
 struct orphans;
 struct repeats;
@@ -32,12 +33,14 @@ struct node {
 	struct ports *ports;
 	GHashTable *rooms; // id -> struct room, owned
 	uint64_t rooms_made; // ever
+	uint64_t participants_made; // ever
 	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events
 	struct orphans *orphans;
 	struct repeats *repeats;
 	struct node_counts counts;
 	struct link_metrics *link_metrics;
 	unsigned reap_source; // looks for participants nobody waits for
+	struct journal *journal; // of events
 	GPtrArray *watches; // struct event_watch: streams of WatchEvents
 	struct sockaddr_storage addresses[ICE_ADDRESSES_MAX];
 	size_t address_count;

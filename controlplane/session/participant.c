@@ -37,7 +37,9 @@ struct participant *participant_new(struct room *room, const char *id, const cha
 	p->secret = name_random(32);
 	p->join_time_ms = g_get_real_time() / 1000;
 	p->tracks = g_ptr_array_new();
-	p->subscriptions = g_ptr_array_new_with_free_func(g_aligned_free);
+	p->subscriptions = g_ptr_array_new_with_free_func(subscription_free);
+	p->generations = (struct revision){1, 1};
+	p->serial = ++room->node->participants_made;
 	p->lines = sdp_subscriber_create();
 	g_hash_table_insert(room->participants, p->id, p);
 	room_submit(room, link_epoch_new(room->node->link)); // nothing of it is the dataplane's yet
@@ -64,6 +66,7 @@ static void clear(struct participant *p)
 	g_ptr_array_unref(p->tracks);
 	g_ptr_array_unref(p->subscriptions);
 	sdp_subscriber_destroy(&p->lines);
+	summary_clear(&p->summary);
 	ice_credentials_wipe(&p->settled.ice);
 }
 
@@ -90,6 +93,7 @@ void participant_leave(struct participant *p, const char *reason)
 		publish_remove_track(p->tracks->pdata[0], e);
 	for (guint i = 0; i < p->subscriptions->len; i++) {
 		const struct subscription *s = p->subscriptions->pdata[i];
+		summary_note_subscription(&p->summary, p, s);
 		if (s->ref.generation != 0)
 			link_epoch_remove(e, SHM_RECORD_SUBSCRIPTION, s->ref);
 	}
@@ -102,6 +106,7 @@ void participant_leave(struct participant *p, const char *reason)
 	g_hash_table_iter_init(&it, p->room->participants);
 	while (g_hash_table_iter_next(&it, NULL, &other))
 		session_left(other, p, reason);
+	summary_tell(p);
 	watch_participant(p, ROOM_REMOVED, reason);
 	participant_drop(p); // the room's count
 }
@@ -155,6 +160,9 @@ Sluice__V1__Track *track_message(const struct track *t)
 	m->source = t->source;
 	m->mime_type = g_strdup(sdp_codec_mime(t->negotiated.codecs[0].codec));
 	m->muted = t->muted;
+	m->server_muted = t->server_muted;
+	m->generation = t->generations.desired;
+	m->applied_generation = t->generations.applied;
 	return m;
 }
 
@@ -163,6 +171,66 @@ void track_message_free(Sluice__V1__Track *m)
 	g_free(m->name);
 	g_free(m->uid);
 	g_free(m->mime_type);
+	g_free(m);
+}
+
+static Sluice__V1__Layer *layer_message(const struct layer_wish *w)
+{
+	if (!w->is_set)
+		return NULL;
+	Sluice__V1__Layer *m = g_new(Sluice__V1__Layer, 1);
+	sluice__v1__layer__init(m);
+	m->spatial = w->spatial;
+	m->temporal = w->temporal;
+	return m;
+}
+
+static Sluice__V1__Subscription__State subscription_state(const struct subscription *s)
+{
+	switch (s->state) {
+	case SUBSCRIPTION_OFFERED:
+		return SLUICE__V1__SUBSCRIPTION__STATE__STATE_OFFERED;
+	case SUBSCRIPTION_ACCEPTED:
+		return SLUICE__V1__SUBSCRIPTION__STATE__STATE_ACCEPTED;
+	case SUBSCRIPTION_APPLIED:
+		return SLUICE__V1__SUBSCRIPTION__STATE__STATE_ACTIVE;
+	case SUBSCRIPTION_REFUSED:
+		break;
+	}
+	return SLUICE__V1__SUBSCRIPTION__STATE__STATE_REFUSED;
+}
+
+Sluice__V1__Subscription *subscription_message(const struct participant *p,
+					       const struct subscription *s)
+{
+	Sluice__V1__Subscription *m = g_new(Sluice__V1__Subscription, 1);
+
+	sluice__v1__subscription__init(m);
+	m->participant = g_strdup(p->name);
+	m->track = g_strdup(s->track->name);
+	m->uid = g_strdup(s->uid);
+	m->state = subscription_state(s);
+	m->paused = s->wishes.paused;
+	m->priority = s->wishes.priority;
+	m->wanted = layer_message(&s->wishes.wanted);
+	m->minimum = layer_message(&s->wishes.minimum);
+	m->maximum = layer_message(&s->wishes.maximum);
+	m->ssrc = s->ssrc;
+	m->mid = g_strdup(sdp_subscriber_line(p->lines, s->line)->mid);
+	m->generation = s->generations.desired;
+	m->applied_generation = s->generations.applied;
+	return m;
+}
+
+void subscription_message_free(Sluice__V1__Subscription *m)
+{
+	g_free(m->participant);
+	g_free(m->track);
+	g_free(m->uid);
+	g_free(m->wanted);
+	g_free(m->minimum);
+	g_free(m->maximum);
+	g_free(m->mid);
 	g_free(m);
 }
 
@@ -175,6 +243,8 @@ Sluice__V1__Participant *participant_message(const struct participant *p)
 	m->uid = g_strdup(p->uid);
 	m->display_name = g_strdup(p->display_name);
 	m->join_time_ms = p->join_time_ms;
+	m->generation = p->generations.desired;
+	m->applied_generation = p->generations.applied;
 	m->publish_transport = state_of(&p->publish);
 	m->subscribe_transport = state_of(&p->subscribe);
 	m->tracks = g_new0(Sluice__V1__Track *, p->tracks->len + 1);
@@ -219,7 +289,7 @@ static GVariant *subscriptions_variant(const struct participant *p)
 	for (guint i = 0; i < p->subscriptions->len; i++) {
 		const struct subscription *s = p->subscriptions->pdata[i];
 		g_variant_builder_add(&b, "(siuuub)", s->track->name, s->line, s->ssrc,
-				      s->ref.index, s->ref.generation, s->paused);
+				      s->ref.index, s->ref.generation, s->wishes.paused);
 	}
 	return g_variant_builder_end(&b);
 }

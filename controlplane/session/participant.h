@@ -11,8 +11,10 @@
 #pragma once
 
 #include "controlplane/rpc/call.h"
+#include "controlplane/session/change.h"
 #include "controlplane/session/media_transport.h"
 #include "controlplane/session/sdp/offer.h"
+#include "controlplane/session/summary.h"
 #include "proto/api/sluice/v1/room.pb-c.h"
 #include "proto/api/sluice/v1/signalling.pb-c.h"
 
@@ -32,8 +34,10 @@ struct track {
 	char *uid;
 	struct sdp_track negotiated;
 	Sluice__V1__TrackSource source;
-	bool muted;
+	bool muted; // by its publisher
+	bool server_muted;
 	bool live; // the dataplane runs it
+	struct revision generations;
 };
 
 enum subscription_state {
@@ -43,15 +47,38 @@ enum subscription_state {
 	SUBSCRIPTION_REFUSED, // by the subscriber's answer or by the dataplane
 };
 
+// A layer somebody asked for.
+struct layer_wish {
+	bool is_set;
+	uint8_t spatial, temporal;
+};
+
+// What a subscriber, or the server for it, wants of a subscription.
+struct subscription_wishes {
+	bool paused;
+	uint8_t priority;
+	struct layer_wish wanted, minimum, maximum;
+};
+
+enum wish_field {
+	WISH_PAUSED = 1 << 0,
+	WISH_PRIORITY = 1 << 1,
+	WISH_WANTED = 1 << 2,
+	WISH_MINIMUM = 1 << 3,
+	WISH_MAXIMUM = 1 << 4,
+};
+
 // One track on one subscriber's transport.
 struct subscription {
+	char *uid;
 	struct track *track; // removed with it
 	int line; // of the subscriber's offers
 	uint32_t ssrc;
 	struct shm_ref ref; // generation 0 until it is submitted
 	struct shm_subscription_config config;
 	enum subscription_state state;
-	bool paused;
+	struct subscription_wishes wishes;
+	struct revision generations;
 };
 
 // Who waits for the answer to an offer. One of the two is called, once.
@@ -71,6 +98,9 @@ struct participant {
 	char *display_name;
 	char *secret; // of its session
 	int64_t join_time_ms; // Unix time
+	uint64_t serial; // in order of joining; never 0
+	struct revision generations;
+	struct summary summary; // of what has ended before it leaves
 	bool gone;
 
 	struct media_transport publish;
@@ -114,6 +144,9 @@ Sluice__V1__Participant *participant_message(const struct participant *p);
 void participant_message_free(Sluice__V1__Participant *m);
 Sluice__V1__Track *track_message(const struct track *t);
 void track_message_free(Sluice__V1__Track *m);
+Sluice__V1__Subscription *subscription_message(const struct participant *p,
+					       const struct subscription *s);
+void subscription_message_free(Sluice__V1__Subscription *m);
 
 // What the control plane needs to come back goes into the blob of each transport.
 void participant_save(const struct participant *p);
@@ -133,7 +166,9 @@ void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__Error
 		  const char *format, ...) G_GNUC_PRINTF(4, 5);
 void offer_refuse_result(struct participant *p, const struct link_result *result);
 void publish_cancel(struct participant *p); // whoever waits is told ABORTED
-bool publish_set_muted(struct track *t, bool muted); // false if nothing changed
+// Adds the track as it stands to an epoch. False: the limit of tracks is reached.
+bool publish_apply_track(struct track *t, struct link_epoch *e);
+struct track *publish_track(const struct participant *p, const char *uid); // NULL: it is gone
 // Adds the removal of a track and of every subscription to it to 'e', and frees the track.
 void publish_remove_track(struct track *t, struct link_epoch *e);
 extern const struct media_transport_events publish_events;
@@ -149,7 +184,11 @@ void subscribe_offer(struct participant *p);
 void subscribe_repeat(struct participant *p);
 // 0, -ESTALE (an older revision), -EINVAL with the sentence for the client.
 int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, char **reason);
-bool subscribe_set_paused(struct participant *p, const struct track *track, bool paused);
+void subscription_free(void *subscription); // for the list
+struct subscription *subscribe_find(const struct participant *p, const struct track *track);
+struct subscription *subscribe_by_uid(const struct participant *p, const char *uid);
+// The config follows the wishes; it goes into the epoch if the dataplane runs the subscription.
+void subscribe_apply_wishes(struct subscription *s, struct link_epoch *e);
 extern const struct media_transport_events subscribe_events;
 
 // session_events.c: one message each on the session's stream; nothing happens without a stream.
@@ -159,6 +198,18 @@ void session_track(struct participant *to, const struct track *t, bool is_new);
 void session_unpublished(struct participant *to, const struct track *t);
 void session_offer(struct participant *to, const char *sdp);
 void session_ready(struct participant *to);
+void session_subscription(struct participant *to, const struct subscription *s);
 void session_removed(struct participant *to, const char *reason); // and ends the stream
 // Opens the stream: a snapshot, READY, then the offer. Replaces an earlier stream.
 void session_watch(struct participant *p, struct rpc_call *call);
+
+// mute.c, wishes.c: changes of the desired state; 'call' is ended when the dataplane has applied
+// them.
+typedef void (*track_answer_fn)(struct rpc_call *call, const struct track *t);
+void track_mute(struct track *t, bool by_server, bool muted, struct rpc_call *call,
+		track_answer_fn answer);
+typedef void (*subscription_answer_fn)(struct rpc_call *call, const struct participant *p,
+				       const struct subscription *s);
+void subscription_wish(struct participant *p, struct subscription *s,
+		       const struct subscription_wishes *wishes, unsigned mask, bool by_server,
+		       struct rpc_call *call, subscription_answer_fn answer);

@@ -42,6 +42,7 @@ static struct track *track_new(struct participant *p, const struct sdp_track *n)
 	t->name = g_strdup_printf("%s/tracks/%s", p->name, t->id);
 	t->negotiated = *n;
 	t->source = source_of(n);
+	t->generations.desired = 1;
 	g_ptr_array_add(p->tracks, t);
 	return t;
 }
@@ -60,7 +61,7 @@ static void track_config(const struct track *t, struct shm_track_config *c)
 
 	memset(c, 0, sizeof(*c));
 	c->kind = n->kind == SDP_AUDIO ? SHM_KIND_AUDIO : SHM_KIND_VIDEO;
-	c->muted = t->muted;
+	c->muted = t->muted || t->server_muted;
 	c->codec_count = (uint8_t)n->codec_count;
 	c->encoding_count = (uint8_t)n->encoding_count;
 	c->transport = t->owner->publish.ref;
@@ -81,7 +82,7 @@ static void track_config(const struct track *t, struct shm_track_config *c)
 	}
 }
 
-static bool track_apply(struct track *t, struct link_epoch *e)
+bool publish_apply_track(struct track *t, struct link_epoch *e)
 {
 	struct shm_track_config c;
 
@@ -107,8 +108,10 @@ void publish_remove_track(struct track *t, struct link_epoch *e)
 		subscribe_forget(other, t, e);
 	if (t->ref.generation != 0)
 		link_epoch_remove(e, SHM_RECORD_TRACK, t->ref);
-	if (t->live)
+	if (t->live) {
+		summary_note_track(&p->summary, t);
 		watch_track(t, ROOM_REMOVED);
+	}
 	g_ptr_array_remove(p->tracks, t);
 	track_free(t);
 }
@@ -123,7 +126,7 @@ struct applied {
 	uint64_t generation;
 };
 
-static struct track *track_by_uid(const struct participant *p, const char *uid)
+struct track *publish_track(const struct participant *p, const char *uid)
 {
 	for (guint i = 0; i < p->tracks->len; i++) {
 		struct track *t = p->tracks->pdata[i];
@@ -157,10 +160,14 @@ static void on_applied(void *user, const struct link_result *result)
 			    result->op, link_result_text(result));
 	} else if (!p->gone) {
 		room_applied(p->room, a->generation);
+		p->generations.applied = ++p->generations.desired;
 		participant_save(p);
 		for (guint i = 0; i < a->uids->len; i++) {
-			struct track *t = track_by_uid(p, a->uids->pdata[i]);
-			if (t != NULL && !t->live)
+			struct track *t = publish_track(p, a->uids->pdata[i]);
+			if (t == NULL)
+				continue;
+			revision_applied(&t->generations, t->generations.desired);
+			if (!t->live)
 				room_track_live(t);
 		}
 		watch_participant(p, ROOM_CHANGED, NULL);
@@ -185,7 +192,7 @@ static void apply_tracks(struct participant *p, struct link_epoch *e, bool estab
 		media_transport_apply(&p->publish, e);
 	for (guint i = 0; i < p->tracks->len; i++) {
 		struct track *t = p->tracks->pdata[i];
-		if (track_apply(t, e))
+		if (publish_apply_track(t, e))
 			g_ptr_array_add(a->uids, g_strdup(t->uid));
 	}
 	room_changed(p->room);
@@ -401,17 +408,4 @@ void publish_offer(struct participant *p, const struct publish_offer *offer,
 	} else {
 		renegotiate(p, e);
 	}
-}
-
-bool publish_set_muted(struct track *t, bool muted)
-{
-	if (t->muted == muted)
-		return false;
-	t->muted = muted;
-	if (t->ref.generation != 0) {
-		struct link_epoch *e = link_epoch_new(t->owner->node->link);
-		track_apply(t, e);
-		link_epoch_submit(e, NULL, NULL);
-	}
-	return true;
 }

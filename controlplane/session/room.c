@@ -9,6 +9,13 @@
 
 struct room *room_create(struct node *node, const char *id)
 {
+	const Sluice__V1__Room settings = SLUICE__V1__ROOM__INIT;
+
+	return room_create_with(node, id, &settings);
+}
+
+struct room *room_create_with(struct node *node, const char *id, const Sluice__V1__Room *settings)
+{
 	struct room *r = g_new0(struct room, 1);
 
 	r->node = node;
@@ -18,6 +25,11 @@ struct room *room_create(struct node *node, const char *id)
 	r->generation = r->applied_generation = 1;
 	r->create_time_ms = g_get_real_time() / 1000;
 	r->serial = ++node->rooms_made;
+	r->display_name = g_strdup(settings->display_name);
+	r->metadata = g_strdup(settings->metadata);
+	r->tenant = g_strdup(settings->tenant);
+	r->max_participants = settings->max_participants != 0 ? settings->max_participants
+							      : ROOM_PARTICIPANTS_MAX;
 	r->participants = g_hash_table_new(g_str_hash, g_str_equal);
 	g_hash_table_insert(node->rooms, r->id, r);
 	watch_room(r, ROOM_ADDED);
@@ -29,18 +41,18 @@ struct room *room_find(struct node *node, const char *id)
 	return g_hash_table_lookup(node->rooms, id);
 }
 
-static void remove_everybody(struct room *r)
+void room_empty(struct room *r, const char *reason)
 {
 	GList *all = g_hash_table_get_values(r->participants);
 
 	for (GList *i = all; i != NULL; i = i->next)
-		participant_leave(i->data, "room deleted");
+		participant_leave(i->data, reason);
 	g_list_free(all);
 }
 
 void room_delete(struct room *r)
 {
-	remove_everybody(r);
+	room_empty(r, "room deleted");
 	watch_room(r, ROOM_REMOVED);
 	g_hash_table_remove(r->node->rooms, r->id);
 }
@@ -49,11 +61,14 @@ void room_free(void *room)
 {
 	struct room *r = room;
 
-	remove_everybody(r);
+	room_empty(r, "room deleted");
 	g_hash_table_unref(r->participants);
 	g_free(r->id);
 	g_free(r->name);
 	g_free(r->uid);
+	g_free(r->display_name);
+	g_free(r->metadata);
+	g_free(r->tenant);
 	g_free(r);
 }
 
@@ -146,6 +161,10 @@ Sluice__V1__Room *room_message(const struct room *r)
 	m->applied_generation = r->applied_generation;
 	m->participant_count = g_hash_table_size(r->participants);
 	m->create_time_ms = r->create_time_ms;
+	m->display_name = g_strdup(r->display_name);
+	m->metadata = g_strdup(r->metadata);
+	m->tenant = g_strdup(r->tenant);
+	m->max_participants = r->max_participants;
 	return m;
 }
 
@@ -153,5 +172,8 @@ void room_message_free(Sluice__V1__Room *m)
 {
 	g_free(m->name);
 	g_free(m->uid);
+	g_free(m->display_name);
+	g_free(m->metadata);
+	g_free(m->tenant);
 	g_free(m);
 }

@@ -4,12 +4,14 @@
 // Thread   the API's GMainContext. Owned by node->rooms.
 #pragma once
 
+#include "controlplane/session/change.h"
 #include "controlplane/session/participant.h"
+#include "controlplane/session/watch.h"
 #include "proto/api/sluice/v1/room.pb-c.h"
 
 #include <glib.h>
 
-enum { ROOM_PARTICIPANTS_MAX = 256 };
+enum { ROOM_PARTICIPANTS_MAX = 256, ROOM_METADATA_BYTES_MAX = 4096 };
 
 struct room {
 	struct node *node;
@@ -20,13 +22,21 @@ struct room {
 	uint64_t applied_generation; // of what the dataplane runs
 	int64_t create_time_ms; // Unix time
 	uint64_t serial; // in order of creation
+	char *display_name;
+	char *metadata;
+	char *tenant;
+	uint32_t max_participants; // 1..ROOM_PARTICIPANTS_MAX
 	GHashTable *participants; // id -> struct participant, one count each
 };
 
 // Adds it to the node. The id is free and well-formed.
 struct room *room_create(struct node *node, const char *id);
+// With settings that have been checked.
+struct room *room_create_with(struct node *node, const char *id, const Sluice__V1__Room *settings);
 // NULL if there is none.
 struct room *room_find(struct node *node, const char *id);
+// Everybody leaves.
+void room_empty(struct room *room, const char *reason);
 // Removes everybody, then the room.
 void room_delete(struct room *room);
 void room_free(void *room); // for node->rooms
@@ -46,12 +56,3 @@ void room_track_live(struct track *t);
 // Gives the message: room_message_free().
 Sluice__V1__Room *room_message(const struct room *room);
 void room_message_free(Sluice__V1__Room *m);
-
-// watch.c: the streams of RoomService.WatchEvents.
-enum room_change { ROOM_ADDED, ROOM_CHANGED, ROOM_REMOVED };
-void watch_room(const struct room *room, enum room_change change);
-void watch_participant(const struct participant *p, enum room_change change, const char *reason);
-void watch_track(const struct track *t, enum room_change change);
-// Opens a stream; 'room' NULL: of every room.
-void watch_open(struct node *node, const struct room *room, struct rpc_call *call);
-void watch_close_all(struct node *node);

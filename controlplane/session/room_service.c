@@ -3,11 +3,12 @@
 
 #include "controlplane/session/node.h"
 #include "controlplane/session/orphans.h"
+#include "controlplane/session/paging.h"
 #include "controlplane/session/services.h"
 
 #include <string.h>
 
-static bool parse(struct rpc_call *call, const char *field, const char *name, enum name_depth depth,
+bool service_name(struct rpc_call *call, const char *field, const char *name, enum name_depth depth,
 		  struct resource_name *out)
 {
 	if (name_parse(name, depth, out))
@@ -39,7 +40,8 @@ struct room *service_room(struct node *node, struct rpc_call *call, const char *
 {
 	struct resource_name n;
 
-	return parse(call, field, name, NAME_ROOM, &n) ? find_room(node, call, n.room) : NULL;
+	return service_name(call, field, name, NAME_ROOM, &n) ? find_room(node, call, n.room)
+							      : NULL;
 }
 
 struct participant *service_participant(struct node *node, struct rpc_call *call, const char *field,
@@ -47,7 +49,7 @@ struct participant *service_participant(struct node *node, struct rpc_call *call
 {
 	struct resource_name n;
 
-	if (!parse(call, field, name, NAME_PARTICIPANT, &n))
+	if (!service_name(call, field, name, NAME_PARTICIPANT, &n))
 		return NULL;
 	struct room *r = find_room(node, call, n.room);
 	struct participant *p = r != NULL ? room_participant(r, n.participant) : NULL;
@@ -64,7 +66,7 @@ struct track *service_track(struct node *node, struct rpc_call *call, const char
 {
 	struct resource_name n;
 
-	if (!parse(call, field, name, NAME_TRACK, &n))
+	if (!service_name(call, field, name, NAME_TRACK, &n))
 		return NULL;
 	struct room *r = find_room(node, call, n.room);
 	struct track *t = r != NULL ? room_track(r, n.participant, n.track) : NULL;
@@ -76,6 +78,29 @@ struct track *service_track(struct node *node, struct rpc_call *call, const char
 	return t;
 }
 
+bool service_mask(struct rpc_call *call, const Google__Protobuf__FieldMask *mask,
+		  const struct service_field *fields, unsigned given, unsigned *out)
+{
+	*out = given;
+	if (mask == NULL || mask->n_paths == 0)
+		return true;
+	*out = 0;
+	for (size_t i = 0; i < mask->n_paths; i++) {
+		const struct service_field *f = fields;
+		while (f->name != NULL && !g_str_equal(f->name, mask->paths[i]))
+			f++;
+		if (f->name == NULL) {
+			rpc_call_fact(call, "field", "%s", mask->paths[i]);
+			rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_MASK_INVALID),
+				      "update_mask: \"%.100s\" is no field that can be updated.",
+				      mask->paths[i]);
+			return false;
+		}
+		*out |= f->bit;
+	}
+	return true;
+}
+
 static void reply_room(struct rpc_call *call, const struct room *r)
 {
 	Sluice__V1__Room *m = room_message(r);
@@ -84,10 +109,49 @@ static void reply_room(struct rpc_call *call, const struct room *r)
 	room_message_free(m);
 }
 
+static bool too_long(struct rpc_call *call, const char *field, const char *text, size_t limit)
+{
+	if (strlen(text) <= limit)
+		return false;
+	rpc_call_fact(call, "field", "%s", field);
+	rpc_call_fact(call, "value", "%zu", strlen(text));
+	rpc_call_fact(call, "limit", "%zu", limit);
+	rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_TOO_LONG),
+		      "%s: %zu bytes are too long: at most %zu.", field, strlen(text), limit);
+	return true;
+}
+
+static bool settings_ok(struct rpc_call *call, const Sluice__V1__Room *settings)
+{
+	if (too_long(call, "room.display_name", settings->display_name, DISPLAY_NAME_BYTES_MAX) ||
+	    too_long(call, "room.metadata", settings->metadata, ROOM_METADATA_BYTES_MAX))
+		return false;
+	if (settings->max_participants > ROOM_PARTICIPANTS_MAX) {
+		rpc_call_fact(call, "field", "room.max_participants");
+		rpc_call_fact(call, "value", "%u", settings->max_participants);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID),
+			      "room.max_participants: %u is too many: 1 to %d.",
+			      settings->max_participants, ROOM_PARTICIPANTS_MAX);
+		return false;
+	}
+	if (settings->tenant[0] != '\0' && !name_id_ok(settings->tenant)) {
+		rpc_call_fact(call, "field", "room.tenant");
+		rpc_call_fact(call, "value", "%s", settings->tenant);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(ID_INVALID),
+			      "room.tenant: \"%.200s\" is not an id: 1 to 64 characters of A-Z, "
+			      "a-z, 0-9, _ and -, or leave it empty.",
+			      settings->tenant);
+		return false;
+	}
+	return true;
+}
+
 static void create_room(struct rpc_call *call, void *data)
 {
 	struct node *node = data;
 	const Sluice__V1__CreateRoomRequest *q = (const void *)rpc_call_request(call);
+	const Sluice__V1__Room defaults = SLUICE__V1__ROOM__INIT;
+	const Sluice__V1__Room *settings = q->room != NULL ? q->room : &defaults;
 
 	if (!name_id_ok(q->room_id)) {
 		rpc_call_fact(call, "field", "room_id");
@@ -99,15 +163,15 @@ static void create_room(struct rpc_call *call, void *data)
 			q->room_id);
 		return;
 	}
+	if (!settings_ok(call, settings))
+		return;
 	if (room_find(node, q->room_id) != NULL) {
 		rpc_call_fact(call, "resource", "rooms/%s", q->room_id);
 		rpc_call_fail(call, RPC_ALREADY_EXISTS, RPC_REASON(ROOM_EXISTS),
 			      "There is a room rooms/%s already.", q->room_id);
 		return;
 	}
-	Sluice__V1__Room *m = room_message(room_create(node, q->room_id));
-	rpc_call_reply(call, &m->base);
-	room_message_free(m);
+	reply_room(call, room_create_with(node, q->room_id, settings));
 }
 
 static void get_room(struct rpc_call *call, void *data)
@@ -130,17 +194,84 @@ static gint by_creation(gconstpointer a, gconstpointer b)
 static void list_rooms(struct rpc_call *call, void *data)
 {
 	struct node *node = data;
+	const Sluice__V1__ListRoomsRequest *q = (const void *)rpc_call_request(call);
 	Sluice__V1__ListRoomsResponse response = SLUICE__V1__LIST_ROOMS_RESPONSE__INIT;
-	GPtrArray *rooms = g_ptr_array_new_with_free_func((GDestroyNotify)room_message_free);
-	GList *all = g_list_sort(g_hash_table_get_values(node->rooms), by_creation);
+	GPtrArray *rooms;
+	GList *all;
+	uint64_t last;
+	char next[32] = "";
 
-	for (const GList *i = all; i != NULL; i = i->next)
-		g_ptr_array_add(rooms, room_message(i->data));
+	if (!page_number_of(call, q->page_token, &last))
+		return;
+	rooms = g_ptr_array_new_with_free_func((GDestroyNotify)room_message_free);
+	all = g_list_sort(g_hash_table_get_values(node->rooms), by_creation);
+	for (const GList *i = all; i != NULL; i = i->next) {
+		const struct room *r = i->data;
+		if (r->serial <= last)
+			continue;
+		if (rooms->len == page_size_of(q->page_size)) {
+			g_snprintf(next, sizeof(next), "%" G_GUINT64_FORMAT, last);
+			break;
+		}
+		g_ptr_array_add(rooms, room_message(r));
+		last = r->serial;
+	}
 	g_list_free(all);
 	response.n_rooms = rooms->len;
 	response.rooms = (Sluice__V1__Room **)rooms->pdata;
+	response.next_page_token = next;
 	rpc_call_reply(call, &response.base);
 	g_ptr_array_unref(rooms);
+}
+
+enum room_field { ROOM_DISPLAY_NAME = 1 << 0, ROOM_METADATA = 1 << 1, ROOM_MAX = 1 << 2 };
+
+static const struct service_field room_fields[] = {
+	{"display_name", ROOM_DISPLAY_NAME},
+	{"metadata", ROOM_METADATA},
+	{"max_participants", ROOM_MAX},
+	{NULL, 0},
+};
+
+static unsigned given_room_fields(const Sluice__V1__Room *m)
+{
+	return (m->display_name[0] != '\0' ? ROOM_DISPLAY_NAME : 0u) |
+	       (m->metadata[0] != '\0' ? ROOM_METADATA : 0u) |
+	       (m->max_participants != 0 ? ROOM_MAX : 0u);
+}
+
+static void set_text(char **text, const char *to)
+{
+	g_free(*text);
+	*text = g_strdup(to);
+}
+
+static void update_room(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__UpdateRoomRequest *q = (const void *)rpc_call_request(call);
+	const Sluice__V1__Room *m = q->room;
+	unsigned fields;
+
+	if (m == NULL) {
+		rpc_call_fact(call, "field", "room");
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_MISSING),
+			      "room: missing: send the room with its name and what is to change.");
+		return;
+	}
+	struct room *r = service_room(data, call, "room.name", m->name);
+	if (r == NULL || !settings_ok(call, m) ||
+	    !service_mask(call, q->update_mask, room_fields, given_room_fields(m), &fields))
+		return;
+	if ((fields & ROOM_DISPLAY_NAME) != 0)
+		set_text(&r->display_name, m->display_name);
+	if ((fields & ROOM_METADATA) != 0)
+		set_text(&r->metadata, m->metadata);
+	if ((fields & ROOM_MAX) != 0)
+		r->max_participants =
+			m->max_participants != 0 ? m->max_participants : ROOM_PARTICIPANTS_MAX;
+	room_submit(r, link_epoch_new(r->node->link)); // nothing of it is the dataplane's
+	watch_room(r, ROOM_CHANGED);
+	reply_room(call, r);
 }
 
 static void delete_room(struct rpc_call *call, void *data)
@@ -152,18 +283,36 @@ static void delete_room(struct rpc_call *call, void *data)
 	struct room *r = service_room(node, call, "name", q->name);
 	if (r == NULL)
 		return;
+	room_empty(r, "room deleted");
+	change_settle(r, call, r->name, &response.base);
 	room_delete(r);
-	rpc_call_reply(call, &response.base);
 }
 
 static gint by_join(gconstpointer a, gconstpointer b)
 {
-	const Sluice__V1__Participant *x = *(Sluice__V1__Participant *const *)a;
-	const Sluice__V1__Participant *y = *(Sluice__V1__Participant *const *)b;
+	const struct participant *x = a, *y = b;
 
-	if (x->join_time_ms != y->join_time_ms)
-		return x->join_time_ms < y->join_time_ms ? -1 : 1;
-	return strcmp(x->name, y->name);
+	return (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+// One page of a room's participants; the orphans, which came before all of them, on the first.
+static void page_of_participants(const struct room *r, guint size, uint64_t *last, GPtrArray *page,
+				 bool *more)
+{
+	GList *all = g_list_sort(g_hash_table_get_values(r->participants), by_join);
+
+	*more = false;
+	for (const GList *i = all; i != NULL && !*more; i = i->next) {
+		const struct participant *p = i->data;
+		if (p->serial <= *last)
+			continue;
+		*more = page->len >= size;
+		if (*more)
+			break;
+		g_ptr_array_add(page, participant_message(p));
+		*last = p->serial;
+	}
+	g_list_free(all);
 }
 
 static void list_participants(struct rpc_call *call, void *data)
@@ -173,30 +322,33 @@ static void list_participants(struct rpc_call *call, void *data)
 	Sluice__V1__ListParticipantsResponse response =
 		SLUICE__V1__LIST_PARTICIPANTS_RESPONSE__INIT;
 	struct resource_name n;
-	GHashTableIter it;
-	gpointer p;
+	uint64_t last;
+	bool more = false;
+	char next[32] = "";
 
-	if (!parse(call, "parent", q->parent, NAME_ROOM, &n))
+	if (!service_name(call, "parent", q->parent, NAME_ROOM, &n) ||
+	    !page_number_of(call, q->page_token, &last))
 		return;
 	// A room known by its orphans alone is a room to the API.
-	GPtrArray *list = orphans_messages(node->orphans, n.room);
+	GPtrArray *page = orphans_messages(node->orphans, n.room);
 	const struct room *r =
-		list->len > 0 ? room_find(node, n.room) : find_room(node, call, n.room);
-	if (r == NULL && list->len == 0) {
-		g_ptr_array_unref(list);
-		return;
+		page->len > 0 ? room_find(node, n.room) : find_room(node, call, n.room);
+	bool found = r != NULL || page->len > 0;
+	if (last != 0) {
+		g_ptr_array_foreach(page, (GFunc)(void (*)(void))participant_message_free, NULL);
+		g_ptr_array_set_size(page, 0);
 	}
-	if (r != NULL) {
-		g_hash_table_iter_init(&it, r->participants);
-		while (g_hash_table_iter_next(&it, NULL, &p))
-			g_ptr_array_add(list, participant_message(p));
-	}
-	g_ptr_array_sort(list, by_join);
-	response.n_participants = list->len;
-	response.participants = (Sluice__V1__Participant **)list->pdata;
-	rpc_call_reply(call, &response.base);
-	g_ptr_array_foreach(list, (GFunc)(void (*)(void))participant_message_free, NULL);
-	g_ptr_array_unref(list);
+	if (r != NULL)
+		page_of_participants(r, page_size_of(q->page_size), &last, page, &more);
+	if (more)
+		g_snprintf(next, sizeof(next), "%" G_GUINT64_FORMAT, last);
+	response.n_participants = page->len;
+	response.participants = (Sluice__V1__Participant **)page->pdata;
+	response.next_page_token = next;
+	if (found)
+		rpc_call_reply(call, &response.base);
+	g_ptr_array_foreach(page, (GFunc)(void (*)(void))participant_message_free, NULL);
+	g_ptr_array_unref(page);
 }
 
 static void get_participant(struct rpc_call *call, void *data)
@@ -221,8 +373,9 @@ static void remove_participant(struct rpc_call *call, void *data)
 	struct participant *p = service_participant(node, call, "name", q->name);
 	if (p == NULL)
 		return;
+	struct room *r = p->room;
 	participant_leave(p, "removed");
-	rpc_call_reply(call, &response.base);
+	change_settle(r, call, q->name, &response.base);
 }
 
 static void watch_events(struct rpc_call *call, void *data)
@@ -235,17 +388,14 @@ static void watch_events(struct rpc_call *call, void *data)
 		if (r == NULL)
 			return;
 	}
-	watch_open(data, r, call);
+	watch_open(data, r, call, q);
 }
 
 static const struct rpc_method methods[] = {
-	{"CreateRoom", create_room},
-	{"GetRoom", get_room},
-	{"ListRooms", list_rooms},
-	{"DeleteRoom", delete_room},
-	{"ListParticipants", list_participants},
-	{"GetParticipant", get_participant},
-	{"RemoveParticipant", remove_participant},
+	{"CreateRoom", create_room},	     {"GetRoom", get_room},
+	{"ListRooms", list_rooms},	     {"UpdateRoom", update_room},
+	{"DeleteRoom", delete_room},	     {"ListParticipants", list_participants},
+	{"GetParticipant", get_participant}, {"RemoveParticipant", remove_participant},
 	{"WatchEvents", watch_events},
 };
 

@@ -106,6 +106,18 @@ void session_ready(struct participant *to)
 	send_event(to, &event);
 }
 
+void session_subscription(struct participant *to, const struct subscription *s)
+{
+	Sluice__V1__SessionEvent event = SLUICE__V1__SESSION_EVENT__INIT;
+	Sluice__V1__SubscriptionChanged changed = SLUICE__V1__SUBSCRIPTION_CHANGED__INIT;
+
+	changed.subscription = subscription_message(to, s);
+	event.event_case = SLUICE__V1__SESSION_EVENT__EVENT_SUBSCRIPTION_CHANGED;
+	event.subscription_changed = &changed;
+	send_event(to, &event);
+	subscription_message_free(changed.subscription);
+}
+
 void session_removed(struct participant *to, const char *reason)
 {
 	Sluice__V1__SessionEvent event = SLUICE__V1__SESSION_EVENT__INIT;

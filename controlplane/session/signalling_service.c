@@ -8,7 +8,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-enum { DISPLAY_NAME_BYTES_MAX = 128, CANDIDATES_MAX = 32 };
+enum { CANDIDATES_MAX = 32 };
 
 // The participant whose secret the call carries, or NULL after failing the call.
 static struct participant *authenticated(struct node *node, struct rpc_call *call,
@@ -101,12 +101,13 @@ static void join(struct rpc_call *call, void *data)
 		rpc_call_fail(call, RPC_ALREADY_EXISTS, RPC_REASON(PARTICIPANT_EXISTS),
 			      "participant_id: \"%s\" is taken in %s: choose another, or none.", id,
 			      q->room);
-	} else if (room != NULL && g_hash_table_size(room->participants) >= ROOM_PARTICIPANTS_MAX) {
+	} else if (room != NULL &&
+		   g_hash_table_size(room->participants) >= room->max_participants) {
 		rpc_call_fact(call, "resource", "%s", q->room);
-		rpc_call_fact(call, "limit", "%d", ROOM_PARTICIPANTS_MAX);
+		rpc_call_fact(call, "limit", "%u", room->max_participants);
 		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(ROOM_FULL),
-			      "%s has %d participants, the limit of a room.", q->room,
-			      ROOM_PARTICIPANTS_MAX);
+			      "%s has %u participants, the limit of this room.", q->room,
+			      room->max_participants);
 	} else {
 		if (room == NULL)
 			room = room_create(node, name.room);
@@ -195,14 +196,20 @@ static void add_ice_candidates(struct rpc_call *call, void *data)
 	rpc_call_reply(call, &response.base);
 }
 
+static void reply_track(struct rpc_call *call, const struct track *t)
+{
+	Sluice__V1__SetTrackMutedResponse response = SLUICE__V1__SET_TRACK_MUTED_RESPONSE__INIT;
+
+	response.track = track_message(t);
+	rpc_call_reply(call, &response.base);
+	track_message_free(response.track);
+}
+
 static void set_track_muted(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__SetTrackMutedRequest *q = (const void *)rpc_call_request(call);
-	Sluice__V1__SetTrackMutedResponse response = SLUICE__V1__SET_TRACK_MUTED_RESPONSE__INIT;
 	struct participant *p = authenticated(data, call, q->session);
 	struct track *t = p != NULL ? service_track(data, call, "track", q->track) : NULL;
-	GHashTableIter it;
-	gpointer other;
 
 	if (t == NULL)
 		return;
@@ -212,32 +219,44 @@ static void set_track_muted(struct rpc_call *call, void *data)
 			      "track: %s is not an own track.", q->track);
 		return;
 	}
-	if (publish_set_muted(t, q->muted) && t->live) {
-		watch_track(t, ROOM_CHANGED);
-		g_hash_table_iter_init(&it, p->room->participants);
-		while (g_hash_table_iter_next(&it, NULL, &other))
-			if (other != p)
-				session_track(other, t, false);
-	}
+	track_mute(t, false, q->muted, call, reply_track);
+}
+
+static void reply_subscription(struct rpc_call *call, const struct participant *p,
+			       const struct subscription *s)
+{
+	Sluice__V1__SetSubscriptionResponse response = SLUICE__V1__SET_SUBSCRIPTION_RESPONSE__INIT;
+
+	response.subscription = subscription_message(p, s);
 	rpc_call_reply(call, &response.base);
+	subscription_message_free(response.subscription);
 }
 
 static void set_subscription(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__SetSubscriptionRequest *q = (const void *)rpc_call_request(call);
-	Sluice__V1__SetSubscriptionResponse response = SLUICE__V1__SET_SUBSCRIPTION_RESPONSE__INIT;
+	Sluice__V1__Subscription m = SLUICE__V1__SUBSCRIPTION__INIT;
+	struct subscription_wishes wishes;
+	unsigned fields;
 	struct participant *p = authenticated(data, call, q->session);
 	const struct track *t = p != NULL ? service_track(data, call, "track", q->track) : NULL;
 
 	if (t == NULL)
 		return;
-	if (!subscribe_set_paused(p, t, q->paused)) {
+	struct subscription *s = subscribe_find(p, t);
+	if (s == NULL) {
 		rpc_call_fact(call, "resource", "%s", q->track);
 		rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(NOT_SUBSCRIBED),
 			      "track: %s is not subscribed to: open WatchSession first.", q->track);
 		return;
 	}
-	rpc_call_reply(call, &response.base);
+	m.paused = q->paused;
+	m.priority = q->priority;
+	m.wanted = q->wanted;
+	m.minimum = q->minimum;
+	m.maximum = q->maximum;
+	if (service_wishes(call, &m, q->update_mask, WISH_PAUSED, &wishes, &fields))
+		subscription_wish(p, s, &wishes, fields, false, call, reply_subscription);
 }
 
 static void leave(struct rpc_call *call, void *data)
@@ -248,8 +267,9 @@ static void leave(struct rpc_call *call, void *data)
 
 	if (p == NULL)
 		return;
+	struct room *r = p->room;
 	participant_leave(p, "left");
-	rpc_call_reply(call, &response.base);
+	change_settle(r, call, q->session->participant, &response.base);
 }
 
 static const struct rpc_method methods[] = {

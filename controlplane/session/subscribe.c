@@ -5,6 +5,7 @@
 //          epoch with the accepted subscriptions. Lines of tracks that went are offered inactive.
 
 #include "controlplane/ops/log.h"
+#include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/participant.h"
 #include "controlplane/session/room.h"
@@ -13,7 +14,15 @@
 #include <stdalign.h>
 #include <string.h>
 
-static struct subscription *find(const struct participant *p, const struct track *track)
+void subscription_free(void *subscription)
+{
+	struct subscription *s = subscription;
+
+	g_free(s->uid);
+	g_aligned_free(s);
+}
+
+struct subscription *subscribe_find(const struct participant *p, const struct track *track)
 {
 	for (guint i = 0; i < p->subscriptions->len; i++) {
 		struct subscription *s = p->subscriptions->pdata[i];
@@ -23,9 +32,19 @@ static struct subscription *find(const struct participant *p, const struct track
 	return NULL;
 }
 
+struct subscription *subscribe_by_uid(const struct participant *p, const char *uid)
+{
+	for (guint i = 0; i < p->subscriptions->len; i++) {
+		struct subscription *s = p->subscriptions->pdata[i];
+		if (g_str_equal(s->uid, uid))
+			return s;
+	}
+	return NULL;
+}
+
 void subscribe_track(struct participant *p, struct track *track)
 {
-	if (track->owner == p || find(p, track) != NULL)
+	if (track->owner == p || subscribe_find(p, track) != NULL)
 		return;
 	struct subscription *s = g_aligned_alloc0(1, sizeof(*s), alignof(struct subscription));
 	struct sdp_source source = {
@@ -35,13 +54,15 @@ void subscribe_track(struct participant *p, struct track *track)
 		.ssrc = g_random_int() | 1,
 		.track = &track->negotiated,
 	};
+	s->uid = name_random(16);
+	s->generations.desired = 1;
 	s->track = track;
 	s->ssrc = source.ssrc;
 	s->line = sdp_subscriber_add(p->lines, &source);
 	if (s->line < 0) {
 		log_warning("session", "%s: no line for %s: %s", p->name, track->name,
 			    g_strerror(-s->line));
-		g_aligned_free(s);
+		subscription_free(s);
 		return;
 	}
 	g_ptr_array_add(p->subscriptions, s);
@@ -51,10 +72,11 @@ void subscribe_track(struct participant *p, struct track *track)
 
 void subscribe_forget(struct participant *p, const struct track *track, struct link_epoch *e)
 {
-	struct subscription *s = find(p, track);
+	struct subscription *s = subscribe_find(p, track);
 
 	if (s == NULL)
 		return;
+	summary_note_subscription(&p->summary, p, s);
 	sdp_subscriber_remove(p->lines, s->line);
 	if (s->ref.generation != 0)
 		link_epoch_remove(e, SHM_RECORD_SUBSCRIPTION, s->ref);
@@ -118,7 +140,7 @@ static bool fill_config(struct participant *p, struct subscription *s)
 	c->ssrc = s->ssrc;
 	c->track = s->track->ref;
 	c->transport = p->subscribe.ref;
-	c->paused = s->paused;
+	c->paused = s->wishes.paused;
 	c->sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
 	c->timestamp_start = g_random_int();
 	c->pt_count = (uint8_t)line->pt_count;
@@ -164,6 +186,7 @@ static void on_applied(void *user, const struct link_result *result)
 			    result->op, link_result_text(result));
 	else if (!p->gone) {
 		room_applied(p->room, a->generation);
+		p->generations.applied = ++p->generations.desired;
 		participant_save(p);
 		if (a->establishes)
 			watch_participant(p, ROOM_CHANGED, NULL);
@@ -253,20 +276,12 @@ int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, 
 	return 0;
 }
 
-bool subscribe_set_paused(struct participant *p, const struct track *track, bool paused)
+void subscribe_apply_wishes(struct subscription *s, struct link_epoch *e)
 {
-	struct subscription *s = find(p, track);
-
-	if (s == NULL)
-		return false;
-	s->paused = paused;
-	if (s->state != SUBSCRIPTION_APPLIED || s->config.paused == paused)
-		return true;
-	s->config.paused = paused;
-	struct link_epoch *e = link_epoch_new(p->node->link);
+	if (s->state != SUBSCRIPTION_APPLIED || s->config.paused == s->wishes.paused)
+		return;
+	s->config.paused = s->wishes.paused;
 	link_epoch_subscription(e, s->ref, &s->config);
-	link_epoch_submit(e, NULL, NULL);
-	return true;
 }
 
 static void on_announced(void *user, const struct link_result *result)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 LAB = os.environ["LAB_NAME"]
@@ -78,8 +79,8 @@ class Api:
     def close(self):
         self.channel.close()
 
-    def create(self, room, **fields):
-        return self.rooms.CreateRoom(room_pb2.CreateRoomRequest(room_id=room, **fields),
+    def create(self, room_id, **fields):
+        return self.rooms.CreateRoom(room_pb2.CreateRoomRequest(room_id=room_id, **fields),
                                      timeout=PATIENCE_S)
 
     def get(self, room):
@@ -114,8 +115,8 @@ class Api:
         return Stream(self.signalling.WatchSession(
             signalling_pb2.WatchSessionRequest(session=session), timeout=170))
 
-    def watch_events(self, parent=""):
-        return Stream(self.rooms.WatchEvents(room_pb2.WatchEventsRequest(parent=parent),
+    def watch_events(self, parent="", **fields):
+        return Stream(self.rooms.WatchEvents(room_pb2.WatchEventsRequest(parent=parent, **fields),
                                              timeout=170))
 
     def get_node(self):
@@ -193,6 +194,20 @@ def drop_names():
         lists[which] = re.findall(r"X\((\w+),", body)
         assert len(lists[which]) > 5
     return lists["INGRESS"], lists["EGRESS"]
+
+
+class WithApi(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.api = Api()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.api.close()
+
+    def room(self):
+        """An id of a room that no other test has."""
+        return re.sub(r"\W", "-", self.id().split(".", 1)[1])[-64:]
 
 
 class OwnDataplane:

@@ -12,7 +12,7 @@ import socket
 import unittest
 
 import api_lab
-from api_lab import MEDIA_PORT, SFU4, Api, OwnDataplane, ctl, failure, sdp, snapshot, wait_for
+from api_lab import MEDIA_PORT, SFU4, OwnDataplane, WithApi, ctl, failure, sdp, wait_for
 import grpc
 from sluice.v1 import room_pb2, signalling_pb2
 
@@ -21,20 +21,6 @@ Event = room_pb2.Event
 SUBSCRIBE = signalling_pb2.TRANSPORT_DIRECTION_SUBSCRIBE
 
 BAD_IDS = ("", "a b", "a/b", "ä", "x" * 65, "a.b", "%41")
-
-
-class WithApi(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.api = Api()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.api.close()
-
-    def room(self):
-        """An id of a room that no other test has."""
-        return re.sub(r"\W", "-", self.id().split(".", 1)[1])[-64:]
 
 
 class Rooms(WithApi):
@@ -248,8 +234,18 @@ class Sessions(WithApi):
         # It is not live, so nobody is subscribed to it yet.
         failure(Code.FAILED_PRECONDITION, pause, signalling_pb2.SetSubscriptionRequest(
             session=session, track=published[0].name, paused=True))
-        mute(signalling_pb2.SetTrackMutedRequest(session=other, track=published[0].name,
-                                                 muted=True))
+        answer = mute(signalling_pb2.SetTrackMutedRequest(
+            session=other, track=published[0].name, muted=True))
+        self.assertEqual((answer.track.muted, answer.track.server_muted), (True, False))
+        self.assertGreater(answer.track.generation, published[0].generation)
+        # The server's mute stands apart from the publisher's.
+        answer = self.api.rooms.SetTrackServerMuted(room_pb2.SetTrackServerMutedRequest(
+            name=published[0].name, server_muted=True))
+        self.assertEqual((answer.muted, answer.server_muted), (True, True))
+        got = self.api.rooms.GetTrack(room_pb2.GetTrackRequest(name=published[0].name))
+        self.assertEqual(got, answer)
+        failure(Code.NOT_FOUND, self.api.rooms.GetSubscription, room_pb2.GetSubscriptionRequest(
+            participant=session.participant, track=published[0].name))
 
 
 class Publishing(WithApi):
@@ -371,40 +367,6 @@ class Publishing(WithApi):
         self.api.leave(session)
 
 
-class Events(WithApi):
-    def test_snapshot_then_changes_in_order(self):
-        joined = self.api.join(self.room(), "one")
-        stream = self.api.watch_events(f"rooms/{self.room()}")
-        self.assertEqual([e.kind for e in snapshot(stream)],
-                         [Event.KIND_ROOM_ADDED, Event.KIND_PARTICIPANT_ADDED,
-                          Event.KIND_SNAPSHOT_END])
-        other = self.api.create(f"{self.room()}-other")  # not of this stream's room
-        two = self.api.join(self.room(), "two")
-        self.api.leave(joined.session)
-        self.api.delete(self.room())
-        events = [stream.next() for _ in range(4)]
-        self.assertEqual([(e.kind, e.reason) for e in events],
-                         [(Event.KIND_PARTICIPANT_ADDED, ""),
-                          (Event.KIND_PARTICIPANT_REMOVED, "left"),
-                          (Event.KIND_PARTICIPANT_REMOVED, "room deleted"),
-                          (Event.KIND_ROOM_REMOVED, "")])
-        self.assertEqual(events[0].participant, two.participant)
-        self.assertEqual(events[1].participant.uid, joined.participant.uid)
-        times = [e.time_ms for e in events]
-        self.assertEqual(times, sorted(times))
-        stream.cancel()
-        everything = self.api.watch_events()
-        self.assertIn(other.uid, {e.room.uid for e in snapshot(everything)})
-
-    def test_streams_that_end(self):
-        for _ in range(20):
-            stream = self.api.watch_events()
-            stream.next()
-            stream.cancel()
-            self.api.join(self.room())
-        self.api.delete(self.room())
-
-
 class Node(WithApi):
     def books(self):
         """(received, accounted for) over all workers, the drops by name, once traffic rests."""
@@ -474,7 +436,7 @@ class Waiting(WithApi):
     def test_are_removed(self):
         self.api.create(self.room())
         stream = self.api.watch_events(f"rooms/{self.room()}")
-        snapshot(stream)
+        api_lab.snapshot(stream)
         silent = self.api.join(self.room(), "silent")
         publisher = self.api.join(self.room(), "publisher")
         self.api.publish(publisher.session, sdp())
@@ -523,14 +485,14 @@ class Ends(WithApi):
     def restart(cls, how):
         ctl(how, "controlplane")
         ctl("start", "controlplane", f"--unix-socket={api_lab.STATE}/api.sock")
-        cls.api = Api(f"{api_lab.STATE}/api.sock")
+        cls.api = api_lab.Api(f"{api_lab.STATE}/api.sock")
         cls.api.await_dataplane()
 
     def test_dataplane(self):
         boot_id = self.api.get_node().boot_id
         self.api.create(self.room())
         events = self.api.watch_events(f"rooms/{self.room()}")
-        snapshot(events)
+        api_lab.snapshot(events)
         me = self.api.join(self.room(), "me")
         self.api.join(self.room(), "other")
         self.api.publish(me.session, sdp())
@@ -560,7 +522,7 @@ class Ends(WithApi):
         boot_id = self.api.get_node().boot_id
         uid = self.api.join(self.room(), "me").participant.uid
         stream = self.api.watch_events()
-        snapshot(stream)
+        api_lab.snapshot(stream)
         session = self.api.join(self.room(), "publisher").session
         self.api.publish(session, sdp())
         former = self.api

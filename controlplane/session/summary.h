@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/summary.h - what a session was like: collected as its streams end, told when
+// the participant goes.
+//
+// Place    publish.c and subscribe.c note a stream before they remove it; participant.c tells.
+// Thread   the API's GMainContext.
+// Bounds   SUMMARY_STREAMS_MAX of each kind; later ones are left out.
+#pragma once
+
+#include "proto/api/sluice/v1/room.pb-c.h"
+
+#include <glib.h>
+
+enum { SUMMARY_STREAMS_MAX = 256 };
+
+struct participant;
+struct subscription;
+struct track;
+
+// Zeroed: empty.
+struct summary {
+	GPtrArray *published, *subscribed; // Sluice__V1__StreamSummary, owned
+};
+
+void summary_clear(struct summary *s);
+
+// Adds what the dataplane's counters say now.
+void summary_note_track(struct summary *s, const struct track *t); // each encoding
+void summary_note_subscription(struct summary *s, const struct participant *p,
+			       const struct subscription *subscription);
+
+// The event of a participant that goes; everything of it has been noted.
+void summary_tell(const struct participant *p);
+
+// Mean opinion score by the E-model, as room.proto says it. 'loss' is a share of 1, times are in
+// seconds.
+double summary_mos(double loss, double jitter, double round_trip_time);
