@@ -147,7 +147,7 @@ void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer)
 	assert(answer->descriptor == call->method->answer);
 	rpc_call_tell(call, &outcome);
 	if (rpc_call_is_open(call)) {
-		grpc_reply_frame(&call->reply, grpc_frame_message(answer));
+		grpc_reply_frame(&call->reply, grpc_reply_message_frame(&call->reply, answer));
 		grpc_reply_status(&call->reply, NULL);
 	}
 	rpc_call_end(call);
@@ -219,7 +219,7 @@ int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *answer)
 	assert(answer->descriptor == call->method->answer);
 	if (!rpc_call_is_open(call))
 		return -ECANCELED;
-	frame = grpc_frame_message(answer);
+	frame = grpc_reply_message_frame(&call->reply, answer);
 	queued = call->reply.x->queued_bytes;
 	// An answer larger than the queue may go alone.
 	if (queued > 0 && queued + g_bytes_get_size(frame) > RPC_SEND_QUEUE_BYTES_MAX) {

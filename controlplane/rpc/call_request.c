@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "controlplane/rpc/call_state.h"
+#include "controlplane/rpc/grpc_gzip.h"
 
 enum { CALL_BASE64_PIECE_BYTES = 4096 };
 
@@ -64,9 +65,37 @@ static void call_start(struct rpc_call *call)
 		call->start(call, call->start_data);
 }
 
+static void call_refuse_size(struct rpc_call *call, char *text)
+{
+	rpc_call_fact(call, "limit", "%zu", call->deframer.size_max);
+	rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE), text);
+	g_free(text);
+}
+
+// Returns false after refusing the call.
+static bool call_gunzip(struct rpc_call *call)
+{
+	switch (grpc_gunzip(call->deframer.message, call->deframer.size_max)) {
+	case GRPC_GUNZIP_OK:
+		return true;
+	case GRPC_GUNZIP_BAD:
+		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
+			       "message flagged as compressed, but it is not gzip");
+		break;
+	case GRPC_GUNZIP_TOO_LARGE:
+		call_refuse_size(call,
+				 g_strdup_printf("request message larger than %zu bytes unpacked",
+						 call->deframer.size_max));
+		break;
+	}
+	return false;
+}
+
 // One request message is whole.
 static void call_message(struct rpc_call *call)
 {
+	if (call->deframer.compressed && !call_gunzip(call))
+		return;
 	if (!call->method->client_streaming) {
 		if (call->have_request)
 			rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
@@ -82,21 +111,18 @@ static void call_message(struct rpc_call *call)
 
 static void call_frame_error(struct rpc_call *call, enum grpc_deframe error)
 {
-	char *text;
-
 	if (error == GRPC_COMPRESSED) {
-		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
-			       "message flagged as compressed, but the call has no grpc-encoding");
+		rpc_call_abort(
+			call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
+			"message flagged as compressed, but the call's grpc-encoding is not gzip");
 	} else if (error == GRPC_BAD_FLAGS) {
 		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(FRAMING_INVALID),
 			       "not a gRPC message: unknown flags in its five-byte prefix");
 	} else {
-		text = g_strdup_printf("request message of %u bytes; the limit is %d",
-				       call->deframer.size, (int)call->deframer.size_max);
 		rpc_call_fact(call, "value", "%u", call->deframer.size);
-		rpc_call_fact(call, "limit", "%zu", call->deframer.size_max);
-		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE), text);
-		g_free(text);
+		call_refuse_size(call,
+				 g_strdup_printf("request message of %u bytes; the limit is %zu",
+						 call->deframer.size, call->deframer.size_max));
 	}
 }
 
@@ -235,7 +261,8 @@ static bool call_check_head(struct rpc_call *call)
 	} else if (call->calls->draining) {
 		rpc_call_abort(call, RPC_UNAVAILABLE, RPC_REASON(SERVER_SHUTTING_DOWN),
 			       "the server is shutting down");
-	} else if (encoding != NULL && !g_str_equal(encoding, "identity")) {
+	} else if (encoding != NULL && !g_str_equal(encoding, "identity") &&
+		   !g_str_equal(encoding, "gzip")) {
 		rpc_call_abort(call, RPC_UNIMPLEMENTED, RPC_REASON(COMPRESSION_UNKNOWN),
 			       "unknown grpc-encoding; see grpc-accept-encoding");
 	} else if (timeout != NULL && !grpc_timeout_parse(timeout, &timeout_us)) {
@@ -245,6 +272,7 @@ static bool call_check_head(struct rpc_call *call)
 	} else {
 		if (timeout != NULL)
 			call_set_deadline(call, timeout_us);
+		call->deframer.gzip = g_strcmp0(encoding, "gzip") == 0;
 		return true;
 	}
 	return false;
@@ -261,7 +289,11 @@ void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_
 	call->holds = 1; // the exchange's
 	call->method = method;
 	call->peer = g_strdup(x->peer);
-	call->reply = (struct grpc_reply){.x = x, .dialect = dialect};
+	call->reply = (struct grpc_reply){
+		.x = x,
+		.dialect = dialect,
+		.gzip = grpc_gzip_accepted(http_field_get(x, "grpc-accept-encoding")),
+	};
 	call->began_us = g_get_monotonic_time();
 	call->deadline_us = INT64_MAX;
 	call->start = start;

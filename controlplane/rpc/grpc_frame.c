@@ -23,9 +23,10 @@ static enum grpc_deframe grpc_prefix_done(struct grpc_deframer *d)
 
 	d->size = (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 8 | p[4];
 	g_byte_array_set_size(d->message, 0);
-	if (p[0] == GRPC_FLAG_COMPRESSED)
+	d->compressed = p[0] == GRPC_FLAG_COMPRESSED;
+	if (d->compressed && !d->gzip)
 		return GRPC_COMPRESSED;
-	if (p[0] != 0)
+	if (p[0] != 0 && !d->compressed)
 		return GRPC_BAD_FLAGS;
 	return d->size > d->size_max ? GRPC_TOO_LARGE : GRPC_MORE;
 }
@@ -62,16 +63,21 @@ bool grpc_deframer_is_idle(const struct grpc_deframer *d)
 	return d->prefix_have == 0;
 }
 
+void grpc_frame_prefix(uint8_t *prefix, uint8_t flags, size_t size)
+{
+	g_assert(size <= UINT32_MAX);
+	prefix[0] = flags;
+	prefix[1] = (uint8_t)(size >> 24);
+	prefix[2] = (uint8_t)(size >> 16);
+	prefix[3] = (uint8_t)(size >> 8);
+	prefix[4] = (uint8_t)size;
+}
+
 static uint8_t *grpc_frame_new(uint8_t flags, size_t size)
 {
 	uint8_t *frame = g_malloc(GRPC_PREFIX_BYTES + size);
 
-	g_assert(size <= UINT32_MAX);
-	frame[0] = flags;
-	frame[1] = (uint8_t)(size >> 24);
-	frame[2] = (uint8_t)(size >> 16);
-	frame[3] = (uint8_t)(size >> 8);
-	frame[4] = (uint8_t)size;
+	grpc_frame_prefix(frame, flags, size);
 	return frame;
 }
 

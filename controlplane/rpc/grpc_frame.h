@@ -22,7 +22,7 @@ enum {
 enum grpc_deframe {
 	GRPC_MORE, // all bytes used, message not complete
 	GRPC_MESSAGE, // one message complete, in `message`
-	GRPC_COMPRESSED, // flagged as compressed, which nobody agreed on
+	GRPC_COMPRESSED, // flagged as compressed, and `gzip` is not set
 	GRPC_BAD_FLAGS, // flags nobody knows: not a gRPC message at all
 	GRPC_TOO_LARGE, // announces more than the limit; see `size`
 };
@@ -32,6 +32,8 @@ struct grpc_deframer {
 	unsigned prefix_have;
 	uint32_t size; // of the message, valid once the prefix is whole
 	size_t size_max;
+	bool gzip; // set by the owner: messages may be compressed
+	bool compressed; // this one is
 	GByteArray *message; // borrowed by the caller until the next feed
 };
 
@@ -44,6 +46,9 @@ enum grpc_deframe grpc_deframer_feed(struct grpc_deframer *d, const uint8_t **by
 				     size_t *byte_count);
 // True between messages: the only place where a body may end.
 bool grpc_deframer_is_idle(const struct grpc_deframer *d);
+
+// Writes the five bytes before a message of `size` bytes.
+void grpc_frame_prefix(uint8_t *prefix, uint8_t flags, size_t size);
 
 // One message, prefix and all. Gives the bytes.
 GBytes *grpc_frame_message(const ProtobufCMessage *message);

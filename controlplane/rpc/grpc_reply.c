@@ -7,6 +7,7 @@
 #include "controlplane/rpc/call.h"
 #include "controlplane/rpc/cors.h"
 #include "controlplane/rpc/grpc_frame.h"
+#include "controlplane/rpc/grpc_gzip.h"
 #include "controlplane/rpc/grpc_text.h"
 
 enum { GRPC_FIELDS_MAX = 12 };
@@ -52,10 +53,26 @@ static const char *grpc_answer_type(enum grpc_dialect dialect)
 static void grpc_reply_head(struct grpc_reply *r, struct http_field *fields, size_t count, bool end)
 {
 	fields[count++] = (struct http_field){"content-type", grpc_answer_type(r->dialect)};
-	fields[count++] = (struct http_field){"grpc-accept-encoding", "identity"};
+	fields[count++] = (struct http_field){"grpc-accept-encoding", "identity, gzip"};
+	if (r->gzip && !end)
+		fields[count++] = (struct http_field){"grpc-encoding", "gzip"};
 	count += cors_fields(r->x, fields + count);
 	http_answer(r->x, 200, fields, count, end);
 	r->head_sent = true;
+}
+
+GBytes *grpc_reply_message_frame(const struct grpc_reply *r, const ProtobufCMessage *message)
+{
+	GBytes *plain = grpc_frame_message(message);
+	gsize size;
+	const uint8_t *bytes = g_bytes_get_data(plain, &size);
+	GBytes *packed;
+
+	if (!r->gzip || size - GRPC_PREFIX_BYTES < GRPC_GZIP_BYTES_MIN)
+		return plain;
+	packed = grpc_gzip_frame(bytes + GRPC_PREFIX_BYTES, size - GRPC_PREFIX_BYTES);
+	g_bytes_unref(plain);
+	return packed;
 }
 
 void grpc_reply_frame(struct grpc_reply *r, GBytes *frame)

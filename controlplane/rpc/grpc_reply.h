@@ -23,6 +23,7 @@ enum grpc_dialect {
 struct grpc_reply {
 	struct http_exchange *x;
 	enum grpc_dialect dialect;
+	bool gzip; // the client takes it
 	bool head_sent;
 	bool status_sent;
 	enum rpc_status status; // the one sent
@@ -30,6 +31,9 @@ struct grpc_reply {
 
 // By content-type, which may be NULL.
 enum grpc_dialect grpc_dialect_of(const char *content_type);
+
+// One answer, packed if the client takes that and it is worth it. Gives the frame.
+GBytes *grpc_reply_message_frame(const struct grpc_reply *r, const ProtobufCMessage *message);
 
 // Takes `frame`; sends the head before the first one.
 void grpc_reply_frame(struct grpc_reply *r, GBytes *frame);

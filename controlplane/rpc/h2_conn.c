@@ -16,6 +16,9 @@ struct h2_conn {
 	const struct http_events *events;
 	void *data;
 	bool broken;
+	int64_t ping_us; // the last PING that counts; 0: none
+	unsigned ping_strikes;
+	bool calmed; // told to go for its PINGs: the GOAWAY is the last thing sent
 };
 
 nghttp2_session *h2_conn_session(struct h2_conn *conn)
@@ -67,12 +70,29 @@ static void h2_request(struct h2_conn *conn, struct h2_stream *s)
 		conn->events->request(&s->x, conn->data);
 }
 
+static void h2_on_ping(struct h2_conn *conn)
+{
+	static const uint8_t why[] = "too_many_pings";
+	int64_t now_us = g_get_monotonic_time();
+
+	if (conn->ping_us != 0 && now_us - conn->ping_us < H2_PING_INTERVAL_S * G_USEC_PER_SEC &&
+	    ++conn->ping_strikes > H2_PING_STRIKES_MAX) {
+		nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE,
+				      nghttp2_session_get_last_proc_stream_id(conn->session),
+				      NGHTTP2_ENHANCE_YOUR_CALM, why, sizeof(why) - 1);
+		conn->calmed = true;
+	}
+	conn->ping_us = now_us;
+}
+
 static int h2_on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
 	struct h2_conn *conn = data;
 	struct h2_stream *s = h2_find(conn, frame->hd.stream_id);
 
 	(void)session;
+	if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+		h2_on_ping(conn);
 	if (s == NULL)
 		return 0;
 	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -116,9 +136,14 @@ static int h2_on_data(nghttp2_session *session, uint8_t flags, int32_t id, const
 
 static int h2_on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *data)
 {
-	struct h2_stream *s = h2_find(data, frame->hd.stream_id);
+	struct h2_conn *conn = data;
+	struct h2_stream *s = h2_find(conn, frame->hd.stream_id);
 
 	(void)session;
+	if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) {
+		conn->ping_us = 0;
+		conn->ping_strikes = 0;
+	}
 	if (s != NULL && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
 	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
 		s->answer_sent_us = g_get_monotonic_time();
@@ -198,7 +223,7 @@ int h2_conn_receive(struct h2_conn *conn, const uint8_t *bytes, size_t byte_coun
 {
 	ssize_t n = nghttp2_session_mem_recv(conn->session, bytes, byte_count);
 
-	if (n != (ssize_t)byte_count) {
+	if (n != (ssize_t)byte_count || conn->calmed) {
 		conn->broken = true;
 		return -EPROTO;
 	}

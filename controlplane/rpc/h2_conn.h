@@ -20,6 +20,12 @@ enum h2_limits {
 	H2_WINDOW_BYTES = 256 * 1024, // per stream
 	H2_CONN_WINDOW_BYTES = 1024 * 1024, // per connection
 	H2_STALL_S = 60,
+	// Keepalive: a PING within H2_PING_INTERVAL_S of the one before is a strike, unless we have
+	// sent HEADERS or DATA since (gRPC's own bandwidth probes). More than H2_PING_STRIKES_MAX:
+	// GOAWAY with ENHANCE_YOUR_CALM and "too_many_pings", which makes gRPC clients double their
+	// interval.
+	H2_PING_INTERVAL_S = 10,
+	H2_PING_STRIKES_MAX = 2,
 	H2_EXCESS_BYTES_MAX =
 		64 * 1024, // of a request that is answered already; then it is stopped
 	H2_EXCESS_S = 5, // the same in time

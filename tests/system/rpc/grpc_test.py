@@ -3,6 +3,7 @@
 
 usage: grpc_test.py RPC_SERVER SOURCE_ROOT
 """
+import gzip
 import os
 import struct
 import subprocess
@@ -42,6 +43,10 @@ class Calls(WithServer):
     def test_large_request_below_the_limit(self):
         name = 'n' * 1_000_000
         self.assertEqual(self.create(name).name, name)
+
+    def test_gzip(self):
+        name = 'gzip' * 1000
+        self.assertEqual(self.create(name, compression=grpc.Compression.Gzip).name, name)
 
     def test_server_stream(self):
         events = self.rooms.WatchEvents(room_pb2.WatchEventsRequest(parent='count/3000'))
@@ -128,8 +133,8 @@ class Refusals(WithServer):
         self.assertLessEqual(len(raised.exception.details().encode()), 1024 + 2)
         self.assertEqual(dict(info_of(raised.exception).metadata)['value'], 'fail' + 'é' * 98)
 
-    def test_compression(self):
-        self.assertEqual(code_of(lambda: self.create('x', compression=grpc.Compression.Gzip)),
+    def test_unknown_compression(self):
+        self.assertEqual(code_of(lambda: self.create('x', compression=grpc.Compression.Deflate)),
                          grpc.StatusCode.UNIMPLEMENTED)
 
     def raw_call(self, body):
@@ -187,6 +192,44 @@ class Framing(WithServer):
         self.connection.send(frame(h2_raw.DATA, h2_raw.END_STREAM, 1))
         data = b''.join(f[3] for f in self.answer(1) if f[0] == h2_raw.DATA)
         self.assertEqual(room_pb2.Room.FromString(data[5:]).name, 'slowly')
+
+    def gzip_call(self, stream, packed, **more):
+        self.open(stream, grpc_encoding='gzip', **more)
+        for at in range(0, len(packed) + 5, 16000):
+            data = (b'\x01' + struct.pack('>I', len(packed)) + packed)[at:at + 16000]
+            self.connection.send(frame(h2_raw.DATA, 0, stream, data))
+        self.connection.send(frame(h2_raw.DATA, h2_raw.END_STREAM, stream))
+        return b''.join(f[3] for f in self.answer(stream) if f[0] == h2_raw.DATA)
+
+    def test_gzip_both_ways(self):
+        body = gzip.compress(room_pb2.CreateRoomRequest(room_id='long ' * 1000).SerializeToString())
+        data = self.gzip_call(1, body, grpc_accept_encoding='deflate, gzip')
+        self.assertEqual(data[0], 1)
+        self.assertEqual(room_pb2.Room.FromString(gzip.decompress(data[5:])).name, 'long ' * 1000)
+        self.assertLess(len(data), 500)
+        self.assertEqual(self.gzip_call(3, body)[0], 0)  # not asked for
+
+    def test_bad_gzip(self):
+        good = gzip.compress(b'')
+        for i, packed in enumerate((b'', b'x', good[:-1], good + b'x', good + good,
+                                    gzip.compress(b'\0' * (64 << 20)))):
+            self.assertEqual(self.gzip_call(2 * i + 1, packed), b'', packed[:20])
+        self.assertTrue(self.connection.ping())
+
+    def test_too_many_pings(self):
+        for _ in range(10):  # calls between them: no harm done
+            self.connection.ping()
+            self.call_once()
+        for _ in range(4):
+            self.connection.send(frame(h2_raw.PING, 0, 0, b'sluice..'))
+        goaway = [f for f in self.connection.ends() if f[0] == h2_raw.GOAWAY]
+        self.assertEqual([f[3][4:] for f in goaway], [b'\0\0\0\x0btoo_many_pings'])
+
+    def call_once(self):
+        self.streams = getattr(self, 'streams', -1) + 2
+        self.open(self.streams)
+        self.connection.send(frame(h2_raw.DATA, h2_raw.END_STREAM, self.streams, b'\0' * 5))
+        self.answer(self.streams)
 
     def test_bad_bodies_end_their_stream_only(self):
         bodies = [b'', b'\0', b'\0\0\0\0', b'\0\0\0\0\5ab', b'\x01\0\0\0\0', b'\x02\0\0\0\0',

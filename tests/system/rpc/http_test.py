@@ -173,6 +173,15 @@ class Routes(WithCurl):
         self.assertEqual(self.curl('/echo/now', '-H', 'origin: https://evil.example')[0], 403)
 
 
+class Grpc(WithCurl):
+    def test_unknown_compression_names_the_known(self):
+        status, fields, _ = self.curl(
+            '/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H', 'grpc-encoding: snappy',
+            '-H', 'content-type: application/grpc', '-d', 'x')
+        self.assertEqual((status, fields['grpc-status'], fields['grpc-accept-encoding']),
+                         (200, '12', 'identity, gzip'))
+
+
 class Web1(Web):
     """The same by HTTP/1.1."""
     version = '--http1.1'
