@@ -33,6 +33,7 @@ struct conn {
 	struct h2_conn *h2;
 	uint8_t sniffed[CONN_SNIFF_BYTES];
 	size_t sniffed_count;
+	size_t late_bytes; // received after the end
 	enum conn_state state;
 	bool heard; // any byte of HTTP has come
 	bool handshake_wants_write;
@@ -166,13 +167,20 @@ static void conn_feed(struct conn *c, const uint8_t *bytes, size_t byte_count)
 
 static void conn_received(struct conn *c, const uint8_t *bytes, size_t byte_count)
 {
+	// Too late to say anything: what still comes is let pass, so that our last words arrive.
+	if (c->state == CONN_FLUSH || c->state == CONN_LINGER) {
+		c->late_bytes += byte_count;
+		if (c->late_bytes > CONN_LINGER_BYTES_MAX)
+			conn_set_state(c, CONN_DEAD);
+		return;
+	}
 	if (c->state == CONN_SNIFF) {
 		conn_sniff(c, &bytes, &byte_count);
 		if (c->state == CONN_HTTP)
 			conn_feed(c, c->sniffed, c->sniffed_count);
 	}
 	if (c->state != CONN_HTTP || byte_count == 0)
-		return; // too late to say anything
+		return;
 	c->heard = true;
 	if (conn_exchange_count(c) > 0)
 		c->since_us = g_get_monotonic_time();
