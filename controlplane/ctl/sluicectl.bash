@@ -9,7 +9,7 @@ _sluicectl_rooms() {
 _sluicectl() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]} flags
-	local commands="rooms room participants events node stats top drain undrain doctor"
+	local commands="rooms room participants events node stats top drain undrain token doctor"
 	local everywhere="--json --help --endpoint --ca --fingerprint --token-file
 		--client-certificate --client-key"
 
@@ -18,16 +18,24 @@ _sluicectl() {
 		return
 	fi
 	case $before in
-	--ca | --token-file | --client-certificate | --client-key | --certificate | --dataplane-config | --root)
+	--ca | --token-file | --client-certificate | --client-key | --certificate | --dataplane-config | --root | \
+		--keys | --private-key)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
-	--endpoint | --fingerprint | --count | --interval | --deadline) return ;;
+	--endpoint | --fingerprint | --count | --interval | --deadline | --kid | --room | --subject | --tenant | \
+		--audience | --lifetime | --link | --new-key)
+		return
+		;;
 	esac
 	case $command in
 	events) flags="--count --snapshot" ;;
 	top) flags="--interval --count" ;;
 	drain) flags="--deadline --remove" ;;
+	token)
+		flags="--keys --kid --private-key --room --publish --subscribe --observe --administer
+			--subject --tenant --audience --lifetime --link --new-key"
+		;;
 	doctor) flags="--dataplane-config --certificate --root" ;;
 	*) flags= ;;
 	esac

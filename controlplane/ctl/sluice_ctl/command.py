@@ -10,7 +10,7 @@ import sys
 
 import grpc
 
-from sluice_ctl import doctor, drain, endpoint, events, rooms, stats, top
+from sluice_ctl import doctor, drain, endpoint, events, rooms, stats, tokens, top
 
 EXIT_FAILED = 1
 
@@ -49,6 +49,24 @@ def add_node_commands(add):
     add("undrain", "take newcomers again", drain.run_undrain)
 
 
+def add_token_command(add):
+    token = add("token", "make a token or a key, without asking the node", tokens.run_token)
+    token.add_argument("--keys", metavar="FILE", help="sluice-controlplane's token_keys")
+    token.add_argument("--kid", help="the key's id; default the first one")
+    token.add_argument("--private-key", metavar="FILE", help="PEM, of an ES256 key")
+    token.add_argument("--room", help="an id, an id and *, or *; default none")
+    for grant, text in (("publish", "join and send"), ("subscribe", "join and receive"),
+                        ("observe", "read everything"), ("administer", "change everything")):
+        token.add_argument(f"--{grant}", action="store_true", help=text)
+    token.add_argument("--subject", default="sluicectl", help="whose it is, default sluicectl")
+    token.add_argument("--tenant", help="whose quotas; default: it speaks for every tenant")
+    token.add_argument("--audience", default="sluice", help="token_audience, default sluice")
+    token.add_argument("--lifetime", type=seconds, default=3600, metavar="S",
+                       help="seconds, default 3600")
+    token.add_argument("--link", metavar="URL", help="print the page's URL with the token in it")
+    token.add_argument("--new-key", metavar="KID", help="print a new line for token_keys")
+
+
 def add_host_commands(add):
     check = add("doctor", "check this host, each finding with what to do", doctor.run_doctor)
     check.add_argument("--dataplane-config", metavar="FILE", default=doctor.DATAPLANE_CONFIG,
@@ -74,6 +92,7 @@ def parser():
 
     add_room_commands(add)
     add_node_commands(add)
+    add_token_command(add)
     add_host_commands(add)
     return top_level
 
