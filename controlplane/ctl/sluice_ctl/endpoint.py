@@ -12,7 +12,7 @@ import sys
 
 import grpc
 
-from sluice.v1 import node_pb2_grpc, room_pb2_grpc, statistics_pb2_grpc
+from sluice.v1 import node_pb2_grpc, room_pb2_grpc
 
 DEFAULT = "unix:/run/sluice/controlplane.sock"
 CALL_S = 10
@@ -94,7 +94,6 @@ class Api:
         self.channel = channel_of(options)
         self.rooms = room_pb2_grpc.RoomServiceStub(self.channel)
         self.node = node_pb2_grpc.NodeServiceStub(self.channel)
-        self.statistics = statistics_pb2_grpc.StatisticsServiceStub(self.channel)
 
     def call(self, method, request):
         return method(request, timeout=CALL_S, metadata=self.metadata)

@@ -57,7 +57,7 @@ def stream_lines(stats):
 
 
 def run_stats(api, options):
-    stats = api.call(api.statistics.GetStatistics, request_of(options.name))
+    stats = api.call(api.node.GetStatistics, request_of(options.name))
     if options.json:
         output.print_json(output.as_dict(stats))
         return

@@ -9,6 +9,7 @@ import termios
 import time
 import tty
 
+import grpc
 from google.protobuf import message
 from sluice.v1 import node_pb2, statistics_pb2
 
@@ -20,6 +21,7 @@ ENTER, LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 HOME, LINE_END, BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 BOLD, PLAIN = "\x1b[1m", "\x1b[m"
 DROPS_SHOWN = 8
+MAIN_WORKER = 16  # its number in WorkerStats
 
 
 @dataclasses.dataclass
@@ -32,16 +34,33 @@ class Sample:
     stats: message.Message
 
 
+def if_served(api, method, request):
+    """The answer, or None of an older node that does not know the method."""
+    try:
+        return api.call(method, request)
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.UNIMPLEMENTED:
+            raise
+        return None
+
+
+def cores_of(stats):
+    """Cores as far as the statistics tell of them."""
+    return [node_pb2.Core(role=node_pb2.Core.ROLE_MAIN if w.worker == MAIN_WORKER
+                          else node_pb2.Core.ROLE_WORKER, worker=w.worker, cpu=-1, stats=w)
+            for w in stats.workers]
+
+
 def sample(api):
     node = api.call(api.node.GetNode, node_pb2.GetNodeRequest())
     rooms = list_rooms(api)
     if not node.dataplane_attached:
         return Sample(time.monotonic(), node, [], [], rooms, statistics_pb2.Statistics())
-    return Sample(
-        time.monotonic(), node,
-        api.call(api.node.ListCores, node_pb2.ListCoresRequest()).cores,
-        api.call(api.node.ListInterfaces, node_pb2.ListInterfacesRequest()).interfaces, rooms,
-        api.call(api.statistics.GetStatistics, statistics_pb2.GetStatisticsRequest()))
+    stats = api.call(api.node.GetStatistics, statistics_pb2.GetStatisticsRequest())
+    cores = if_served(api, api.node.ListCores, node_pb2.ListCoresRequest())
+    ports = if_served(api, api.node.ListInterfaces, node_pb2.ListInterfacesRequest())
+    return Sample(time.monotonic(), node, cores.cores if cores else cores_of(stats),
+                  ports.interfaces if ports else [], rooms, stats)
 
 
 class Rates:
