@@ -15,6 +15,7 @@
 #include "controlplane/ops/process_metrics.h"
 #include "controlplane/ops/settings.h"
 #include "controlplane/rpc/metrics_listener.h"
+#include "controlplane/rpc/metrics_route.h"
 #include "controlplane/rpc/server.h"
 #include "controlplane/session/node.h"
 
@@ -27,6 +28,7 @@ struct controlplane {
 	struct node *node;
 	struct metrics *metrics;
 	struct metrics_listener *metrics_listener;
+	struct metrics_route metrics_route;
 };
 
 static void controlplane_drained(void *data)
@@ -50,6 +52,8 @@ static bool controlplane_start_metrics(struct controlplane *c, GError **error)
 	node_add_metrics(c->node, c->metrics);
 	metrics_add_collector(c->metrics, log_collect, NULL);
 	metrics_add_collector(c->metrics, process_metrics_collect, NULL);
+	c->metrics_route = (struct metrics_route){c->metrics, metrics_permit_unix, NULL};
+	metrics_route_register(&c->metrics_route, c->server);
 	c->metrics_listener = metrics_listener_new(
 		c->metrics, (const char *const *)c->settings.metrics_listen, error);
 	return c->metrics_listener != NULL;

@@ -6,6 +6,7 @@
 what deploy/monitoring says of it: every name and label value used there is there.
 """
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -16,13 +17,14 @@ import urllib.parse
 import prometheus_lab
 from prometheus_lab import ADDRESS, METRICS, TREE, curl, promtool, scrape, series, value, values
 
-from api_lab import MEDIA_PORT, SFU4, Api, ctl, drop_names, failure, wait_for
+from api_lab import MEDIA_PORT, SFU4, STATE, Api, ctl, drop_names, failure, wait_for
 import grpc
 from sluice.v1 import room_pb2
 
 MONITORING = TREE / "deploy/monitoring"
 NAME = re.compile(r"\b((?:sluice|grpc_server|process)_\w+)(\{[^}]*\})?")
 MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
+API_PORT = os.environ["LAB_API_PORT"]
 PROMETHEUS_PORT = 9090
 # What a scrape adds or a dashboard varies.
 OF_THE_SCRAPE = {"job", "instance"}
@@ -163,6 +165,22 @@ class Scrapes(unittest.TestCase):
         for wanted, *arguments in ((404, f"http://{ADDRESS}/"), (405, "-d", "x", METRICS)):
             status = curl("-o", "/dev/null", "-w", "%{http_code}", *arguments)
             self.assertEqual(int(status), wanted, arguments)
+
+
+    def test_on_the_api_itself(self):
+        """Over both HTTP versions, on the Unix socket; not to everybody who reaches the port."""
+        socket = ("--unix-socket", f"{STATE}/api.sock", "http://localhost/metrics")
+        for version in ("--http1.1", "--http2-prior-knowledge"):
+            done = subprocess.run(["curl", "-sS", "-i", "--compressed", version, *socket],
+                                  capture_output=True, text=True, check=True)
+            head, body = done.stdout.replace("\r", "").split("\n\n", 1)
+            self.assertRegex(head, r"(?i)content-type: text/plain; version=0\.0\.4")
+            self.assertRegex(head, r"(?i)content-encoding: gzip")
+            self.assertEqual(set(series(body)), set(series(scrape())))
+        status = subprocess.run(
+            ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}",
+             f"https://{SFU4}:{API_PORT}/metrics"], capture_output=True, text=True, check=True).stdout
+        self.assertIn(status, ("401", "403"))
 
 
 class Monitoring(unittest.TestCase):

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/rpc/metrics_route.c - see metrics_route.h.
+#include "controlplane/rpc/metrics_route.h"
+
+#include <string.h>
+
+static void on_request(struct http_exchange *x, void *data)
+{
+	const struct metrics_route *r = data;
+	struct http_field fields[] = {
+		{"content-type", METRICS_CONTENT_TYPE},
+		{"cache-control", "no-store"},
+		{"vary", "accept-encoding"},
+		{"content-encoding", "gzip"}, // last: left out where it is not
+	};
+	size_t count = G_N_ELEMENTS(fields);
+	GBytes *body;
+	bool gzipped;
+
+	if (!r->permits(x, r->data))
+		return;
+	body = metrics_body(r->metrics, http_field_get(x, "accept-encoding"), &gzipped);
+	http_reply(x, 200, fields, gzipped ? count : count - 1, body);
+}
+
+void metrics_route_register(const struct metrics_route *route, struct rpc_server *server)
+{
+	const struct http_route http = {
+		.prefix = "/metrics",
+		.methods = "GET",
+		.handler = on_request,
+		.data = (void *)(uintptr_t)route,
+	};
+
+	rpc_server_route(server, &http);
+}
+
+bool metrics_permit_unix(struct http_exchange *x, void *data)
+{
+	static const char text[] =
+		"/metrics is served on metrics_listen and on the Unix socket, not to callers from "
+		"elsewhere\n";
+	const struct http_field type = {"content-type", "text/plain; charset=utf-8"};
+
+	(void)data;
+	if (g_str_equal(x->peer, "unix"))
+		return true;
+	http_reply(x, 403, &type, 1, g_bytes_new_static(text, strlen(text)));
+	return false;
+}
