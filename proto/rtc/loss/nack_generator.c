@@ -104,7 +104,15 @@ void nack_generator_receive(struct nack_generator *g, uint64_t index, uint64_t n
 
 void nack_generator_keyframe(struct nack_generator *g, uint64_t index)
 {
-	give_up_oldest(g, lower_bound(g, index));
+	uint32_t older = lower_bound(g, index);
+
+	if (g->broken)
+		give_up_oldest(g, older);
+	else
+		for (uint32_t i = 0; i < older; i++)
+			if (g->missing[i].tries < NACK_TRIES_MAX - NACK_TRIES_OLD)
+				g->missing[i].tries = NACK_TRIES_MAX - NACK_TRIES_OLD;
+	g->keyframe = index;
 	g->broken = false;
 }
 
@@ -126,7 +134,7 @@ size_t nack_generator_poll(struct nack_generator *g, uint64_t now_us, uint64_t r
 		bool due = now_us >= m->next_us;
 		if (due && m->tries == NACK_TRIES_MAX) {
 			g->given_up++;
-			g->broken = true;
+			g->broken = g->broken || m->index >= g->keyframe;
 			continue;
 		}
 		if (due && written < cap) {

@@ -11,8 +11,9 @@
 // Spec    RFC 4585 6.2.1 (what is asked), RFC 4588 (what comes back).
 //
 // A gap is first asked for when it has outlived the reordering seen on this path, then once per
-// round-trip time, NACK_TRIES_MAX times. Everything before a keyframe that has begun is given up:
-// nothing behind it needs it any more.
+// round-trip time, NACK_TRIES_MAX times. What lies before a keyframe that has begun is given up: at
+// once where too much was lost to be repaired, else after NACK_TRIES_OLD more, for its own frames
+// may still be in time.
 #pragma once
 
 #include <stdbool.h>
@@ -22,10 +23,11 @@
 enum {
 	NACK_MISSING_MAX = 256, // packets waited for; a longer gap wants a keyframe instead
 	NACK_TRIES_MAX = 10,
+	NACK_TRIES_OLD = 2, // before a keyframe
 	NACK_REORDER_MIN_US = 2000,
 	NACK_REORDER_MAX_US = 60000,
-	NACK_INTERVAL_MIN_US = 10000, // between two asks, whatever the round-trip time
-	NACK_MARGIN_US = 5000, // a retransmission may be this much slower than the round-trip time
+	NACK_INTERVAL_MIN_US = 20000, // between two asks, whatever the round-trip time
+	NACK_MARGIN_US = 2000, // a retransmission may be this much slower than the round-trip time
 };
 
 struct nack_missing {
@@ -38,7 +40,8 @@ struct nack_missing {
 
 struct nack_generator {
 	struct nack_missing missing[NACK_MISSING_MAX]; // ascending by index
-	uint64_t highest; // received or announced
+	uint64_t highest; // received
+	uint64_t keyframe; // where the last one began
 	uint64_t reorder_us; // how long a packet may be overtaken before it counts as lost
 	uint64_t rtt_us; // as the last poll had it
 	uint64_t asked; // counters
@@ -52,7 +55,8 @@ struct nack_generator {
 void nack_generator_init(struct nack_generator *g);
 // A packet numbered 'index' (48-bit SRTP index or unwrapped number) arrived, in whatever way.
 void nack_generator_receive(struct nack_generator *g, uint64_t index, uint64_t now_us);
-// A keyframe begins at 'index': what is older is given up, and nothing is broken any more.
+// A keyframe begins at 'index': what is older is given up, as above, and nothing is broken any
+// more.
 void nack_generator_keyframe(struct nack_generator *g, uint64_t index);
 // Writes up to 'cap' numbers due now, oldest first, which then count as asked. 'rtt_us' is the
 // round trip to the sender. Returns how many; call again while it returns 'cap'.

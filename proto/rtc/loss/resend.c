@@ -13,14 +13,23 @@ void resend_init(struct resend *r, struct resend_slot *slots, uint32_t count)
 	assert(count != 0 && (count & (count - 1)) == 0);
 	memset(slots, 0, count * sizeof(*slots));
 	*r = (struct resend){.slots = slots, .mask = count - 1};
-	resend_set_rate(r, 0);
-	r->credit_bytes = (int64_t)(r->rate_bps / 8 * RESEND_BURST_US / 1000000);
 }
 
-void resend_set_rate(struct resend *r, uint64_t bps)
+static int64_t burst_bytes(const struct resend_budget *b)
+{
+	return (int64_t)(b->rate_bps / 8 * RESEND_BURST_US / 1000000);
+}
+
+void resend_budget_init(struct resend_budget *b)
+{
+	*b = (struct resend_budget){.rate_bps = RESEND_RATE_MIN_BPS};
+	b->credit_bytes = burst_bytes(b);
+}
+
+void resend_budget_set_rate(struct resend_budget *b, uint64_t bps)
 {
 	uint64_t share = bps / 100 * RESEND_SHARE_PERCENT;
-	r->rate_bps = share < RESEND_RATE_MIN_BPS ? RESEND_RATE_MIN_BPS : share;
+	b->rate_bps = share < RESEND_RATE_MIN_BPS ? RESEND_RATE_MIN_BPS : share;
 }
 
 void resend_record(struct resend *r, const struct resend_sent *sent, uint64_t now_us)
@@ -41,21 +50,19 @@ void resend_record(struct resend *r, const struct resend_sent *sent, uint64_t no
 		r->highest = sent->index;
 }
 
-static void fill_credit(struct resend *r, uint64_t now_us)
+static void fill_credit(struct resend_budget *b, uint64_t now_us)
 {
-	uint64_t elapsed_us = now_us - r->filled_us;
-	uint64_t bytes_per_s = r->rate_bps / 8;
-	int64_t burst = (int64_t)(bytes_per_s * RESEND_BURST_US / 1000000);
+	uint64_t elapsed_us = now_us - b->filled_us;
 
 	if (elapsed_us > RESEND_BURST_US)
 		elapsed_us = RESEND_BURST_US;
-	uint64_t bytes = bytes_per_s * elapsed_us / 1000000;
+	uint64_t bytes = b->rate_bps / 8 * elapsed_us / 1000000;
 	if (bytes == 0)
 		return; // not yet: rounding must not eat the time that passed
-	r->filled_us = now_us;
-	r->credit_bytes += (int64_t)bytes;
-	if (r->credit_bytes > burst)
-		r->credit_bytes = burst;
+	b->filled_us = now_us;
+	b->credit_bytes += (int64_t)bytes;
+	if (b->credit_bytes > burst_bytes(b))
+		b->credit_bytes = burst_bytes(b);
 }
 
 // A copy under way arrives within the round trip, but its NACK left half of one ago.
@@ -64,8 +71,8 @@ static bool may_be_under_way(const struct resend_slot *s, uint64_t now_us, uint6
 	return s->resends != 0 && now_us - s->sent_us < rtt_us - rtt_us / 4;
 }
 
-enum resend_verdict resend_ask(struct resend *r, uint16_t seq, uint64_t now_us, uint64_t rtt_us,
-			       const struct resend_slot **slot)
+enum resend_verdict resend_ask(struct resend *r, struct resend_budget *b, uint16_t seq,
+			       uint64_t now_us, uint64_t rtt_us, const struct resend_slot **slot)
 {
 	int64_t index = seq_unwrap((int64_t)r->highest, seq);
 	struct resend_slot *s = &r->slots[(uint64_t)index & r->mask];
@@ -78,12 +85,12 @@ enum resend_verdict resend_ask(struct resend *r, uint16_t seq, uint64_t now_us, 
 		r->too_soon++;
 		return RESEND_TOO_SOON;
 	}
-	fill_credit(r, now_us);
-	if (r->credit_bytes < s->size) {
+	fill_credit(b, now_us);
+	if (b->credit_bytes < s->size) {
 		r->over_budget++;
 		return RESEND_OVER_BUDGET;
 	}
-	r->credit_bytes -= s->size;
+	b->credit_bytes -= s->size;
 	r->answered++;
 	s->sent_us = now_us;
 	s->resends++;

@@ -18,8 +18,8 @@
 
 enum {
 	RESEND_EXT_BYTES = 48, // an extension block larger than this is not repeated without RTX
-	RESEND_BURST_US = 250000, // of the consumer's share: what may be asked for at once
-	RESEND_SHARE_PERCENT = 50, // of the consumer's rate that answers may take
+	RESEND_BURST_US = 250000, // of the share: what may be asked for at once
+	RESEND_SHARE_PERCENT = 30, // of the transport's rate that answers may take
 	RESEND_RATE_MIN_BPS = 100000, // repair is possible at any rate
 };
 
@@ -35,12 +35,16 @@ struct resend_slot {
 	uint8_t ext[RESEND_EXT_BYTES]; // header and body, as written
 };
 
-struct resend {
-	struct resend_slot *slots;
-	uint64_t highest; // egress index
+// What answers may cost: one for all consumers of a transport, or their storms would add up.
+struct resend_budget {
 	uint64_t filled_us; // when 'credit' was last filled
 	uint64_t rate_bps; // of answers
 	int64_t credit_bytes;
+};
+
+struct resend {
+	struct resend_slot *slots;
+	uint64_t highest; // egress index
 	uint32_t mask; // slots - 1
 	uint64_t answered; // counters, one a verdict
 	uint64_t unknown;
@@ -57,8 +61,11 @@ enum resend_verdict {
 
 // 'slots' has 'count' of them, a power of two (assert); they are emptied.
 void resend_init(struct resend *r, struct resend_slot *slots, uint32_t count);
-// What the consumer may be sent in total, from the estimator; a share of it is for answers.
-void resend_set_rate(struct resend *r, uint64_t bps);
+
+// Starts at RESEND_RATE_MIN_BPS, full.
+void resend_budget_init(struct resend_budget *b);
+// What the transport may be sent in total, from the estimator; a share of it is for answers.
+void resend_budget_set_rate(struct resend_budget *b, uint64_t bps);
 
 struct resend_sent {
 	uint64_t index;
@@ -72,5 +79,5 @@ struct resend_sent {
 void resend_record(struct resend *r, const struct resend_sent *sent, uint64_t now_us);
 // The consumer misses 'seq'. '*slot' is what was sent under it, valid until the next call, on
 // RESEND_SEND alone. 'rtt_us' is the round trip to the consumer.
-enum resend_verdict resend_ask(struct resend *r, uint16_t seq, uint64_t now_us, uint64_t rtt_us,
-			       const struct resend_slot **slot);
+enum resend_verdict resend_ask(struct resend *r, struct resend_budget *b, uint16_t seq,
+			       uint64_t now_us, uint64_t rtt_us, const struct resend_slot **slot);

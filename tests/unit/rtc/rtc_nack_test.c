@@ -79,14 +79,32 @@ static void reordering_is_waited_for(void **state)
 static void a_keyframe_ends_the_waiting(void **state)
 {
 	(void)state;
+	uint64_t now = NACK_REORDER_MIN_US;
+
 	nack_generator_init(&g);
 	nack_generator_receive(&g, 1, 0);
 	nack_generator_receive(&g, 5, 0);
 	nack_generator_receive(&g, 9, 0);
-	nack_generator_keyframe(&g, 7); // of 6, 7 and 8 the first is older
-	assert_int_equal(poll(NACK_REORDER_MIN_US), 2);
+	nack_generator_keyframe(&g, 7); // 2, 3, 4 and 6 are older, 7 and 8 are not
+	for (int try = 0; try < NACK_TRIES_OLD; try++, now += INTERVAL_US)
+		assert_int_equal(poll(now), 6);
+	assert_int_equal(poll(now), 2);
 	assert_int_equal(asked[0], 7);
 	assert_int_equal(g.given_up, 4);
+	assert_false(g.broken);
+}
+
+static void a_keyframe_ends_what_is_broken_at_once(void **state)
+{
+	(void)state;
+	nack_generator_init(&g);
+	nack_generator_receive(&g, 1, 0);
+	nack_generator_receive(&g, 3 + NACK_MISSING_MAX, 0);
+	nack_generator_receive(&g, 3 + NACK_MISSING_MAX + 3, 0);
+	assert_true(g.broken);
+	nack_generator_keyframe(&g, 3 + NACK_MISSING_MAX + 2);
+	assert_int_equal(poll(1000000), 1);
+	assert_false(g.broken);
 }
 
 static void too_long_a_gap_wants_a_keyframe(void **state)
@@ -174,6 +192,7 @@ int main(void)
 		cmocka_unit_test(what_comes_is_not_asked_for),
 		cmocka_unit_test(reordering_is_waited_for),
 		cmocka_unit_test(a_keyframe_ends_the_waiting),
+		cmocka_unit_test(a_keyframe_ends_what_is_broken_at_once),
 		cmocka_unit_test(too_long_a_gap_wants_a_keyframe),
 		cmocka_unit_test(few_at_a_time),
 		cmocka_unit_test(random_streams),

@@ -86,19 +86,22 @@ static void a_nack_finds_what_was_sent(void **state)
 {
 	(void)state;
 	struct resend r;
+	struct resend_budget b;
 	const struct resend_slot *s;
 
 	resend_init(&r, resend_slots, SLOTS);
-	assert_int_equal(resend_ask(&r, 0, 1, 0, &s), RESEND_UNKNOWN); // nothing was sent
+	resend_budget_init(&b);
+	assert_int_equal(resend_ask(&r, &b, 0, 1, 0, &s), RESEND_UNKNOWN); // nothing was sent
 	for (uint64_t i = 65500; i < 65500 + 2 * SLOTS; i++)
 		record(&r, i, 1);
-	assert_int_equal(resend_ask(&r, 50, 2, 0, &s), RESEND_SEND); // index 65586
+	assert_int_equal(resend_ask(&r, &b, 50, 2, 0, &s), RESEND_SEND); // index 65586
 	assert_int_equal(s->index, 65586);
 	assert_int_equal(s->source_index, 65593);
 	assert_int_equal(s->ext_size, 8);
 	assert_int_equal(s->ext[4], (uint8_t)65586);
-	assert_int_equal(resend_ask(&r, (uint16_t)65563, 2, 0, &s), RESEND_UNKNOWN); // too long ago
-	assert_int_equal(resend_ask(&r, 100, 2, 0, &s), RESEND_UNKNOWN); // in the future
+	assert_int_equal(resend_ask(&r, &b, (uint16_t)65563, 2, 0, &s),
+			 RESEND_UNKNOWN); // too long ago
+	assert_int_equal(resend_ask(&r, &b, 100, 2, 0, &s), RESEND_UNKNOWN); // in the future
 	assert_int_equal(r.unknown, 3);
 }
 
@@ -106,13 +109,15 @@ static void a_copy_under_way_is_waited_for(void **state)
 {
 	(void)state;
 	struct resend r;
+	struct resend_budget b;
 	const struct resend_slot *s;
 
 	resend_init(&r, resend_slots, SLOTS);
+	resend_budget_init(&b);
 	record(&r, 5, 1);
-	assert_int_equal(resend_ask(&r, 5, 1000, 100000, &s), RESEND_SEND);
-	assert_int_equal(resend_ask(&r, 5, 75999, 100000, &s), RESEND_TOO_SOON);
-	assert_int_equal(resend_ask(&r, 5, 76000, 100000, &s), RESEND_SEND);
+	assert_int_equal(resend_ask(&r, &b, 5, 1000, 100000, &s), RESEND_SEND);
+	assert_int_equal(resend_ask(&r, &b, 5, 75999, 100000, &s), RESEND_TOO_SOON);
+	assert_int_equal(resend_ask(&r, &b, 5, 76000, 100000, &s), RESEND_SEND);
 	assert_int_equal(s->resends, 2);
 }
 
@@ -120,15 +125,17 @@ static void a_storm_costs_its_budget(void **state)
 {
 	(void)state;
 	struct resend r;
+	struct resend_budget b;
 	const struct resend_slot *s;
 	uint64_t bytes = 0;
 
 	resend_init(&r, resend_slots, SLOTS);
-	resend_set_rate(&r, 1000000);
+	resend_budget_init(&b);
+	resend_budget_set_rate(&b, 1000000);
 	for (uint64_t now = 1; now < 10000000; now += 1000) // everything, 1000 times a second
 		for (uint64_t i = 0; i < SLOTS; i++) {
 			record(&r, i, now); // as new each time, so that only the budget holds
-			if (resend_ask(&r, (uint16_t)i, now, 0, &s) == RESEND_SEND)
+			if (resend_ask(&r, &b, (uint16_t)i, now, 0, &s) == RESEND_SEND)
 				bytes += s->size;
 		}
 	uint64_t share = 1000000 / 8 / 100 * RESEND_SHARE_PERCENT;
@@ -140,13 +147,15 @@ static void a_large_extension_block_is_not_kept(void **state)
 {
 	(void)state;
 	struct resend r;
+	struct resend_budget b;
 	const struct resend_slot *s;
 	uint8_t ext[RESEND_EXT_BYTES + 4] = {0};
 	struct resend_sent sent = {.index = 1, .size = 100, .ext = ext, .ext_size = sizeof(ext)};
 
 	resend_init(&r, resend_slots, SLOTS);
+	resend_budget_init(&b);
 	resend_record(&r, &sent, 1);
-	assert_int_equal(resend_ask(&r, 1, 2, 0, &s), RESEND_SEND);
+	assert_int_equal(resend_ask(&r, &b, 1, 2, 0, &s), RESEND_SEND);
 	assert_false(s->ext_kept);
 }
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/bandwidth/pacer.c - queues by class and a debt that time pays. Contract in pacer.h.
+#include "proto/rtc/bandwidth/pacer.h"
+
+#include <assert.h>
+
+void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES], uint32_t count,
+		uint64_t now_us)
+{
+	assert(count != 0 && (count & (count - 1)) == 0);
+	*p = (struct pacer){.updated_us = now_us, .rate_bps = PACER_RATE_MIN_BPS};
+	for (int i = 0; i < PACER_CLASSES; i++)
+		p->queues[i] = (struct pacer_queue){.items = items[i], .mask = count - 1};
+}
+
+void pacer_set_rate(struct pacer *p, uint64_t estimate_bps)
+{
+	p->rate_bps = estimate_bps > PACER_RATE_MIN_BPS ? estimate_bps : PACER_RATE_MIN_BPS;
+}
+
+void pacer_probe(struct pacer *p, const struct probe *probe)
+{
+	p->probe = *probe;
+	p->probe_bytes = 0;
+	p->probe_pkts = 0;
+}
+
+static uint64_t sending_bps(const struct pacer *p)
+{
+	if (p->probe.id != 0)
+		return p->probe.bps;
+	return p->rate_bps / 100 * PACER_FACTOR_PERCENT;
+}
+
+static void pay(struct pacer *p, uint64_t now_us)
+{
+	uint64_t elapsed_us = now_us - p->updated_us;
+
+	if (elapsed_us > 1000000)
+		elapsed_us = 1000000;
+	p->debt_bits -= (int64_t)(sending_bps(p) * elapsed_us / 1000000);
+	if (p->debt_bits < 0)
+		p->debt_bits = 0; // time without packets is not saved up
+	p->updated_us = now_us;
+}
+
+static bool too_long(const struct pacer *p)
+{
+	return p->queued_bytes > PACER_QUEUE_BYTES_MIN &&
+	       p->queued_bytes * 8 > p->rate_bps / 1000 * (PACER_QUEUE_US / 1000);
+}
+
+bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32_t size,
+		uint64_t now_us)
+{
+	assert((int)kind < PACER_CLASSES);
+	struct pacer_queue *q = &p->queues[kind];
+
+	if (q->count > q->mask || (kind != PACKET_AUDIO && too_long(p))) {
+		p->refused++;
+		return false;
+	}
+	pay(p, now_us);
+	q->items[(q->head + q->count) & q->mask] =
+		(struct pacer_item){.handle = handle, .size = size, .queued_us = now_us};
+	q->count++;
+	p->queued_bytes += size;
+	return true;
+}
+
+static bool take(struct pacer *p, enum packet_kind kind, struct pacer_out *out)
+{
+	struct pacer_queue *q = &p->queues[kind];
+
+	if (q->count == 0)
+		return false;
+	const struct pacer_item *item = &q->items[q->head];
+	*out = (struct pacer_out){
+		.handle = item->handle,
+		.queued_us = item->queued_us,
+		.size = item->size,
+		.kind = kind,
+	};
+	q->head = (q->head + 1) & q->mask;
+	q->count--;
+	p->queued_bytes -= out->size;
+	return true;
+}
+
+static void account(struct pacer *p, struct pacer_out *out)
+{
+	p->debt_bits += (int64_t)out->size * 8;
+	out->probe = p->probe.id;
+	if (p->probe.id == 0)
+		return;
+	p->probe_bytes += out->size;
+	p->probe_pkts++;
+	if (p->probe_bytes >= p->probe.bytes && p->probe_pkts >= p->probe.pkts)
+		p->probe.id = 0;
+}
+
+bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out)
+{
+	pay(p, now_us);
+	bool found = take(p, PACKET_AUDIO, out);
+	if (!found && p->debt_bits > 0)
+		return false;
+	found = found || take(p, PACKET_RETRANSMISSION, out) || take(p, PACKET_VIDEO, out);
+	if (!found && p->probe.id != 0) {
+		*out = (struct pacer_out){
+			.size = PROBE_PACKET_BYTES, .kind = PACKET_PADDING, .queued_us = now_us};
+		found = true;
+	}
+	if (found)
+		account(p, out);
+	return found;
+}
+
+uint64_t pacer_deadline_us(const struct pacer *p)
+{
+	if (p->queues[PACKET_AUDIO].count != 0)
+		return p->updated_us;
+	if (p->queued_bytes == 0 && p->probe.id == 0)
+		return UINT64_MAX;
+	uint64_t bps = sending_bps(p);
+	return p->updated_us + ((uint64_t)p->debt_bits * 1000000 + bps - 1) / bps;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/bandwidth/pacer.h - when which packet of one transport leaves.
+//
+// Place   the consumer's worker, between rewriting and sealing; polled each burst and at its
+// deadline. Thread  one owner. Time is the caller's microseconds and never goes back. Owns nothing:
+// items are the caller's, and so are the packets behind the handles.
+//
+// Audio leaves at once. Retransmissions go before video, both at a multiple of the estimate, faster
+// while the queue would take longer than PACER_DRAIN_US. A probe lifts the rate for its time and
+// asks for padding where packets run out. A full queue refuses the packet.
+#pragma once
+
+#include "proto/rtc/bandwidth/probe_control.h"
+#include "proto/rtc/bandwidth/sent_log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	PACER_CLASSES = 3, // PACKET_AUDIO, PACKET_RETRANSMISSION, PACKET_VIDEO
+	PACER_FACTOR_PERCENT = 110, // of the estimate: more would fill the path's queue with bursts
+	PACER_QUEUE_US = 500000, // what the rate sends in this time may be queued, and at least
+	PACER_QUEUE_BYTES_MIN = 131072, // a keyframe, however low the estimate
+	PACER_RATE_MIN_BPS = 100000, // for what shall leave in the end, however low the estimate
+};
+
+struct pacer_item {
+	uintptr_t handle;
+	uint64_t queued_us;
+	uint32_t size; // bytes on the wire
+};
+struct pacer_queue {
+	struct pacer_item *items; // ring
+	uint32_t mask; // items - 1
+	uint32_t head; // oldest
+	uint32_t count;
+};
+
+struct pacer {
+	struct pacer_queue queues[PACER_CLASSES];
+	struct probe probe; // id 0: none under way
+	uint64_t rate_bps; // estimate
+	uint64_t updated_us;
+	int64_t debt_bits; // sent and not yet covered by the rate
+	uint64_t queued_bytes;
+	uint32_t probe_bytes; // sent of the probe
+	uint32_t probe_pkts;
+	uint64_t refused; // counter
+};
+
+// Each class has 'count' items, a power of two (assert).
+void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES], uint32_t count,
+		uint64_t now_us);
+void pacer_set_rate(struct pacer *p, uint64_t estimate_bps);
+void pacer_probe(struct pacer *p, const struct probe *probe);
+// False if the queue is full: the packet stays the caller's.
+bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32_t size,
+		uint64_t now_us);
+
+struct pacer_out {
+	uintptr_t handle; // 0: padding of 'size' bytes is asked for
+	uint64_t queued_us;
+	uint32_t size;
+	uint32_t probe; // cluster it belongs to, 0: none
+	enum packet_kind kind;
+};
+// True if something shall leave now; it then counts as sent. Call until it returns false.
+bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out);
+// Earliest time pacer_poll() returns true, UINT64_MAX if nothing is queued.
+uint64_t pacer_deadline_us(const struct pacer *p);

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// tests/sim/sfu.c - the packet's way through the SFU, made of proto/rtc. Contract in world.h.
+#include "tests/sim/world.h"
+
+#include "proto/rtc/rtcp_build.h"
+
+enum {
+	CLOCK_RATE = 90000,
+	ALLOCATE_US = 100000,
+	RAISE_US = 1000000, // after a step down
+	AUDIO_BPS = 60000,
+	RUNGS = ENCODINGS_MAX * TEMPORAL_LAYERS,
+	REPAIR_PERCENT = 95, // of the estimate is given out, the rest is for retransmissions
+	NACK_MAX = 32, // numbers a packet
+};
+
+static uint64_t downlink_rtt_us(const struct sim_world *w)
+{
+	return 2 * w->config.delay_us + w->config.jitter_us;
+}
+
+// The ladder: encodings times temporal layers, those that are not sent left out.
+static uint64_t rung_bps(const struct sim_world *w, int rung)
+{
+	// Of the bytes, and of 30 frames a second.
+	static const uint64_t percent[TEMPORAL_LAYERS] = {40, 60, 100}, frames[] = {8, 15, 30};
+	uint64_t encoding_bps = rung < 0 ? 0 : w->config.track_bps[rung / TEMPORAL_LAYERS];
+	if (encoding_bps == 0)
+		return 0;
+	uint64_t packets = 1 + encoding_bps / 30 / 8 / SIM_PAYLOAD_BYTES;
+	return encoding_bps * percent[rung % TEMPORAL_LAYERS] / 100 +
+	       frames[rung % TEMPORAL_LAYERS] * packets * SIM_OVERHEAD_BYTES * 8;
+}
+
+static int next_rung(const struct sim_world *w, int rung)
+{
+	for (int next = rung + 1; next < RUNGS; next++)
+		if (rung_bps(w, next) > rung_bps(w, rung))
+			return next;
+	return rung;
+}
+
+static int top_rung(const struct sim_world *w)
+{
+	int top = -1;
+	for (int next; (next = next_rung(w, top)) != top;)
+		top = next;
+	return top;
+}
+
+void sim_sfu_start(struct sim_world *w, uint32_t number)
+{
+	struct sim_transport *t = &w->transports[number];
+	struct pacer_item *items[PACER_CLASSES];
+	struct estimator_limits limits = {
+		.start_bps = 300000, .min_bps = 30000, .max_bps = 20000000};
+
+	estimator_init(&t->estimator, &limits, t->log, LOG_SLOTS, w->events.now_us);
+	for (int i = 0; i < PACER_CLASSES; i++)
+		items[i] = t->pacer_items[i];
+	pacer_init(&t->pacer, items, PACER_SLOTS, w->events.now_us);
+	resend_budget_init(&t->resend_budget);
+	rtx_sender_init(&t->rtx, 1, 97, (uint16_t)prng_below(&w->random, 0x8000));
+	t->pacer_us = UINT64_MAX;
+	for (int i = 0; i < w->config.tracks; i++) {
+		struct sim_consumer *c = &t->consumers[i];
+		rtp_continuity_init(&c->continuity, (uint16_t)prng_below(&w->random, 0x8000), 0);
+		resend_init(&c->resend, c->resend_slots, RESEND_SLOTS);
+		nack_generator_init(&c->nack);
+		c->encoding = -1;
+		c->wanted = -1;
+	}
+}
+
+static void want_keyframe(struct sim_world *w, uint32_t track, int encoding)
+{
+	keyframe_gate_request(&w->tracks[track].encodings[encoding].gate);
+}
+
+static void set_wanted(struct sim_world *w, struct sim_transport *t, int track, int rung)
+{
+	struct sim_consumer *c = &t->consumers[track];
+	int before = c->wanted < 0 ? -1 : c->wanted / TEMPORAL_LAYERS;
+
+	c->wanted = rung;
+	if (rung >= 0 && rung / TEMPORAL_LAYERS != before)
+		want_keyframe(w, (uint32_t)track, rung / TEMPORAL_LAYERS);
+}
+
+static uint64_t allocated_bps(const struct sim_world *w, const struct sim_transport *t)
+{
+	uint64_t sum = AUDIO_BPS;
+	for (int i = 0; i < w->config.tracks; i++)
+		sum += rung_bps(w, t->consumers[i].wanted);
+	return sum;
+}
+
+// The track with the highest rung, or with the lowest.
+static int extreme(const struct sim_world *w, const struct sim_transport *t, bool highest)
+{
+	int found = 0;
+	for (int i = 1; i < w->config.tracks; i++)
+		if (highest ? t->consumers[i].wanted > t->consumers[found].wanted
+			    : t->consumers[i].wanted < t->consumers[found].wanted)
+			found = i;
+	return found;
+}
+
+// Down from the highest while it is too much; else up at the lowest, for as long as a step fits. A
+// step that costs a keyframe waits for the last one to be sent.
+static void allocate(struct sim_world *w, struct sim_transport *t)
+{
+	uint64_t budget_bps = estimator_bps(&t->estimator) / 100 * REPAIR_PERCENT;
+	uint64_t now_us = w->events.now_us, sum = allocated_bps(w, t);
+	bool full = t->pacer.queued_bytes * 8 > budget_bps / 20; // 50 ms
+
+	for (; sum > budget_bps; sum = allocated_bps(w, t)) {
+		int i = extreme(w, t, true);
+		if (t->consumers[i].wanted < 0)
+			return;
+		set_wanted(w, t, i, t->consumers[i].wanted - 1);
+		t->raise_us = now_us + RAISE_US;
+	}
+	while (!full && now_us >= t->raise_us) {
+		int i = extreme(w, t, false), up = next_rung(w, t->consumers[i].wanted);
+		uint64_t more = rung_bps(w, up) - rung_bps(w, t->consumers[i].wanted);
+		if (more == 0 || sum + more > budget_bps)
+			return;
+		if (up % TEMPORAL_LAYERS == 0)
+			t->raise_us = now_us + RAISE_US / 4;
+		set_wanted(w, t, i, up);
+		sum += more;
+	}
+}
+
+static void want_all(struct sim_world *w, struct sim_transport *t)
+{
+	uint64_t all_bps = AUDIO_BPS;
+	for (int i = 0; i < w->config.tracks; i++)
+		all_bps += rung_bps(w, top_rung(w));
+	estimator_set_wanted(&t->estimator, all_bps * 100 / REPAIR_PERCENT);
+}
+
+static void forward_frame(struct sim_consumer *c, const struct sim_frame *frame, int temporal)
+{
+	uint32_t position = c->forwarded++;
+	struct sim_frame *f = &c->frames[position % FRAMES_KEPT];
+
+	*f = *frame;
+	f->needs = temporal == 2 ? c->last_middle : c->last_base;
+	if (temporal == 0)
+		c->last_base = position;
+	if (temporal <= 1)
+		c->last_middle = position;
+}
+
+void sim_sfu_choose(struct sim_world *w, uint32_t track, int encoding, int temporal,
+		    const struct sim_frame *frame)
+{
+	for (int i = 0; i < w->config.transports; i++) {
+		struct sim_transport *t = &w->transports[i];
+		struct sim_consumer *c = &t->consumers[track];
+		if (w->events.now_us < t->start_us)
+			continue;
+		int wanted = c->wanted < 0 ? -1 : c->wanted / TEMPORAL_LAYERS;
+		if (wanted == -1 && temporal == 0)
+			c->encoding = -1;
+		if (encoding == wanted && frame->key)
+			c->encoding = encoding;
+		if (encoding != c->encoding)
+			continue;
+		// Temporal layers change at the base alone; on the way down to another encoding
+		// the base is enough.
+		if (temporal == 0 && c->encoding == wanted)
+			c->temporal = c->wanted % TEMPORAL_LAYERS;
+		else if (temporal == 0)
+			c->temporal = c->encoding > wanted ? 0 : TEMPORAL_LAYERS - 1;
+		if (temporal <= c->temporal)
+			forward_frame(c, frame, temporal);
+	}
+}
+
+static struct sim_frame *find_frame(struct sim_consumer *c, const struct sim_packet *p,
+				    uint64_t now_us)
+{
+	for (uint32_t back = 1; back <= c->forwarded && back <= FRAMES_KEPT; back++) {
+		struct sim_frame *f = &c->frames[(c->forwarded - back) % FRAMES_KEPT];
+		if (f->number == p->frame && f->encoding == p->encoding)
+			return f;
+		if (f->captured_us + 2000000 < now_us)
+			break;
+	}
+	return NULL;
+}
+
+static void schedule_pacer(struct sim_world *w, uint32_t number)
+{
+	struct sim_transport *t = &w->transports[number];
+	uint64_t at_us = pacer_deadline_us(&t->pacer);
+
+	if (at_us < w->events.now_us)
+		at_us = w->events.now_us;
+	if (at_us >= t->pacer_us)
+		return;
+	t->pacer_us = at_us;
+	events_set(&w->events, at_us, EVENT_PACER, number, NULL);
+}
+
+static void queue(struct sim_world *w, uint32_t number, struct sim_packet *p)
+{
+	p->transport = (uint8_t)number;
+	p->queued_us = w->events.now_us;
+	if (!pacer_push(&w->transports[number].pacer, p->kind, (uintptr_t)p, p->size,
+			w->events.now_us))
+		events_release(&w->events, p);
+	schedule_pacer(w, number);
+}
+
+static struct sim_packet *copy(struct sim_world *w, const struct sim_packet *from)
+{
+	struct sim_packet *p = events_packet(&w->events);
+	*p = *from;
+	p->references = 1;
+	return p;
+}
+
+static bool forward_one(struct sim_world *w, uint32_t number, const struct sim_packet *p)
+{
+	struct sim_consumer *c = &w->transports[number].consumers[p->track];
+	struct rtp_continuity_out out;
+	struct rtp_continuity_in in = {
+		.index = p->source_index,
+		.now_us = w->events.now_us,
+		.source = 1 + p->encoding,
+		.ts = (uint32_t)((uint64_t)p->frame * (CLOCK_RATE / 30)),
+		.clock_rate = CLOCK_RATE,
+	};
+	if (find_frame(c, p, w->events.now_us) == NULL) {
+		rtp_continuity_drop(&c->continuity, &in);
+		return false;
+	}
+	enum rtp_continuity_verdict v = rtp_continuity_map(&c->continuity, &in, &out);
+	bool starts = v == RTP_CONTINUITY_OTHER_SOURCE && p->key && p->at == 0;
+	if (starts && c->encoding == p->encoding)
+		v = rtp_continuity_switch(&c->continuity, &in, &out);
+	if (v != RTP_CONTINUITY_SEND)
+		return false;
+	struct sim_packet *sent = copy(w, p);
+	sent->index = out.index;
+	sent->original = true;
+	queue(w, number, sent);
+	return starts;
+}
+
+// Where the keyframe's first packet had to be repaired, those behind it are in the history by then.
+static void forward(struct sim_world *w, uint32_t number, const struct sim_packet *p)
+{
+	const struct history *h = &w->tracks[p->track].encodings[p->encoding].history;
+
+	if (!forward_one(w, number, p))
+		return;
+	for (uint64_t i = p->source_index + 1; i < h->next; i++) {
+		uintptr_t kept = history_find(h, i);
+		if (kept != 0)
+			forward_one(w, number, (const struct sim_packet *)kept);
+	}
+}
+
+static void receive_video(struct sim_world *w, struct sim_packet *p)
+{
+	struct sim_track *track = &w->tracks[p->track];
+	struct sim_encoding *s = &track->encodings[p->encoding];
+
+	nack_generator_receive(&s->nack, p->source_index, w->events.now_us);
+	keyframe_budget_earn(&track->budget, p->size);
+	if (p->key && p->at == 0) {
+		nack_generator_keyframe(&s->nack, p->source_index);
+		keyframe_gate_seen(&s->gate);
+	}
+	events_hold(p);
+	uintptr_t old = history_put(&s->history, p->source_index, (uintptr_t)p, w->events.now_us);
+	if (old != 0)
+		events_release(&w->events, (struct sim_packet *)old);
+	while ((old = history_expire(&s->history, w->events.now_us)) != 0)
+		events_release(&w->events, (struct sim_packet *)old);
+}
+
+void sim_sfu_media(struct sim_world *w, struct sim_packet *p)
+{
+	if (p->kind == PACKET_VIDEO)
+		receive_video(w, p);
+	for (uint32_t i = 0; i < (uint32_t)w->config.transports; i++) {
+		if (w->events.now_us < w->transports[i].start_us)
+			continue;
+		if (p->kind == PACKET_AUDIO)
+			queue(w, i, copy(w, p));
+		else
+			forward(w, i, p);
+	}
+	events_release(&w->events, p);
+}
+
+static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p, uint32_t probe)
+{
+	struct sim_transport *t = &w->transports[number];
+	uint64_t arrival_us, queued_us, now_us = w->events.now_us;
+
+	p->transport_number = estimator_number(&t->estimator);
+	estimator_sent(&t->estimator, p->size, p->kind, probe, now_us);
+	if (p->kind == PACKET_VIDEO) {
+		struct resend_sent sent = {.index = p->index,
+					   .source_index = p->source_index,
+					   .source = p->encoding,
+					   .size = (uint16_t)p->size};
+		resend_record(&t->consumers[p->track].resend, &sent, now_us + 1);
+	}
+	bool arrives = sim_link_send(&w->downlink, p->size, now_us, &arrival_us, &queued_us);
+	if (now_us >= w->config.measure_us) {
+		uint64_t ms = queued_us / 1000;
+		t->queueing_ms[ms < 1023 ? ms : 1023]++;
+		t->queued++;
+	}
+	if (arrives)
+		events_set(&w->events, arrival_us, EVENT_AT_RECEIVER, number, p);
+	else
+		events_release(&w->events, p);
+}
+
+void sim_sfu_pacer(struct sim_world *w, uint32_t number)
+{
+	struct sim_transport *t = &w->transports[number];
+	struct pacer_out out;
+
+	t->pacer_us = UINT64_MAX;
+	while (pacer_poll(&t->pacer, w->events.now_us, &out)) {
+		struct sim_packet *p = (struct sim_packet *)out.handle;
+		if (p == NULL) {
+			p = events_packet(&w->events);
+			p->size = out.size;
+			p->kind = PACKET_PADDING;
+		}
+		leave(w, number, p, out.probe);
+	}
+	schedule_pacer(w, number);
+}
+
+static void answer(struct sim_world *w, uint32_t number, uint8_t track, uint16_t seq)
+{
+	struct sim_consumer *c = &w->transports[number].consumers[track];
+	struct resend_budget *budget = &w->transports[number].resend_budget;
+	const struct resend_slot *slot;
+	uint64_t rtx_index;
+
+	resend_budget_set_rate(budget, estimator_bps(&w->transports[number].estimator));
+	if (resend_ask(&c->resend, budget, seq, w->events.now_us, downlink_rtt_us(w), &slot) !=
+	    RESEND_SEND)
+		return;
+	const struct history *h = &w->tracks[track].encodings[slot->source].history;
+	const struct sim_packet *kept =
+		(const struct sim_packet *)history_find(h, slot->source_index);
+	if (kept == NULL || !rtx_sender_take(&w->transports[number].rtx, &rtx_index))
+		return;
+	struct sim_packet *p = copy(w, kept);
+	p->index = slot->index;
+	p->kind = PACKET_RETRANSMISSION;
+	p->original = false;
+	queue(w, number, p);
+}
+
+void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p)
+{
+	struct sim_transport *t = &w->transports[p->transport];
+	struct rtcp_walk walk;
+	struct rtcp_packet r;
+	struct rtcp_nack nack;
+	struct twcc_feedback f;
+	uint32_t ssrc;
+
+	rtcp_walk_init(&walk, p->rtcp, p->rtcp_size);
+	while (rtcp_walk_next(&walk, &r)) {
+		if (twcc_read(&r, &f))
+			estimator_feedback(&t->estimator, &f, w->events.now_us);
+		if (rtcp_read_pli(&r, &ssrc) && t->consumers[p->track].encoding >= 0)
+			want_keyframe(w, p->track, t->consumers[p->track].encoding);
+		for (unsigned i = 0; rtcp_read_nack(&r, i, &nack); i++) {
+			answer(w, p->transport, p->track, nack.seq);
+			for (unsigned b = 0; b < 16; b++)
+				if (nack.following >> b & 1)
+					answer(w, p->transport, p->track,
+					       (uint16_t)(nack.seq + b + 1));
+		}
+	}
+	events_release(&w->events, p);
+}
+
+static void ask_publisher(struct sim_world *w, uint32_t track, uint8_t encoding)
+{
+	struct sim_encoding *s = &w->tracks[track].encodings[encoding];
+	uint64_t rtt_us = 2 * w->config.uplink_delay_us, now_us = w->events.now_us;
+	struct bytes_writer writer;
+	uint8_t rtcp[320];
+	uint16_t seqs[NACK_MAX];
+
+	if (s->nack.broken)
+		want_keyframe(w, track, encoding);
+	bytes_writer_init(&writer, rtcp, sizeof(rtcp));
+	size_t count = nack_generator_poll(&s->nack, now_us, rtt_us, seqs, NACK_MAX);
+	if (count != 0)
+		rtcp_put_nack(&writer, 1, 2, seqs, count);
+	if (now_us >= keyframe_gate_deadline_us(&s->gate) &&
+	    keyframe_budget_spend(&w->tracks[track].budget, now_us) &&
+	    keyframe_gate_poll(&s->gate, now_us))
+		rtcp_put_pli(&writer, 1, 2);
+	uint64_t arrival_us, queued_us;
+	if (writer.size == 0 ||
+	    !sim_link_send(&w->uplink_feedback, 100, now_us, &arrival_us, &queued_us))
+		return;
+	struct sim_packet *p = events_packet(&w->events);
+	p->track = (uint8_t)track;
+	p->encoding = encoding;
+	p->rtcp_size = (uint16_t)writer.size;
+	memcpy(p->rtcp, rtcp, writer.size);
+	events_set(&w->events, arrival_us, EVENT_FEEDBACK_AT_PUBLISHER, track, p);
+}
+
+void sim_sfu_tick(struct sim_world *w)
+{
+	for (int i = 0; i < w->config.tracks; i++)
+		for (uint8_t e = 0; e < ENCODINGS_MAX; e++)
+			if (w->config.track_bps[e] != 0)
+				ask_publisher(w, (uint32_t)i, e);
+	for (uint32_t i = 0; i < (uint32_t)w->config.transports; i++) {
+		struct sim_transport *t = &w->transports[i];
+		struct probe probe;
+		if (w->events.now_us < t->start_us)
+			continue;
+		if (w->events.now_us >= t->allocated_us) {
+			want_all(w, t);
+			allocate(w, t);
+			t->allocated_us = w->events.now_us + ALLOCATE_US;
+		}
+		if (estimator_poll(&t->estimator, w->events.now_us, &probe))
+			pacer_probe(&t->pacer, &probe);
+		pacer_set_rate(&t->pacer, estimator_bps(&t->estimator));
+		schedule_pacer(w, i);
+	}
+}
