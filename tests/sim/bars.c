@@ -2,10 +2,11 @@
 //
 // tests/sim/bars.c - many seeds of one scenario, and the bar its worst 5 % have to pass.
 //
-// usage: sim_bars SCENARIO [--seeds N] [--seed N]   (--seed: one run, with what it did over time)
+// usage: sim_bars SCENARIO [--seeds N] [--seed N [--trace FILE]]
+//   --seed   one run, with what it did over time
+//   --trace  what its estimator saw in the first TRACE_END_S seconds, for sim_traces
 #include "tests/sim/world.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum { SEEDS = 256, SEEDS_MAX = 65536, SECOND = 1000000 };
@@ -28,15 +29,16 @@ struct scenario {
 
 // What the scenario of the dropping link looks at, every 2 ms.
 struct drop_watch {
+	uint64_t drop_us;
+	uint64_t back_us;
 	uint64_t below_us; // first time below the link after the drop
 	uint64_t recovered_us; // first time back at 85 % after that
 	uint64_t climbed_us; // first time at 85 % after the link came back
-	bool verbose;
 };
 static struct drop_watch drop_seen;
 static bool verbose;
 
-enum { DROP_AT = 40, BACK_AT = 80, DROP_END = 110 };
+enum { DROP_FOR_S = 30, RESTORED_FOR_S = 30, TRACE_END_S = 14 };
 
 static void watch(void *ctx, uint64_t now_us, uint64_t link_bps, uint64_t estimate_bps)
 {
@@ -45,10 +47,12 @@ static void watch(void *ctx, uint64_t now_us, uint64_t link_bps, uint64_t estima
 	if (verbose && now_us % 200000 == 0)
 		printf("%6.1f s link %7.0f estimate %7.0f kbit/s\n", (double)now_us / SECOND,
 		       (double)link_bps / 1000, (double)estimate_bps / 1000);
-	if (now_us >= (uint64_t)BACK_AT * SECOND) {
+	if (d->drop_us == 0)
+		return;
+	if (now_us >= d->back_us) {
 		if (d->climbed_us == 0 && estimate_bps * 100 >= 85 * link_bps)
 			d->climbed_us = now_us;
-	} else if (now_us >= (uint64_t)DROP_AT * SECOND) {
+	} else if (now_us >= d->drop_us) {
 		if (d->below_us == 0 && estimate_bps < link_bps)
 			d->below_us = now_us;
 		if (d->below_us != 0 && d->recovered_us == 0 && estimate_bps * 100 >= 85 * link_bps)
@@ -143,26 +147,26 @@ static struct sim_config drop_config(uint64_t seed)
 	c.track_bps[0] = 80000;
 	c.track_bps[1] = 300000;
 	c.link_bps = 3000000;
-	c.end_us = DROP_END * (uint64_t)SECOND;
-	c.changes[0] =
-		(struct sim_link_change){.at_us = DROP_AT * (uint64_t)SECOND, .rate_bps = 500000};
-	c.changes[1] =
-		(struct sim_link_change){.at_us = BACK_AT * (uint64_t)SECOND, .rate_bps = 3000000};
-	drop_seen = (struct drop_watch){.below_us = 0};
+	// While layers are still being added, or when all of them run.
+	uint64_t drop_us = (5 + 5 * (seed % 8)) * SECOND, back_us = drop_us + DROP_FOR_S * SECOND;
+	c.end_us = back_us + RESTORED_FOR_S * SECOND;
+	c.changes[0] = (struct sim_link_change){.at_us = drop_us, .rate_bps = 500000};
+	c.changes[1] = (struct sim_link_change){.at_us = back_us, .rate_bps = 3000000};
+	drop_seen = (struct drop_watch){.drop_us = drop_us, .back_us = back_us};
 	return c;
 }
 
-static double since(uint64_t us, int from_s)
+static double since(uint64_t us, uint64_t from_us)
 {
-	return us == 0 ? 1000 : (double)us / SECOND - from_s;
+	return us == 0 ? 1000 : (double)(us - from_us) / SECOND;
 }
 
 static void drop_measure(struct sim_world *w, double figures[FIGURES_MAX])
 {
 	(void)w;
-	figures[0] = since(drop_seen.below_us, DROP_AT);
-	figures[1] = since(drop_seen.recovered_us, DROP_AT);
-	figures[2] = since(drop_seen.climbed_us, BACK_AT);
+	figures[0] = since(drop_seen.below_us, drop_seen.drop_us);
+	figures[1] = since(drop_seen.recovered_us, drop_seen.drop_us);
+	figures[2] = since(drop_seen.climbed_us, drop_seen.back_us);
 }
 
 static struct sim_config fair_config(uint64_t seed)
@@ -278,6 +282,20 @@ static bool run_seeds(struct sim_world *w, const struct scenario *s, int seeds)
 	return good;
 }
 
+static bool record(struct sim_world *w, const struct scenario *s, uint64_t seed, const char *path)
+{
+	struct sim_config c = s->configure(seed);
+
+	c.trace = fopen(path, "w");
+	if (c.trace == NULL) {
+		perror(path);
+		return false;
+	}
+	c.end_us = (uint64_t)TRACE_END_S * SECOND;
+	sim_world_run(w, &c);
+	return fclose(c.trace) == 0;
+}
+
 static void run_one(struct sim_world *w, const struct scenario *s, uint64_t seed)
 {
 	double figures[FIGURES_MAX] = {0};
@@ -291,6 +309,7 @@ static void run_one(struct sim_world *w, const struct scenario *s, uint64_t seed
 int main(int argc, char **argv)
 {
 	const struct scenario *s = NULL;
+	const char *trace = NULL;
 	uint64_t seed = 0, seeds = SEEDS;
 
 	for (size_t i = 0; argc > 1 && i < sizeof(scenarios) / sizeof(*scenarios); i++)
@@ -301,15 +320,20 @@ int main(int argc, char **argv)
 			seed = strtoull(argv[i + 1], NULL, 0);
 		else if (strcmp(argv[i], "--seeds") == 0)
 			seeds = strtoull(argv[i + 1], NULL, 0);
+		else if (strcmp(argv[i], "--trace") == 0)
+			trace = argv[i + 1];
 	}
 	if (s == NULL || seeds == 0 || seeds > SEEDS_MAX) {
-		fputs("usage: sim_bars loss|bottleneck|drop|fair [--seeds 1..65536] [--seed N]\n",
+		fputs("usage: sim_bars loss|bottleneck|drop|fair [--seeds 1..65536] "
+		      "[--seed N [--trace FILE]]\n",
 		      stderr);
 		return 2;
 	}
 	struct sim_world *w = sim_world_create();
 	bool good = true;
-	if (seed != 0)
+	if (seed != 0 && trace != NULL)
+		good = record(w, s, seed, trace);
+	else if (seed != 0)
 		run_one(w, s, seed);
 	else
 		good = run_seeds(w, s, (int)seeds);

@@ -5,6 +5,8 @@
 
 #include "proto/rtc/rtcp_build.h"
 
+#include <inttypes.h>
+
 enum {
 	CLOCK_RATE = 90000,
 	ALLOCATE_US = 100000,
@@ -301,6 +303,26 @@ void sim_sfu_media(struct sim_world *w, struct sim_packet *p)
 	events_release(&w->events, p);
 }
 
+static void trace_sent(const struct sim_world *w, const struct sim_packet *p, uint32_t probe)
+{
+	fprintf(w->config.trace, "sent %" PRIu64 " %u %u %u\n", w->events.now_us, p->size, p->kind,
+		probe);
+}
+
+static void trace_probe(const struct sim_world *w, const struct probe *p)
+{
+	fprintf(w->config.trace, "probe %" PRIu64 " %u %" PRIu64 " %u %u\n", w->events.now_us,
+		p->id, p->bps, p->bytes, p->pkts);
+}
+
+static void trace_feedback(const struct sim_world *w, const struct sim_packet *p)
+{
+	fprintf(w->config.trace, "feedback %" PRIu64 " ", w->events.now_us);
+	for (unsigned i = 0; i < p->rtcp_size; i++)
+		fprintf(w->config.trace, "%02x", p->rtcp[i]);
+	fputc('\n', w->config.trace);
+}
+
 static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p, uint32_t probe)
 {
 	struct sim_transport *t = &w->transports[number];
@@ -308,6 +330,8 @@ static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p, ui
 
 	p->transport_number = estimator_number(&t->estimator);
 	estimator_sent(&t->estimator, p->size, p->kind, probe, now_us);
+	if (w->config.trace != NULL && number == 0)
+		trace_sent(w, p, probe);
 	if (p->kind == PACKET_VIDEO) {
 		struct resend_sent sent = {.index = p->index,
 					   .source_index = p->source_index,
@@ -379,8 +403,11 @@ void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p)
 
 	rtcp_walk_init(&walk, p->rtcp, p->rtcp_size);
 	while (rtcp_walk_next(&walk, &r)) {
-		if (twcc_read(&r, &f))
+		if (twcc_read(&r, &f)) {
+			if (w->config.trace != NULL && p->transport == 0)
+				trace_feedback(w, p);
 			estimator_feedback(&t->estimator, &f, w->events.now_us);
+		}
 		if (rtcp_read_pli(&r, &ssrc) && t->consumers[p->track].encoding >= 0)
 			want_keyframe(w, p->track, t->consumers[p->track].encoding);
 		for (unsigned i = 0; rtcp_read_nack(&r, i, &nack); i++) {
@@ -440,8 +467,11 @@ void sim_sfu_tick(struct sim_world *w)
 			allocate(w, t);
 			t->allocated_us = w->events.now_us + ALLOCATE_US;
 		}
-		if (estimator_poll(&t->estimator, w->events.now_us, &probe))
+		if (estimator_poll(&t->estimator, w->events.now_us, &probe)) {
 			pacer_probe(&t->pacer, &probe);
+			if (w->config.trace != NULL && i == 0)
+				trace_probe(w, &probe);
+		}
 		pacer_set_rate(&t->pacer, estimator_bps(&t->estimator));
 		schedule_pacer(w, i);
 	}

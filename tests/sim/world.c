@@ -124,9 +124,6 @@ void sim_world_run(struct sim_world *w, const struct sim_config *config)
 
 	clear(w, config);
 	start(w);
-	while (events_next(&w->events, config->end_us, &e)) {
-		if (config->record != NULL)
-			config->record(config->watch_ctx, &e);
+	while (events_next(&w->events, config->end_us, &e))
 		dispatch(w, &e);
-	}
 }

@@ -133,8 +133,8 @@ struct sim_config {
 	// Called every 2 ms, for what a scenario looks at.
 	void (*watch)(void *ctx, uint64_t now_us, uint64_t link_bps, uint64_t estimate_bps);
 	void *watch_ctx;
-	// Called for each transport-wide feedback the first transport gets; for recording.
-	void (*record)(void *ctx, const struct event *e);
+	FILE *trace; // NULL, or where what the first transport's estimator sees is written
+		     // (traces.c)
 };
 
 struct sim_world {

@@ -108,6 +108,13 @@ static void use_probe(struct estimator *e, uint64_t probed_bps, uint64_t now_us)
 	loss_control_raise(&e->loss, probed_bps);
 }
 
+// What gets through says nothing of the path while less is sent than it may carry, and all of that
+// arrives.
+static bool unused(const struct estimator *e, uint64_t acked_bps)
+{
+	return e->app.limited && acked_bps * 10 >= throughput_bps(&e->sent) * 9;
+}
+
 void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint64_t now_us)
 {
 	struct sent_log_reader r;
@@ -128,8 +135,7 @@ void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint
 	e->rate.rtt_us = e->rtt_us;
 	uint64_t acked_bps = throughput_bps(&e->acked);
 	app_limit_sent(&e->app, 0, estimator_bps(e), now_us);
-	// What gets through says nothing of the path while less is sent than it may carry.
-	if (t.over && e->app.limited && acked_bps < estimator_bps(e))
+	if (t.over && unused(e, acked_bps))
 		acked_bps = estimator_bps(e);
 	double before = e->rate.rate_bps;
 	rate_control_update(&e->rate, t.over ? USAGE_OVER : e->trend.usage, acked_bps, now_us);
@@ -147,8 +153,10 @@ void estimator_remb(struct estimator *e, uint64_t bps, uint64_t now_us)
 {
 	(void)now_us;
 	e->remb_bps = bps < e->limits.min_bps ? e->limits.min_bps : bps;
+	// It may say anything: believed up to twice what the peer is really sent.
+	uint64_t proven_bps = 2 * throughput_bps(&e->sent);
 	if (e->feedback_us == 0)
-		loss_control_raise(&e->loss, e->remb_bps);
+		loss_control_raise(&e->loss, proven_bps < e->remb_bps ? proven_bps : e->remb_bps);
 }
 
 void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_us, uint64_t now_us)

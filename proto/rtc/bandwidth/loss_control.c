@@ -51,7 +51,7 @@ static void finish_window(struct loss_control *l, uint64_t current_bps)
 void loss_control_feed(struct loss_control *l, uint32_t received, uint32_t lost,
 		       uint64_t current_bps, uint64_t now_us)
 {
-	if (l->sent == 0)
+	if (l->window_us == 0)
 		l->window_us = now_us;
 	l->sent += received + lost;
 	l->lost += lost;
@@ -60,6 +60,7 @@ void loss_control_feed(struct loss_control *l, uint32_t received, uint32_t lost,
 	if (l->sent < LOSS_WINDOW_PKTS && now_us - l->window_us < 5 * LOSS_WINDOW_US)
 		return;
 	finish_window(l, current_bps);
+	l->window_us = now_us;
 	l->sent = 0;
 	l->lost = 0;
 }
