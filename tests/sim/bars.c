@@ -27,26 +27,33 @@ struct scenario {
 	struct bar bars[FIGURES_MAX];
 };
 
-// What the scenario of the dropping link looks at, every 2 ms.
-struct drop_watch {
+// What the scenarios see of the first transport's estimate, every 2 ms.
+struct estimate_watch {
 	uint64_t drop_us;
 	uint64_t back_us;
 	uint64_t below_us; // first time below the link after the drop
 	uint64_t recovered_us; // first time back at 85 % after that
 	uint64_t climbed_us; // first time at 85 % after the link came back
+	uint64_t lowest_bps; // estimate while measuring
+	uint64_t highest_bps;
+	uint64_t measure_us;
 };
-static struct drop_watch drop_seen;
+static struct estimate_watch seen;
 static bool verbose;
 
 enum { DROP_FOR_S = 30, RESTORED_FOR_S = 30, TRACE_END_S = 14 };
 
 static void watch(void *ctx, uint64_t now_us, uint64_t link_bps, uint64_t estimate_bps)
 {
-	struct drop_watch *d = ctx;
+	struct estimate_watch *d = ctx;
 
 	if (verbose && now_us % 200000 == 0)
 		printf("%6.1f s link %7.0f estimate %7.0f kbit/s\n", (double)now_us / SECOND,
 		       (double)link_bps / 1000, (double)estimate_bps / 1000);
+	if (now_us >= d->measure_us) {
+		d->lowest_bps = estimate_bps < d->lowest_bps ? estimate_bps : d->lowest_bps;
+		d->highest_bps = estimate_bps > d->highest_bps ? estimate_bps : d->highest_bps;
+	}
 	if (d->drop_us == 0)
 		return;
 	if (now_us >= d->back_us) {
@@ -137,6 +144,8 @@ static void bottleneck_measure(struct sim_world *w, double figures[FIGURES_MAX])
 
 	figures[0] = 100.0 * (double)t->media_bytes * 8 / seconds / (double)w->config.link_bps;
 	figures[1] = queueing_p95(t);
+	figures[2] = 100.0 * (double)seen.lowest_bps / (double)w->config.link_bps;
+	figures[3] = 100.0 * (double)seen.highest_bps / (double)w->config.link_bps;
 }
 
 static struct sim_config drop_config(uint64_t seed)
@@ -152,7 +161,7 @@ static struct sim_config drop_config(uint64_t seed)
 	c.end_us = back_us + RESTORED_FOR_S * SECOND;
 	c.changes[0] = (struct sim_link_change){.at_us = drop_us, .rate_bps = 500000};
 	c.changes[1] = (struct sim_link_change){.at_us = back_us, .rate_bps = 3000000};
-	drop_seen = (struct drop_watch){.drop_us = drop_us, .back_us = back_us};
+	seen = (struct estimate_watch){.drop_us = drop_us, .back_us = back_us};
 	return c;
 }
 
@@ -164,9 +173,9 @@ static double since(uint64_t us, uint64_t from_us)
 static void drop_measure(struct sim_world *w, double figures[FIGURES_MAX])
 {
 	(void)w;
-	figures[0] = since(drop_seen.below_us, drop_seen.drop_us);
-	figures[1] = since(drop_seen.recovered_us, drop_seen.drop_us);
-	figures[2] = since(drop_seen.climbed_us, drop_seen.back_us);
+	figures[0] = since(seen.below_us, seen.drop_us);
+	figures[1] = since(seen.recovered_us, seen.drop_us);
+	figures[2] = since(seen.climbed_us, seen.back_us);
 }
 
 static struct sim_config fair_config(uint64_t seed)
@@ -194,7 +203,10 @@ static const struct scenario scenarios[] = {
 	{"bottleneck",
 	 shared_config,
 	 bottleneck_measure,
-	 {{"utilisation by media", "%", 85, false}, {"p95 queueing", "ms", 100, true}}},
+	 {{"utilisation by media", "%", 85, false},
+	  {"p95 queueing", "ms", 100, true},
+	  {"lowest estimate", "% of the link", 60, false},
+	  {"highest estimate", "% of the link", 130, true}}},
 	{"drop",
 	 drop_config,
 	 drop_measure,
@@ -215,7 +227,10 @@ static void run(struct sim_world *w, const struct scenario *s, uint64_t seed,
 	struct sim_config c = s->configure(seed);
 
 	c.watch = watch;
-	c.watch_ctx = &drop_seen;
+	c.watch_ctx = &seen;
+	seen.measure_us = c.measure_us;
+	seen.lowest_bps = UINT64_MAX;
+	seen.highest_bps = 0;
 	sim_world_run(w, &c);
 	s->measure(w, figures);
 }
