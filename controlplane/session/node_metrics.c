@@ -9,7 +9,7 @@
 
 static const char *const step_names[HANDSHAKE_STEPS] = {"ice", "dtls"};
 
-static unsigned participants(const struct node *n)
+unsigned node_participants(const struct node *n)
 {
 	unsigned count = 0;
 	GHashTableIter it;
@@ -40,7 +40,7 @@ void node_metrics_collect(struct metrics_page *page, void *data)
 	struct node *n = data;
 
 	metrics_single_gauge(page, "sluice_rooms", g_hash_table_size(n->rooms), "Rooms there are.");
-	metrics_single_gauge(page, "sluice_participants", participants(n),
+	metrics_single_gauge(page, "sluice_participants", node_participants(n),
 			     "Participants in all rooms.");
 	metrics_single_gauge(page, "sluice_orphans", orphans_count(n->orphans),
 			     "Transports of an earlier control plane still running.");

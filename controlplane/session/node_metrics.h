@@ -19,5 +19,8 @@ struct node_counts {
 	struct metrics_histogram handshake[HANDSHAKE_STEPS];
 };
 
+struct node;
+unsigned node_participants(const struct node *node); // in all rooms
+
 // A collector; 'data' is the struct node.
 void node_metrics_collect(struct metrics_page *page, void *data);

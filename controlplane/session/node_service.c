@@ -17,6 +17,7 @@
 struct answer {
 	GPtrArray *owned; // strings
 	GPtrArray *workers, *drops, *transports, *inbound, *outbound;
+	Sluice__V1__Books books;
 };
 
 static void *add(GPtrArray *list, size_t size)
@@ -64,6 +65,8 @@ static void get_node(struct rpc_call *call, void *data)
 	m.n_media_addresses = addresses->len;
 	m.media_addresses = (char **)addresses->pdata;
 	m.orphan_count = orphans_count(n->orphans);
+	m.room_count = g_hash_table_size(n->rooms);
+	m.participant_count = node_participants(n);
 	rpc_call_reply(call, &m.base);
 	g_ptr_array_unref(addresses);
 }
@@ -89,8 +92,47 @@ static void fill_drops(struct answer *a, const uint64_t ingress[SHM_DROPS_MAX],
 		sluice__v1__drop_counter__init(m);
 		m->name = (char *)(uintptr_t)drops[i].name;
 		m->text = (char *)(uintptr_t)drops[i].text;
+		m->egress = drops[i].is_egress;
 		m->packets = (drops[i].is_egress ? egress : ingress)[drops[i].index];
 	}
+}
+
+static uint64_t sum_of(const uint64_t drops[SHM_DROPS_MAX])
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < SHM_DROPS_MAX; i++)
+		sum += drops[i];
+	return sum;
+}
+
+static void fill_worker(struct answer *a, uint32_t number, const struct shm_worker_stats *s)
+{
+	Sluice__V1__WorkerStats *m = add(a->workers, sizeof(*m));
+
+	sluice__v1__worker_stats__init(m);
+	m->worker = number;
+	m->packets_received = s->packets_received;
+	m->packets_forwarded = s->packets_forwarded;
+	m->packets_consumed = s->packets_consumed;
+	m->packets_sent = s->packets_sent;
+	m->polls = s->polls;
+	m->polls_empty = s->polls_empty;
+	m->handovers = s->handovers;
+	m->drift_max_us = s->drift_max_us;
+	m->busy_us = s->busy_us;
+	m->packets_dropped = sum_of(s->ingress_drops);
+	m->copies_dropped = sum_of(s->egress_drops);
+	// What main drops of the kernel's packets stands among the egress drops.
+	if (number == SHM_WORKERS_MAX) {
+		m->packets_dropped += m->copies_dropped;
+		m->copies_dropped = 0;
+	}
+	a->books.packets_received += m->packets_received;
+	a->books.packets_forwarded += m->packets_forwarded;
+	a->books.packets_consumed += m->packets_consumed;
+	a->books.packets_dropped += m->packets_dropped;
+	a->books.copies_dropped += m->copies_dropped;
 }
 
 static void fill_workers(struct node *n, struct answer *a)
@@ -106,21 +148,15 @@ static void fill_workers(struct node *n, struct answer *a)
 		    !shm_snapshot_read(&v->workers[i].stats_seq, &s, &v->workers[i].stats,
 				       sizeof(s)))
 			continue;
-		Sluice__V1__WorkerStats *m = add(a->workers, sizeof(*m));
-		sluice__v1__worker_stats__init(m);
-		m->worker = i;
-		m->packets_received = s.packets_received;
-		m->packets_forwarded = s.packets_forwarded;
-		m->packets_consumed = s.packets_consumed;
-		m->packets_sent = s.packets_sent;
-		m->polls = s.polls;
-		m->polls_empty = s.polls_empty;
+		fill_worker(a, i, &s);
 		for (unsigned d = 0; d < SHM_DROPS_MAX; d++) {
 			ingress[d] += s.ingress_drops[d];
 			egress[d] += s.egress_drops[d];
 		}
 	}
 	fill_drops(a, ingress, egress);
+	a->books.difference = (int64_t)(a->books.packets_received - a->books.packets_forwarded -
+					a->books.packets_consumed - a->books.packets_dropped);
 }
 
 static void fill_transport(struct answer *a, const struct participant *p,
@@ -225,7 +261,7 @@ static void fill_everybody(struct node *n, struct answer *a)
 	}
 }
 
-static void reply(struct rpc_call *call, const struct answer *a)
+static void reply(struct rpc_call *call, struct answer *a)
 {
 	Sluice__V1__Statistics m = SLUICE__V1__STATISTICS__INIT;
 
@@ -239,6 +275,8 @@ static void reply(struct rpc_call *call, const struct answer *a)
 	m.inbound_rtp = (Sluice__V1__InboundRtpStats **)a->inbound->pdata;
 	m.n_outbound_rtp = a->outbound->len;
 	m.outbound_rtp = (Sluice__V1__OutboundRtpStats **)a->outbound->pdata;
+	m.books = &a->books;
+	m.timestamp = (double)g_get_real_time() / 1000;
 	rpc_call_reply(call, &m.base);
 }
 
@@ -265,6 +303,7 @@ static void get_statistics(struct rpc_call *call, void *data)
 		.transports = g_ptr_array_new_with_free_func(g_free),
 		.inbound = g_ptr_array_new_with_free_func(g_free),
 		.outbound = g_ptr_array_new_with_free_func(g_free),
+		.books = SLUICE__V1__BOOKS__INIT,
 	};
 	fill_workers(n, &a);
 	if (p != NULL)

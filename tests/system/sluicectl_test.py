@@ -105,6 +105,7 @@ class Commands(unittest.TestCase):
         shown = run_json("node")
         self.assertTrue(shown["dataplaneAttached"])
         self.assertEqual(shown["workerCount"], 2)
+        self.assertEqual((shown["roomCount"], shown["participantCount"]), (1, 2))
         self.assertRegex(run("node"), r"(?m)^state +in service$")
 
     def test_stats(self):
@@ -113,6 +114,8 @@ class Commands(unittest.TestCase):
         self.assertEqual([d["name"] for d in shown["drops"]], ingress + egress)
         self.assertEqual([w["worker"] for w in shown["workers"]], [0, 1, 16])
         self.assertGreater(int(shown["workers"][0]["polls"]), 0)
+        self.assertGreater(int(shown["books"]["packetsReceived"]), 0)
+        wait_for(lambda: int(run_json("stats")["books"]["difference"]) == 0, "the books to balance")
         mine = run_json("stats", "rooms/ctl-demo/participants/alice")
         self.assertEqual([t["publish"] for t in mine["transports"]], [True])
         self.assertRegex(run("stats"), r"(?m)^received +\d+$")

@@ -103,9 +103,10 @@ def core_rows(now, rates):
     for core in now.cores:
         is_main = core.role == node_pb2.Core.ROLE_MAIN
         old = next((c.stats for c in before if c.worker == core.worker), core.stats)
+        busy = rates.of(core.stats.busy_us, old.busy_us) / 1e6 if rates.seconds else core.busy_share
         polls, empty = core.stats.polls - old.polls, core.stats.polls_empty - old.polls_empty
         rows.append(("main" if is_main else f"worker {core.worker}",
-                     core.cpu if core.cpu >= 0 else "-", f"{core.busy_share:.0%}",
+                     core.cpu if core.cpu >= 0 else "-", f"{busy:.1%}",
                      f"{empty / polls:.0%}" if polls > 0 else "-",
                      output.amount(rates.of(core.stats.packets_received, old.packets_received)),
                      output.amount(rates.of(core.stats.packets_sent, old.packets_sent)),

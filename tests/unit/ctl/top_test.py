@@ -19,7 +19,7 @@ def sample(seconds, packets, attached=True):
                statistics_pb2.DropCounter(name="QUIET", packets=0, text="never seen")])
     worker = statistics_pb2.WorkerStats(worker=0, packets_received=packets, packets_sent=2 * packets,
                                         polls=10 * packets, polls_empty=5 * packets,
-                                        drift_max_us=1500)
+                                        drift_max_us=1500, busy_us=500 * packets)
     cores = [node_pb2.Core(role=1, worker=0, cpu=2, busy_share=0.25, transports=4, stats=worker),
              node_pb2.Core(role=2, worker=16, cpu=-1)]
     ports = [node_pb2.Interface(role=1, name="net0", link_up=True, packets_received=packets),
@@ -42,8 +42,8 @@ class Frame(unittest.TestCase):
         self.assertIn("received 1k/s", lines[1])
         self.assertIn("differ by 3", lines[1])
         self.assertEqual(self.row(lines, "worker 0"),
-                         ["worker", "0", "2", "25%", "50%", "1k", "2k", "4", "1.5", "ms"])
-        self.assertEqual(self.row(lines, "main")[:4], ["main", "-", "0%", "-"])
+                         ["worker", "0", "2", "50.0%", "50%", "1k", "2k", "4", "1.5", "ms"])
+        self.assertEqual(self.row(lines, "main")[:4], ["main", "-", "0.0%", "-"])
         self.assertEqual(self.row(lines, "wire")[:4], ["wire", "net0", "up", "1k"])
         self.assertEqual(self.row(lines, "kernel")[2], "DOWN")
         self.assertEqual(self.row(lines, "MUTED")[:3], ["MUTED", "1k", "3000"])
