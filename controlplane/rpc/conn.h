@@ -21,7 +21,7 @@ enum conn_limits {
 	CONN_STALL_S = 60, // without a byte written though there are some
 	CONN_IDLE_S = 600, // without a stream
 	CONN_LINGER_S = 2, // from our last byte to the peer's
-	CONN_LINGER_BYTES_MAX = 1024 * 1024, // from the peer in that time
+	CONN_LINGER_BYTES_MAX = 8 * 1024 * 1024, // from the peer in that time
 };
 
 struct conn;

@@ -56,15 +56,36 @@ bool h1_conn_is_closing(const struct h1_conn *c)
 	return c->closing;
 }
 
-// Ends the connection with one line, unless an answer is under way.
+static void h1_add_line(const char *name, const char *value, gpointer text)
+{
+	if (g_ascii_strcasecmp(name, "content-length") != 0 &&
+	    g_ascii_strcasecmp(name, "transfer-encoding") != 0 &&
+	    g_ascii_strcasecmp(name, "connection") != 0)
+		g_string_append_printf(text, "%s: %s\r\n", name, value);
+}
+
+// The head of the answer that libsoup will not write any more, without the body: gRPC-Web has all
+// of an error in it.
+static char *h1_last_words(const struct h1_conn *c, unsigned status)
+{
+	GString *text = g_string_new(NULL);
+
+	g_string_append_printf(text, "HTTP/1.1 %u %s\r\n", status, soup_status_get_phrase(status));
+	if (c->exchange != NULL && c->exchange->x.answered)
+		soup_message_headers_foreach(
+			soup_server_message_get_response_headers(c->exchange->message), h1_add_line,
+			text);
+	g_string_append(text, "Content-Length: 0\r\nConnection: close\r\n\r\n");
+	return g_string_free(text, FALSE);
+}
+
+// Ends the connection with a head, unless an answer is under way.
 static void h1_refuse(struct h1_conn *c, unsigned status)
 {
 	if (c->broken)
 		return;
 	if (c->exchange == NULL || c->exchange->x.queued_bytes == 0 || !c->exchange->x.request_done)
-		c->last_words = g_strdup_printf(
-			"HTTP/1.1 %u %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status,
-			soup_status_get_phrase(status));
+		c->last_words = h1_last_words(c, status);
 	h1_conn_break(c);
 }
 
@@ -304,9 +325,11 @@ size_t h1_conn_pull(struct h1_conn *c, const uint8_t **bytes)
 
 	*bytes = c->piece;
 	if (c->broken) {
-		n = c->last_words != NULL
-			    ? (ssize_t)g_strlcpy((char *)c->piece, c->last_words, sizeof(c->piece))
-			    : 0;
+		n = 0;
+		if (c->last_words != NULL)
+			n = (ssize_t)MIN(
+				g_strlcpy((char *)c->piece, c->last_words, sizeof(c->piece)),
+				sizeof(c->piece) - 1);
 		g_clear_pointer(&c->last_words, g_free);
 		return (size_t)n;
 	}

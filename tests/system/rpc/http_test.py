@@ -186,6 +186,14 @@ class Web1(Web):
     """The same by HTTP/1.1."""
     version = '--http1.1'
 
+    def test_five_megabytes(self):
+        """Refused in the middle of the request, with all that the refusal says."""
+        for text in (False, True):
+            fields, frames = self.call(
+                'CreateRoom', room_pb2.CreateRoomRequest(room_id='x' * 5_000_000), text)
+            self.assertEqual((fields['grpc-status'], frames), ('8', []))
+            self.assertIn('grpc-status-details-bin', fields)
+
     def test_grpc_needs_http2(self):
         status, _, body = self.curl('/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H',
                                     'content-type: application/grpc', '-d', 'x')
