@@ -50,6 +50,34 @@ static void health_check(struct rpc_call *call, void *data)
 		rpc_call_reply(call, &answer.base);
 }
 
+static void health_list(struct rpc_call *call, void *data)
+{
+	const struct health *h = data;
+	guint count = g_hash_table_size(h->services);
+	Grpc__Health__V1__HealthListResponse answer = GRPC__HEALTH__V1__HEALTH_LIST_RESPONSE__INIT;
+	Grpc__Health__V1__HealthListResponse__StatusesEntry *entries =
+		g_new0(Grpc__Health__V1__HealthListResponse__StatusesEntry, count);
+	Grpc__Health__V1__HealthCheckResponse *statuses =
+		g_new0(Grpc__Health__V1__HealthCheckResponse, count);
+	GHashTableIter i;
+	gpointer name, status;
+
+	answer.statuses = g_new0(Grpc__Health__V1__HealthListResponse__StatusesEntry *, count);
+	for (g_hash_table_iter_init(&i, h->services); g_hash_table_iter_next(&i, &name, &status);) {
+		size_t n = answer.n_statuses++;
+
+		grpc__health__v1__health_list_response__statuses_entry__init(&entries[n]);
+		statuses[n] = health_answer(GPOINTER_TO_INT(status));
+		entries[n].key = name;
+		entries[n].value = &statuses[n];
+		answer.statuses[n] = &entries[n];
+	}
+	rpc_call_reply(call, &answer.base);
+	g_free(answer.statuses);
+	g_free(statuses);
+	g_free(entries);
+}
+
 static void health_watch_end(struct rpc_call *call, void *data)
 {
 	struct health_watch *watch = data;
@@ -86,6 +114,7 @@ static void health_watch(struct rpc_call *call, void *data)
 
 static const struct rpc_method health_methods[] = {
 	{"Check", health_check},
+	{"List", health_list},
 	{"Watch", health_watch},
 };
 

@@ -330,6 +330,10 @@ class Health(WithServer):
         for name in ('', 'sluice.v1.RoomService', 'grpc.health.v1.Health'):
             self.assertEqual(stub.Check(health_pb2.HealthCheckRequest(service=name)).status,
                              health_pb2.HealthCheckResponse.SERVING)
+        listed = stub.List(health_pb2.HealthListRequest()).statuses
+        self.assertEqual({name: status.status for name, status in listed.items()},
+                         dict.fromkeys(['', 'sluice.v1.RoomService', 'grpc.health.v1.Health'],
+                                       health_pb2.HealthCheckResponse.SERVING))
         self.assertEqual(code_of(lambda: stub.Check(health_pb2.HealthCheckRequest(service='no'))),
                          grpc.StatusCode.NOT_FOUND)
 
