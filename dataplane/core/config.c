@@ -56,17 +56,23 @@ static bool set_number(const struct config_key *k, uint32_t *field, const char *
 	return wrong(k->name, value, right, why, why_size);
 }
 
-static bool set_idle(const struct config_key *k, uint32_t *field, const char *value, char *why,
-		     size_t why_size)
+// One of two words, which stand for 0 and 1.
+static bool set_word(const struct config_key *k, uint32_t *field, const char *const words[2],
+		     const char *value, char *why, size_t why_size)
 {
-	if (strcmp(value, "busy") == 0)
-		*field = CONFIG_IDLE_BUSY;
-	else if (strcmp(value, "adaptive") == 0)
-		*field = CONFIG_IDLE_ADAPTIVE;
-	else
-		return wrong(k->name, value, "busy or adaptive", why, why_size);
-	return true;
+	char right[64];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (strcmp(value, words[i]) == 0) {
+			*field = i;
+			return true;
+		}
+	}
+	snprintf(right, sizeof(right), "%s or %s", words[0], words[1]);
+	return wrong(k->name, value, right, why, why_size);
 }
+static const char *const idle_words[] = {"busy", "adaptive"}; // enum config_idle
+static const char *const checksum_words[] = {"none", "software"}; // enum config_checksum
 
 static bool set_port_range(const struct config_key *k, uint32_t *first_and_last, const char *value,
 			   char *why, size_t why_size)
@@ -106,7 +112,9 @@ bool config_set(struct config *c, const char *key, const char *value, char *why,
 	case CONFIG_NUMBER:
 		return set_number(k, field, value, why, why_size);
 	case CONFIG_IDLE:
-		return set_idle(k, field, value, why, why_size);
+		return set_word(k, field, idle_words, value, why, why_size);
+	case CONFIG_CHECKSUM:
+		return set_word(k, field, checksum_words, value, why, why_size);
 	case CONFIG_PORT_RANGE:
 		return set_port_range(k, field, value, why, why_size);
 	}
@@ -202,6 +210,14 @@ static bool check_kernel_port(const struct config *c, char *why, size_t why_size
 		     why_size);
 }
 
+static bool check_engine(const struct config *c, char *why, size_t why_size)
+{
+	if (strcmp(c->srtp_engine, "auto") == 0 || strcmp(c->srtp_engine, "ipsec-mb") == 0 ||
+	    strcmp(c->srtp_engine, "libsrtp2") == 0)
+		return true;
+	return wrong("srtp_engine", c->srtp_engine, "auto, ipsec-mb or libsrtp2", why, why_size);
+}
+
 bool config_check(const struct config *c, char *why, size_t why_size)
 {
 	char value[16];
@@ -222,5 +238,5 @@ bool config_check(const struct config *c, char *why, size_t why_size)
 	if (c->socket[0] == 0 || strlen(c->socket) > 107)
 		return wrong("socket", c->socket, "a path of 1 to 107 characters", why, why_size);
 	return check_wire(c, why, why_size) && check_kernel_port(c, why, why_size) &&
-	       check_cores(c, why, why_size);
+	       check_cores(c, why, why_size) && check_engine(c, why, why_size);
 }

@@ -13,14 +13,17 @@
 enum { CONFIG_TEXT_BYTES = 256, CONFIG_WHY_BYTES = 768 };
 
 enum config_idle { CONFIG_IDLE_BUSY, CONFIG_IDLE_ADAPTIVE };
+enum config_checksum { CONFIG_CHECKSUM_NONE, CONFIG_CHECKSUM_SOFTWARE };
 
 struct config {
 	char wire[CONFIG_TEXT_BYTES]; // devargs of the wire port: PCI address or vdev
 	char kernel_port[CONFIG_TEXT_BYTES]; // "none", "tap:NAME" or devargs
 	char socket[CONFIG_TEXT_BYTES]; // Unix socket the control plane connects to
 	char worker_cores[CONFIG_TEXT_BYTES]; // CPUs, one a worker: "2-5,8"; empty: shared ones
+	char srtp_engine[CONFIG_TEXT_BYTES]; // "auto", "ipsec-mb" or "libsrtp2"
 	uint32_t workers;
 	uint32_t idle; // enum config_idle
+	uint32_t udp_checksum_ipv4; // enum config_checksum
 	uint32_t public_port;
 	uint32_t internal_port_first;
 	uint32_t internal_port_last;

@@ -6,7 +6,7 @@
 
 #include "dataplane/core/config.h"
 
-enum config_kind { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_IDLE, CONFIG_PORT_RANGE };
+enum config_kind { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_IDLE, CONFIG_CHECKSUM, CONFIG_PORT_RANGE };
 
 struct config_key {
 	const char *name; // in the file; as a flag with '-' for '_'

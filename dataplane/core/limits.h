@@ -10,6 +10,8 @@ enum dataplane_limits {
 	HEADROOM_BYTES = 128,
 	RECEIVE_STREAMS_MAX = 16, // SSRCs opened per transport, bound or pending
 	SRTCP_SOURCES_MAX = 16, // SSRCs that may send SRTCP on one transport
+	EGRESS_WAITING_MAX =
+		1024, // frames kept for a full port, a worker; then the newest are dropped
 	HOUSEKEEPING_US = 10000, // timers of a worker's transports are looked at this often
 	PUBLISH_US = 100000, // statistics and state go to the segment this often
 	INDEX_RESERVE = 1 << 14, // egress indices reserved ahead in the segment; below 2^15

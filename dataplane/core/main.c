@@ -122,6 +122,7 @@ static bool start_ports(struct process *p)
 	p->dp.wire_mtu = p->wire.mtu;
 	p->dp.wire_mac = p->wire.mac;
 	p->dp.tx_checksum_offload = p->wire.tx_checksum;
+	p->dp.udp_checksum_ipv4 = c->udp_checksum_ipv4 == CONFIG_CHECKSUM_SOFTWARE;
 	return true;
 }
 
@@ -146,10 +147,14 @@ static bool start(struct process *p)
 {
 	struct dataplane *dp = &p->dp;
 	struct memplan plan;
+	char why[WHY_BYTES];
 
 	dp->limits = limits_of(&p->config);
 	dp->worker_count = p->config.workers;
-	dp->srtp = &srtp_engine_libsrtp2;
+	dp->srtp = srtp_engine_start(p->config.srtp_engine, why, sizeof(why));
+	if (dp->srtp == NULL)
+		return say(why);
+	printf("SRTP engine: %s\n", dp->srtp->name);
 	memplan_make(&plan, &dp->limits, p->config.packets);
 	memplan_print(&plan, stdout);
 	return start_eal(&p->config, &plan) && start_ports(p) && start_segment(p) &&

@@ -6,6 +6,7 @@
 #include "dataplane/core/state.h"
 #include "dataplane/core/hmac.h"
 #include "dataplane/egress/egress.h"
+#include "dataplane/srtp/engine.h"
 #include "dataplane/tables/plain.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
@@ -52,9 +53,10 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->fanout = zeroed("fanout", dp->limits.tracks, sizeof(struct fanout_list *));
 	w->transports_owned = zeroed("owned", dp->limits.transports, sizeof(uint32_t));
 	w->hmac = hmac_new();
+	w->srtp = dp->srtp->lanes_new();
 	w->egress = egress_new(dp, id);
 	return w->tuples != NULL && w->fanout != NULL && w->transports_owned != NULL &&
-	       w->hmac != NULL && w->egress != NULL;
+	       w->hmac != NULL && w->srtp != NULL && w->egress != NULL;
 }
 
 int state_new(struct dataplane *dp)
@@ -104,6 +106,7 @@ static void worker_free(struct dataplane *dp, struct worker *w)
 	if (w->egress != NULL)
 		egress_free(w->egress);
 	hmac_free(w->hmac);
+	dp->srtp->lanes_free(w->srtp);
 	tuple_table_free(w->tuples);
 	rte_free(w->fanout);
 	rte_free(w->transports_owned);

@@ -21,6 +21,7 @@
 
 struct hmac;
 struct srtp_engine;
+struct srtp_lanes;
 struct transport;
 struct track;
 struct subscription;
@@ -39,6 +40,7 @@ struct dataplane {
 	uint16_t wire_mtu; // bytes of an IP packet
 	struct rte_ether_addr wire_mac;
 	bool tx_checksum_offload; // the wire port computes IPv4 and UDP checksums
+	bool udp_checksum_ipv4; // else, over IPv4: we do; false: none is sent (RFC 768)
 	uint16_t public_port; // the one UDP port
 	uint16_t internal_port_first; // inclusive
 	uint16_t internal_port_last; // inclusive
@@ -72,6 +74,7 @@ struct worker {
 	uint32_t *transports_owned; // indices of transports this worker owns
 	uint32_t transports_owned_count;
 	struct hmac *hmac; // for STUN integrity, made at start
+	struct srtp_lanes *srtp; // the engine's part of this worker, made at start
 	struct egress *egress; // seal jobs and frames of the burst under way
 	uint64_t housekeeping_us; // next time
 	uint64_t publish_us; // next time

@@ -17,29 +17,18 @@
 struct egress *egress_new(struct dataplane *dp, unsigned worker);
 void egress_free(struct egress *e);
 
-// What forward/ decided about one packet for one consumer.
-struct egress_rtp_packet {
-	struct transport *transport;
-	struct subscription *subscription;
-	struct srtp_stream *srtp; // NULL: goes out without SRTP
-	uint64_t index; // egress SRTP index
-	uint32_t timestamp;
-	uint32_t ssrc;
-	uint8_t pt;
-	bool marker;
-	const uint8_t *ext; // extension block with its 4-byte header, or NULL; copied
-	uint16_t ext_size; // bytes, a multiple of 4
-	const uint8_t *payload; // plaintext
-	uint16_t payload_size;
-	struct rte_mbuf *source; // holds 'payload'; egress takes its own reference if it needs one
-};
-
 // True if media may go out to the transport now; else counts the drop (NO_CONSENT, NO_PATH).
-bool egress_path_ok(struct worker *w, const struct transport *t);
+static inline bool egress_path_ok(struct worker *w, const struct transport *t)
+{
+	if (t->phase == SHM_PHASE_ESTABLISHED && t->path.size != 0)
+		return true;
+	drop_egress(w, t->phase == SHM_PHASE_EXPIRED ? SHM_EGRESS_DROP_NO_CONSENT
+						     : SHM_EGRESS_DROP_NO_PATH);
+	return false;
+}
 
-// Queues one RTP packet: header template, RTP header, extension, payload; sealed at the flush.
-// Returns false after counting a drop.
-bool egress_rtp(struct worker *w, const struct egress_rtp_packet *p);
+// Takes a packet whose payload was given to egress_rtp(): freed once nothing reads it any more.
+void egress_release(struct worker *w, struct rte_mbuf *source);
 
 // Seals and queues one RTCP compound to the selected tuple of 't'.
 bool egress_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size);
@@ -51,7 +40,8 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 // Queues a finished frame of the kernel's. Takes the mbuf.
 void egress_frame(struct worker *w, struct rte_mbuf *m);
 
-// Seals all jobs and sends all frames. What the port does not take is dropped as TX_FULL.
+// Seals all jobs and sends all frames. What the port does not take waits for the next flush; what
+// the bounded queue of those does not take is dropped as TX_FULL.
 void egress_flush(struct worker *w);
 
 // Builds the Ethernet/VLAN/IP/UDP header of a checked tuple, from its local to its remote address.

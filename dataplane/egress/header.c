@@ -68,6 +68,16 @@ static void put_ipv6(struct bytes_writer *b, const struct checked_tuple *to)
 	bytes_put(b, to->remote.ip, 16);
 }
 
+// What the checksums of every frame have in common: addresses and protocol, and IPv4's header.
+static void sums(struct header_template *h, bool v4)
+{
+	const uint8_t *ip = h->bytes + h->l2_size;
+
+	h->ip_sum = v4 ? rte_raw_cksum(ip, IPV4_BYTES) : 0;
+	h->pseudo_sum =
+		rte_raw_cksum(ip + (v4 ? 12 : 8), v4 ? 8 : 32) + rte_cpu_to_be_16(PROTOCOL_UDP);
+}
+
 void egress_header_template(struct header_template *h, const struct checked_tuple *to)
 {
 	bool v4 = to->remote.family == RTC_ADDR_V4;
@@ -90,46 +100,58 @@ void egress_header_template(struct header_template *h, const struct checked_tupl
 	bytes_put_be32(&b, 0);
 	assert(!b.overflow);
 	h->size = (uint8_t)b.size;
+	sums(h, v4);
 }
 
-static void finish_ipv4(const struct dataplane *dp, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
-			struct rte_udp_hdr *udp, size_t udp_size)
+// Folds a ones' complement sum to 16 bits.
+static uint16_t fold(uint32_t sum)
 {
-	ip->total_length = rte_cpu_to_be_16((uint16_t)(IPV4_BYTES + udp_size));
-	if (dp->tx_checksum_offload) {
-		m->ol_flags |=
-			RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM;
-		udp->dgram_cksum = rte_ipv4_phdr_cksum(ip, m->ol_flags);
-		return;
-	}
-	ip->hdr_checksum = rte_ipv4_cksum(ip);
-	udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
 }
 
-static void finish_ipv6(const struct dataplane *dp, struct rte_mbuf *m, struct rte_ipv6_hdr *ip,
-			struct rte_udp_hdr *udp, size_t udp_size)
+static uint16_t udp_checksum(const struct header_template *h, const struct rte_udp_hdr *udp,
+			     size_t udp_size)
 {
-	ip->payload_len = rte_cpu_to_be_16((uint16_t)udp_size);
-	if (dp->tx_checksum_offload) {
-		m->ol_flags |= RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
-		udp->dgram_cksum = rte_ipv6_phdr_cksum(ip, m->ol_flags);
-		return;
-	}
-	udp->dgram_cksum = rte_ipv6_udptcp_cksum(ip, udp);
+	uint16_t sum =
+		(uint16_t)~fold(h->pseudo_sum + udp->dgram_len + rte_raw_cksum(udp, udp_size));
+
+	return sum != 0 ? sum : UINT16_MAX;
 }
 
-void header_finish(const struct dataplane *dp, struct rte_mbuf *m, size_t udp_bytes)
+// With offload the port wants the pseudo header's sum, length included, and does the rest.
+static void finish_offloaded(struct rte_mbuf *m, const struct header_template *h,
+			     struct rte_udp_hdr *udp)
+{
+	m->ol_flags |= h->l3_size == IPV4_BYTES ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM |
+							  RTE_MBUF_F_TX_UDP_CKSUM
+						: RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
+	udp->dgram_cksum = fold(h->pseudo_sum + udp->dgram_len);
+}
+
+void header_finish(const struct dataplane *dp, struct rte_mbuf *m, const struct header_template *h,
+		   size_t udp_bytes)
 {
 	size_t udp_size = UDP_BYTES + udp_bytes;
-	void *ip = rte_pktmbuf_mtod_offset(m, void *, m->l2_len);
-	struct rte_udp_hdr *udp =
-		rte_pktmbuf_mtod_offset(m, struct rte_udp_hdr *, m->l2_len + m->l3_len);
+	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, h->l2_size);
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + h->l3_size);
+	bool v4 = h->l3_size == IPV4_BYTES;
 
-	m->data_len = (uint16_t)(m->l2_len + m->l3_len + udp_size);
+	m->data_len = (uint16_t)(h->l2_size + h->l3_size + udp_size);
 	m->pkt_len = m->data_len;
 	udp->dgram_len = rte_cpu_to_be_16((uint16_t)udp_size);
-	if (m->l3_len == IPV4_BYTES)
-		finish_ipv4(dp, m, ip, udp, udp_size);
+	if (v4)
+		((struct rte_ipv4_hdr *)ip)->total_length =
+			rte_cpu_to_be_16((uint16_t)(IPV4_BYTES + udp_size));
 	else
-		finish_ipv6(dp, m, ip, udp, udp_size);
+		((struct rte_ipv6_hdr *)ip)->payload_len = udp->dgram_len;
+	if (dp->tx_checksum_offload) {
+		finish_offloaded(m, h, udp);
+		return;
+	}
+	if (v4)
+		((struct rte_ipv4_hdr *)ip)->hdr_checksum =
+			(uint16_t)~fold(h->ip_sum + ((struct rte_ipv4_hdr *)ip)->total_length);
+	if (!v4 || dp->udp_checksum_ipv4)
+		udp->dgram_cksum = udp_checksum(h, udp, udp_size);
 }

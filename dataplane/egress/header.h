@@ -4,9 +4,12 @@
 #pragma once
 
 #include "dataplane/core/worker.h"
+#include "dataplane/tables/transport.h"
 
 #include <stddef.h>
 
 // Cuts the frame to 'udp_bytes' of UDP payload, writes IP and UDP lengths and both checksums, or
 // leaves those to the port.
-void header_finish(const struct dataplane *dp, struct rte_mbuf *m, size_t udp_bytes);
+// 'h' is the template in the frame.
+void header_finish(const struct dataplane *dp, struct rte_mbuf *m, const struct header_template *h,
+		   size_t udp_bytes);

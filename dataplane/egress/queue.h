@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/egress/queue.h - what a worker has made since the last flush: frames in order, and the
-// seal jobs some of them still wait for. Inside egress/ only.
+// dataplane/egress/queue.h - what a worker has made since the last flush: frames in order, the seal
+// jobs some of them still wait for, and frames the port had no room for. Inside egress/ only.
 #pragma once
 
 #include "dataplane/core/limits.h"
 #include "dataplane/egress/egress.h"
 #include "dataplane/srtp/engine.h"
 
-enum { EGRESS_FRAMES_MAX = 2 * BURST_PKTS_MAX };
+#include <rte_prefetch.h>
+#include <string.h>
+
+enum {
+	EGRESS_FRAMES_MAX = 2 * BURST_PKTS_MAX,
+	EGRESS_FRESH_FIRST = 4, // mbufs taken from the pool at once; doubles within a flush
+};
 
 struct egress_entry {
-	struct rte_mbuf *frame; // l2_len and l3_len set
 	struct transport *transport; // whose statistics count it; NULL: nobody's
 	struct subscription *subscription; // RTP only
 	uint16_t media_bytes; // RTP payload
@@ -21,17 +26,69 @@ struct egress_entry {
 struct egress {
 	unsigned frame_count;
 	unsigned job_count;
-	struct egress_entry entries[EGRESS_FRAMES_MAX];
+	unsigned plain_count;
+	unsigned source_count;
+	unsigned fresh_count;
+	unsigned fresh_next; // how many to take next time
+	unsigned waiting_count;
+	bool gaps; // a frame is NULL
+	struct rte_mbuf *frames[EGRESS_FRAMES_MAX]; // in order; NULL: dropped since
+	struct egress_entry entries[EGRESS_FRAMES_MAX]; // of the frames
 	struct srtp_job jobs[BURST_PKTS_MAX];
-	uint16_t job_entry[BURST_PKTS_MAX]; // the entry a job seals
+	uint16_t job_frame[BURST_PKTS_MAX]; // the frame a job seals
+	uint16_t plain_frame[BURST_PKTS_MAX]; // complete but for lengths and checksums: no SRTP
+	struct rte_mbuf *sources[BURST_PKTS_MAX]; // what the jobs read; freed when they are sealed
+	struct rte_mbuf *fresh[BURST_PKTS_MAX]; // taken from the pool, not used yet
+	struct rte_mbuf *waiting[EGRESS_WAITING_MAX]; // oldest first; counted as sent
 };
+
+// Takes mbufs from the pool, several at once. False if it is empty.
+bool egress_take_fresh(struct worker *w);
 
 // A frame with the template in front, its l2_len and l3_len set, and 'size' more bytes behind for
 // the caller to fill. NULL after counting the drop.
-struct rte_mbuf *egress_frame_new(struct worker *w, const struct header_template *h, size_t size);
+static inline struct rte_mbuf *egress_frame_new(struct worker *w, const struct header_template *h,
+						size_t size)
+{
+	struct egress *e = w->egress;
+	size_t whole = h->size + size;
+
+	if (whole - h->l2_size > w->dp->wire_mtu || whole > FRAME_BYTES_MAX) {
+		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
+		return NULL;
+	}
+	if (e->fresh_count == 0 && !egress_take_fresh(w)) {
+		drop_egress(w, SHM_EGRESS_DROP_NO_MBUF);
+		return NULL;
+	}
+	struct rte_mbuf *m = e->fresh[--e->fresh_count];
+	if (e->fresh_count != 0)
+		rte_prefetch0(rte_pktmbuf_mtod(e->fresh[e->fresh_count - 1], void *));
+	m->tx_offload = rte_mbuf_tx_offload(h->l2_size, h->l3_size, 0, 0, 0, 0, 0);
+	uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+	memcpy(at, h->bytes, 64); // there is room behind: most frames need no more than this
+	if (h->size > 64)
+		memcpy(at + 64, h->bytes + 64, sizeof(h->bytes) - 64);
+	return m;
+}
 
 // The bytes behind the headers.
-uint8_t *egress_frame_payload(struct rte_mbuf *m);
+static inline uint8_t *egress_frame_payload(struct rte_mbuf *m, const struct header_template *h)
+{
+	return rte_pktmbuf_mtod_offset(m, uint8_t *, h->size);
+}
 
-// The next free entry, with 'm' in it; flushes first when there is none.
-struct egress_entry *egress_queue(struct worker *w, struct rte_mbuf *m);
+// Seals what waits, and lets go of what was read for it.
+void egress_seal(struct worker *w);
+
+// The next free place, with 'm' in it; flushes first when there is none. The caller fills the
+// entry.
+static inline unsigned egress_queue(struct worker *w, struct rte_mbuf *m)
+{
+	struct egress *e = w->egress;
+
+	if (e->frame_count == EGRESS_FRAMES_MAX)
+		egress_flush(w);
+	e->frames[e->frame_count] = m;
+	return e->frame_count++;
+}

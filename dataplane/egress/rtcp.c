@@ -24,16 +24,17 @@ bool egress_rtcp(struct worker *w, struct transport *t, const uint8_t *compound,
 		return false;
 	if (t->srtcp_index >= t->srtcp_index_reserved)
 		publish_transport(w, t);
-	memcpy(egress_frame_payload(m), compound, size);
+	memcpy(egress_frame_payload(m, &t->path), compound, size);
 	if (!t->rtp_only &&
-	    !srtcp_seal(t->srtcp, egress_frame_payload(m), &size, t->srtcp_index++)) {
+	    !srtcp_seal(t->srtcp, egress_frame_payload(m, &t->path), &size, t->srtcp_index++)) {
 		drop_egress(w, SHM_EGRESS_DROP_SEAL);
 		rte_pktmbuf_free(m);
 		return false;
 	}
-	header_finish(w->dp, m, size);
-	struct egress_entry *entry = egress_queue(w, m);
-	entry->transport = t;
-	entry->udp_bytes = (uint16_t)size;
+	header_finish(w->dp, m, &t->path, size);
+	w->egress->entries[egress_queue(w, m)] = (struct egress_entry){
+		.transport = t,
+		.udp_bytes = (uint16_t)size,
+	};
 	return true;
 }

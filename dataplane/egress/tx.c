@@ -3,31 +3,64 @@
 // dataplane/egress/tx.c - seals what waits, hands the frames to the port, counts what it took.
 //
 // Path     [egress_flush] -> wire port, queue number of the worker.
-// Books    a packet counts as sent for its transport and consumer once the port has taken it.
+// Books    a packet counts as sent for its transport and consumer once the port, or the queue of
+//          those that wait for it, has taken it: what waits is never dropped.
 #include "dataplane/egress/egress.h"
 #include "dataplane/egress/header.h"
 #include "dataplane/egress/queue.h"
 
 #include <rte_ethdev.h>
+#include <string.h>
 
-static void seal(struct worker *w, struct egress *e)
+static void finish(struct worker *w, unsigned frame)
 {
-	if (e->job_count == 0)
-		return;
-	w->dp->srtp->seal(e->jobs, e->job_count);
+	const struct egress_entry *entry = &w->egress->entries[frame];
+
+	header_finish(w->dp, w->egress->frames[frame], &entry->transport->path, entry->udp_bytes);
+}
+
+static void seal_jobs(struct worker *w, struct egress *e)
+{
+	w->dp->srtp->seal(w->srtp, e->jobs, e->job_count);
 	for (unsigned i = 0; i < e->job_count; i++) {
-		struct egress_entry *entry = &e->entries[e->job_entry[i]];
+		unsigned frame = e->job_frame[i];
 
 		if (e->jobs[i].status != SRTP_OK) {
 			drop_egress(w, SHM_EGRESS_DROP_SEAL);
-			rte_pktmbuf_free(entry->frame);
-			entry->frame = NULL;
+			rte_pktmbuf_free(e->frames[frame]);
+			e->frames[frame] = NULL;
+			e->gaps = true;
 			continue;
 		}
-		entry->udp_bytes = e->jobs[i].out_size;
-		header_finish(w->dp, entry->frame, entry->udp_bytes);
+		e->entries[frame].udp_bytes = e->jobs[i].out_size;
+		finish(w, frame);
 	}
 	e->job_count = 0;
+}
+
+void egress_seal(struct worker *w)
+{
+	struct egress *e = w->egress;
+
+	if (e->job_count != 0)
+		seal_jobs(w, e);
+	for (unsigned i = 0; i < e->plain_count; i++)
+		finish(w, e->plain_frame[i]);
+	e->plain_count = 0;
+	rte_pktmbuf_free_bulk(e->sources, e->source_count);
+	e->source_count = 0;
+}
+
+void egress_release(struct worker *w, struct rte_mbuf *source)
+{
+	struct egress *e = w->egress;
+
+	if (e->source_count == BURST_PKTS_MAX)
+		egress_seal(w);
+	if (e->job_count == 0)
+		rte_pktmbuf_free(source);
+	else
+		e->sources[e->source_count++] = source;
 }
 
 static void media_sent(struct worker *w, struct subscription *s, uint16_t bytes)
@@ -54,26 +87,56 @@ static void sent(struct worker *w, const struct egress_entry *entry)
 		media_sent(w, entry->subscription, entry->media_bytes);
 }
 
+static unsigned transmit(struct worker *w, struct rte_mbuf **frames, unsigned count)
+{
+	return count == 0 ? 0
+			  : rte_eth_tx_burst(w->dp->wire_port, (uint16_t)w->id, frames,
+					     (uint16_t)count);
+}
+
+// Frames of before go first. True if none is left.
+static bool transmit_waiting(struct worker *w, struct egress *e)
+{
+	unsigned taken = transmit(w, e->waiting, e->waiting_count);
+
+	e->waiting_count -= taken;
+	memmove(e->waiting, e->waiting + taken, e->waiting_count * sizeof(e->waiting[0]));
+	return e->waiting_count == 0;
+}
+
+// Closes the gaps that refused seals have left.
+static unsigned compact(struct egress *e)
+{
+	unsigned count = 0;
+
+	if (!e->gaps)
+		return e->frame_count;
+	e->gaps = false;
+	for (unsigned i = 0; i < e->frame_count; i++) {
+		if (e->frames[i] == NULL)
+			continue;
+		e->entries[count] = e->entries[i];
+		e->frames[count++] = e->frames[i];
+	}
+	return count;
+}
+
 void egress_flush(struct worker *w)
 {
 	struct egress *e = w->egress;
-	struct rte_mbuf *frames[EGRESS_FRAMES_MAX];
-	unsigned count = 0;
 
-	seal(w, e);
-	for (unsigned i = 0; i < e->frame_count; i++) {
-		if (e->entries[i].frame == NULL)
-			continue;
-		e->entries[count] = e->entries[i];
-		frames[count++] = e->entries[i].frame;
-	}
-	e->frame_count = 0;
-	if (count == 0)
-		return;
-	unsigned taken =
-		rte_eth_tx_burst(w->dp->wire_port, (uint16_t)w->id, frames, (uint16_t)count);
-	for (unsigned i = 0; i < taken; i++)
+	egress_seal(w);
+	unsigned count = compact(e);
+	unsigned taken = transmit_waiting(w, e) ? transmit(w, e->frames, count) : 0;
+	unsigned kept = 0;
+	while (taken + kept < count && e->waiting_count < EGRESS_WAITING_MAX)
+		e->waiting[e->waiting_count++] = e->frames[taken + kept++];
+	for (unsigned i = 0; i < taken + kept; i++)
 		sent(w, &e->entries[i]);
-	w->stats.egress_drops[SHM_EGRESS_DROP_TX_FULL] += count - taken;
-	rte_pktmbuf_free_bulk(&frames[taken], count - taken);
+	w->stats.egress_drops[SHM_EGRESS_DROP_TX_FULL] += count - taken - kept;
+	rte_pktmbuf_free_bulk(&e->frames[taken + kept], count - taken - kept);
+	e->frame_count = 0;
+	rte_pktmbuf_free_bulk(e->fresh, e->fresh_count);
+	e->fresh_count = 0;
+	e->fresh_next = EGRESS_FRESH_FIRST;
 }

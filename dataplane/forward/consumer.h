@@ -4,31 +4,32 @@
 #pragma once
 
 #include "dataplane/forward/forward.h"
+#include "proto/rtc/continuity.h"
 #include "proto/rtc/rtp_ext.h"
+
+// An extension block as all consumers of one class get it.
+struct class_block {
+	bool built;
+	struct rtp_ext_built layout;
+	uint8_t bytes[RTP_EXT_BLOCK_BYTES_MAX];
+};
 
 // One packet, read once for all consumers of this worker.
 struct forwarding {
-	struct rte_mbuf *mbuf;
 	const struct packet *packet;
+	const uint8_t *payload;
 	const struct track_config *track;
-	uint32_t clock_rate; // Hz
+	unsigned codec; // of the track's
+	struct rtp_continuity_in in;
 	struct rtp_ext_set ext;
+	uint32_t abs_send_time;
+	struct class_block blocks[FANOUT_EXT_CLASSES + 1]; // the last: of who is in no class
 };
-
-// A running consumer of this worker.
-struct consumer {
-	struct subscription *subscription;
-	const struct subscription_config *config;
-	struct transport *transport;
-};
-
-// The consumer in slot 'index' if it runs, is this worker's and hears 'track'.
-bool consumer_find(struct worker *w, uint32_t index, struct shm_ref track, struct consumer *c);
 
 // Decides whether and as what the consumer gets the packet (switch.c). False after counting the
 // drop.
-bool consumer_place(struct worker *w, const struct consumer *c, const struct forwarding *f,
+bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		    struct rtp_continuity_out *out);
 
 // Rewrites the packet for the consumer and queues it (rewrite.c).
-void consumer_send(struct worker *w, const struct consumer *c, const struct forwarding *f);
+void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f);

@@ -6,7 +6,10 @@
 // Path     ingress/rtp.c -> [fanout] -> forward/rewrite.c -> egress/rtp.c
 // Thread   forward_rtp: the publisher's worker. forward_local: the consumers'.
 // Shared   from here on the packet is read-only: other workers may hold references to it.
+#include "dataplane/egress/egress.h"
 #include "dataplane/forward/consumer.h"
+
+#include <rte_prefetch.h>
 
 static void to_worker(struct worker *w, struct rte_mbuf *m, unsigned id)
 {
@@ -45,62 +48,65 @@ void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count)
 	}
 }
 
-bool consumer_find(struct worker *w, uint32_t index, struct shm_ref track, struct consumer *c)
-{
-	struct subscription *s = &w->dp->subscriptions[index];
-	const struct subscription_config *config =
-		atomic_load_explicit(&s->config, memory_order_acquire);
+enum { AHEAD = 4 }; // consumers whose lines are fetched before it is their turn
 
-	// A config main has swapped in runs here only once its epoch was applied.
-	if (config == NULL || config->generation != s->generation ||
-	    config->shm.track.index != track.index ||
-	    config->shm.track.generation != track.generation)
-		return false;
-	*c = (struct consumer){
-		.subscription = s,
-		.config = config,
-		.transport = transport_owned(w, config->shm.transport),
-	};
-	return c->transport != NULL;
-}
-
-// False if the packet's track or payload type is gone.
+// False if the packet's track, its payload type or its consumers are gone.
 static bool read_once(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 {
 	const struct packet *p = packet_of(m);
+	const struct fanout_list *list = w->fanout[p->track.index];
 	const struct track_config *track = track_config_of(w->dp, p->track);
 	const struct shm_track_codec *codec = track != NULL ? track->codec_by_pt[p->pt] : NULL;
 
-	if (codec == NULL || w->fanout[p->track.index] == NULL)
+	if (codec == NULL || list == NULL || list->track_generation != p->track.generation)
 		return false;
-	*f = (struct forwarding){
-		.mbuf = m,
-		.packet = p,
-		.track = track,
+	f->packet = p;
+	f->payload = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->rtp_payload_offset);
+	f->track = track;
+	f->codec = (unsigned)(codec - track->shm.codecs);
+	f->in = (struct rtp_continuity_in){
+		.index = p->index,
+		.now_us = p->arrival_us,
+		.source = p->ssrc,
+		.ts = p->timestamp,
 		.clock_rate = codec->clock_rate,
 	};
-	if (p->ext_offset != 0) {
-		const struct rtp_view v = {
-			.ext = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->ext_offset),
-			.ext_size = p->ext_size,
-			.ext_profile = p->ext_profile,
-		};
-		rtp_ext_collect(&f->ext, &v, &track->shm.ext);
-	}
+	f->abs_send_time = rtp_ext_abs_send_time(w->now_us);
+	for (unsigned i = 0; i < FANOUT_EXT_CLASSES; i++)
+		f->blocks[i].built = false;
+	const struct rtp_view v = {
+		.ext = p->ext_offset != 0
+			       ? rte_pktmbuf_mtod_offset(m, const uint8_t *, p->ext_offset)
+			       : NULL,
+		.ext_size = p->ext_size,
+		.ext_profile = p->ext_profile,
+	};
+	rtp_ext_collect(&f->ext, &v, &track->shm.ext);
 	return true;
 }
 
 void forward_track_resumed(struct worker *w, struct shm_ref track)
 {
 	const struct fanout_list *list = w->fanout[track.index];
-	struct consumer c;
 
 	for (uint32_t i = 0; list != NULL && i < list->count; i++) {
-		if (!consumer_find(w, list->subscription[i], track, &c))
+		struct subscription *s = list->entries[i].subscription;
+
+		if (list->track_generation != track.generation)
 			continue;
-		c.subscription->started = false;
-		c.subscription->waiting_us = 0;
+		s->started = false;
+		s->waiting_us = 0;
 	}
+}
+
+// Everything a packet will touch of a consumer, but for its keys: the engine fetches those.
+static void fetch(const struct fanout_entry *c, uint64_t index)
+{
+	rte_prefetch0(&c->subscription->continuity);
+	rte_prefetch0(rtp_continuity_bits(&c->subscription->continuity, index));
+	rte_prefetch0(&c->subscription->generation);
+	rte_prefetch0(&c->transport->path);
+	rte_prefetch0(&c->transport->stats);
 }
 
 void forward_local(struct worker *w, struct rte_mbuf *m)
@@ -113,13 +119,12 @@ void forward_local(struct worker *w, struct rte_mbuf *m)
 		return;
 	}
 	const struct fanout_list *list = w->fanout[f.packet->track.index];
+	for (uint32_t i = 0; i < AHEAD && i < list->count; i++)
+		fetch(&list->entries[i], f.in.index);
 	for (uint32_t i = 0; i < list->count; i++) {
-		struct consumer c;
-
-		if (consumer_find(w, list->subscription[i], f.packet->track, &c))
-			consumer_send(w, &c, &f);
-		else
-			drop_egress(w, SHM_EGRESS_DROP_FANOUT_STALE);
+		if (i + AHEAD < list->count)
+			fetch(&list->entries[i + AHEAD], f.in.index);
+		consumer_send(w, &list->entries[i], &f);
 	}
-	rte_pktmbuf_free(m);
+	egress_release(w, m);
 }

@@ -14,12 +14,12 @@ static void sender_report_local(struct worker *w, struct shm_ref track, uint8_t 
 {
 	const struct fanout_list *list =
 		track.index < w->dp->limits.tracks ? w->fanout[track.index] : NULL;
-	struct consumer c;
 
-	for (uint32_t i = 0; list != NULL && i < list->count; i++)
-		if (consumer_find(w, list->subscription[i], track, &c) &&
-		    c.subscription->encoding == encoding)
-			c.subscription->sr = *sr;
+	if (list == NULL || list->track_generation != track.generation)
+		return;
+	for (uint32_t i = 0; i < list->count; i++)
+		if (list->entries[i].subscription->encoding == encoding)
+			list->entries[i].subscription->sr = *sr;
 }
 
 static void sender_report_spread(struct worker *w, struct shm_ref track, uint8_t encoding,
@@ -82,8 +82,8 @@ static void sender_report(struct worker *w, struct transport *t, const struct rt
 }
 
 // The running consumer on this transport that is sent as 'ssrc'.
-static bool consumer_by_ssrc(struct worker *w, struct transport *t, uint32_t ssrc,
-			     struct consumer *c)
+static struct subscription *consumer_by_ssrc(struct worker *w, struct transport *t, uint32_t ssrc,
+					     struct shm_ref *track)
 {
 	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
 
@@ -93,10 +93,14 @@ static bool consumer_by_ssrc(struct worker *w, struct transport *t, uint32_t ssr
 		const struct subscription_config *config =
 			atomic_load_explicit(&s->config, memory_order_acquire);
 
-		if (config != NULL && config->shm.ssrc == ssrc)
-			return consumer_find(w, index, config->shm.track, c);
+		// A config main has swapped in runs here only once its epoch was applied.
+		if (config == NULL || config->generation != s->generation ||
+		    config->shm.ssrc != ssrc)
+			continue;
+		*track = config->shm.track;
+		return s;
 	}
-	return false;
+	return NULL;
 }
 
 // RFC 3550 6.4.1: A - LSR - DLSR, where LSR is of our own SR.
@@ -112,12 +116,13 @@ static uint32_t round_trip_us(const struct worker *w, const struct subscription 
 
 static void report_block(struct worker *w, struct transport *t, const struct rtcp_report_block *b)
 {
-	struct consumer c;
+	struct shm_ref track;
+	struct subscription *s = consumer_by_ssrc(w, t, b->ssrc, &track);
 
-	if (!consumer_by_ssrc(w, t, b->ssrc, &c))
+	if (s == NULL)
 		return;
-	struct shm_subscription_stats *stats = &c.subscription->stats;
-	uint32_t rtt_us = round_trip_us(w, c.subscription, b);
+	struct shm_subscription_stats *stats = &s->stats;
+	uint32_t rtt_us = round_trip_us(w, s, b);
 	stats->reported_packets_lost = b->cumulative_lost;
 	stats->reported_jitter = b->jitter;
 	if (rtt_us != 0)
@@ -126,12 +131,13 @@ static void report_block(struct worker *w, struct transport *t, const struct rtc
 
 static void keyframe_wanted(struct worker *w, struct transport *t, uint32_t ssrc)
 {
-	struct consumer c;
+	struct shm_ref track;
+	struct subscription *s = consumer_by_ssrc(w, t, ssrc, &track);
 
-	if (!consumer_by_ssrc(w, t, ssrc, &c))
+	if (s == NULL)
 		return;
-	c.subscription->stats.pli_count++;
-	forward_keyframe_request(w, c.config->shm.track, c.subscription->encoding);
+	s->stats.pli_count++;
+	forward_keyframe_request(w, track, s->encoding);
 }
 
 static void payload_feedback(struct worker *w, struct transport *t, const struct rtcp_packet *p)

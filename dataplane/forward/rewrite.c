@@ -3,57 +3,81 @@
 // dataplane/forward/rewrite.c - one packet as one consumer gets it: number, timestamp, SSRC,
 // payload type, and an extension block of the consumer's own.
 //
-// Path     forward/fanout.c -> [rewrite] -> egress/rtp.c
+// Path     forward/fanout.c -> [rewrite] -> egress/rtp.h
 // Thread   the worker that owns the subscriber's transport.
+// Block    built once for a packet and a class of consumers; what differs within the class, mid and
+//          transport-wide number, is written into each copy.
 // Spec     RFC 3550 5.1, RFC 8285; which extensions pass: design section 4.
-#include "dataplane/egress/egress.h"
+#include "dataplane/egress/rtp.h"
 #include "dataplane/forward/consumer.h"
+#include "proto/rtc/bytes.h"
+#include "proto/rtc/rtp.h"
 
 #include <string.h>
 
-static bool build_ext(struct worker *w, const struct consumer *c, const struct forwarding *f,
-		      uint8_t block[RTP_EXT_BLOCK_BYTES_MAX], struct rtp_ext_built *built)
+static bool block_build(struct class_block *b, const struct fanout_entry *c,
+			const struct forwarding *f)
 {
 	const struct shm_subscription_config *config = &c->config->shm;
 	const struct rtp_ext_own own = {
 		.mid = config->mid,
-		.mid_size = (uint8_t)strnlen(config->mid, sizeof(config->mid)),
-		.twcc_seq = (uint16_t)c->transport->twcc_next,
-		.abs_send_time = rtp_ext_abs_send_time(w->now_us),
+		.mid_size = c->mid_size,
+		.abs_send_time = f->abs_send_time,
 	};
 
-	return rtp_ext_build(built, block, RTP_EXT_BLOCK_BYTES_MAX, &f->ext, &config->ext, &own);
+	b->built =
+		rtp_ext_build(&b->layout, b->bytes, sizeof(b->bytes), &f->ext, &config->ext, &own);
+	return b->built;
 }
 
-void consumer_send(struct worker *w, const struct consumer *c, const struct forwarding *f)
+// NULL if the block does not fit.
+static const struct class_block *block_of(const struct fanout_entry *c, struct forwarding *f)
+{
+	struct class_block *b = &f->blocks[c->ext_class];
+
+	if (c->ext_class != FANOUT_EXT_OWN && b->built)
+		return b;
+	return block_build(b, c, f) ? b : NULL;
+}
+
+static void block_personalise(uint8_t *block, const struct rtp_ext_built *layout,
+			      const struct fanout_entry *c)
+{
+	if (layout->mid_offset != 0 && c->ext_class != FANOUT_EXT_OWN)
+		for (unsigned i = 0; i < c->mid_size; i++)
+			block[layout->mid_offset + i] = (uint8_t)c->mid[i];
+	// Only what is queued takes a transport-wide number: a gap would look like loss.
+	if (layout->twcc_offset != 0)
+		bytes_store_be16(block + layout->twcc_offset, (uint16_t)c->transport->twcc_next++);
+}
+
+void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f)
 {
 	const struct packet *p = f->packet;
-	uint8_t block[RTP_EXT_BLOCK_BYTES_MAX];
 	struct rtp_continuity_out out;
-	struct rtp_ext_built built;
 
 	if (!consumer_place(w, c, f, &out))
 		return;
-	if (!build_ext(w, c, f, block, &built)) {
+	const struct class_block *b = block_of(c, f);
+	if (b == NULL) {
 		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
 		return;
 	}
 	const struct egress_rtp_packet packet = {
 		.transport = c->transport,
 		.subscription = c->subscription,
-		.srtp = c->config->srtp,
+		.srtp = c->srtp,
 		.index = out.index,
 		.timestamp = out.ts,
-		.ssrc = c->config->shm.ssrc,
-		.pt = c->config->pt_by_pt[p->pt],
+		.ssrc = c->ssrc,
+		.pt = c->pt[f->codec],
 		.marker = p->marker,
-		.ext = block,
-		.ext_size = built.size,
-		.payload = rte_pktmbuf_mtod_offset(f->mbuf, const uint8_t *, p->rtp_payload_offset),
+		.ext = b->bytes,
+		.ext_size = b->layout.size,
+		.payload = f->payload,
 		.payload_size = p->rtp_payload_size,
-		.source = f->mbuf,
 	};
-	// Only what is queued takes a transport-wide number: a gap would look like loss.
-	if (egress_rtp(w, &packet) && built.twcc_offset != 0)
-		c->transport->twcc_next++;
+	uint8_t *rtp = egress_rtp(w, &packet);
+	if (rtp != NULL)
+		block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
 }

@@ -92,34 +92,27 @@ static bool hold_back(struct worker *w, struct subscription *s, const struct rtp
 	return drop(w, why);
 }
 
-bool consumer_place(struct worker *w, const struct consumer *c, const struct forwarding *f,
+bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		    struct rtp_continuity_out *out)
 {
 	struct subscription *s = c->subscription;
 	const struct packet *p = f->packet;
-	const struct rtp_continuity_in in = {
-		.index = p->index,
-		.now_us = p->arrival_us,
-		.source = p->ssrc,
-		.ts = p->timestamp,
-		.clock_rate = f->clock_rate,
-	};
 
-	if (c->config->shm.paused) {
+	if (c->paused) {
 		s->started = false;
 		return drop(w, SHM_EGRESS_DROP_PAUSED);
 	}
 	if (!egress_path_ok(w, c->transport))
 		return false;
 	if (p->rtp_payload_size == 0)
-		return hold_back(w, s, &in, SHM_EGRESS_DROP_PADDING);
-	if (c->config->pt_by_pt[p->pt] == 0xff)
-		return hold_back(w, s, &in, SHM_EGRESS_DROP_PT_NOT_NEGOTIATED);
+		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PADDING);
+	if (c->pt[f->codec] == 0xff)
+		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PT_NOT_NEGOTIATED);
 	if (s->started && p->encoding != s->encoding)
-		return change(w, s, p, &in, out);
+		return change(w, s, p, &f->in, out);
 	if (s->started && p->ssrc == s->continuity.source)
-		return placed(w, rtp_continuity_map(&s->continuity, &in, out));
+		return placed(w, rtp_continuity_map_next(&s->continuity, &f->in, out));
 	if (!may_begin(w, s, p))
 		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
-	return begin(w, s, p, &in, out);
+	return begin(w, s, p, &f->in, out);
 }

@@ -68,10 +68,9 @@ static bool prepare(struct worker *w, struct rte_mbuf *m, struct opening *o, str
 	o->job = job;
 	*job = (struct srtp_job){
 		.stream = s->srtp,
-		.in = packet_payload(m),
-		.out = packet_payload(m),
-		.in_size = p->payload_size,
+		.packet = packet_payload(m),
 		.header_size = v.header_size,
+		.size = p->payload_size,
 	};
 	return true;
 }
@@ -192,7 +191,7 @@ void ingress_rtp(struct worker *w, struct burst *b)
 		b->pkts[prepared++] = b->pkts[i];
 	}
 	if (job_count != 0)
-		w->dp->srtp->open(jobs, job_count);
+		w->dp->srtp->open(w->srtp, jobs, job_count);
 	for (unsigned i = 0; i < prepared; i++) {
 		struct rte_mbuf *m = b->pkts[i];
 

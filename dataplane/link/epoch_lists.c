@@ -147,6 +147,68 @@ static bool consumes(const struct subscription_config *c, uint32_t track)
 	return c != NULL && c->shm.track.generation != 0 && c->shm.track.index == track;
 }
 
+static bool ext_class_same(const struct subscription_config *a, const struct subscription_config *b)
+{
+	return memcmp(&a->shm.ext, &b->shm.ext, sizeof(a->shm.ext)) == 0 &&
+	       strnlen(a->shm.mid, sizeof(a->shm.mid)) == strnlen(b->shm.mid, sizeof(b->shm.mid));
+}
+
+// The class of 'c' among those of 'first', the classes' first members, which may become one more.
+static uint8_t ext_class_of(const struct subscription_config *first[FANOUT_EXT_CLASSES],
+			    const struct subscription_config *c)
+{
+	if (strnlen(c->shm.mid, sizeof(c->shm.mid)) > FANOUT_MID_BYTES)
+		return FANOUT_EXT_OWN;
+	for (uint8_t i = 0; i < FANOUT_EXT_CLASSES; i++) {
+		if (first[i] == NULL)
+			first[i] = c;
+		if (ext_class_same(first[i], c))
+			return i;
+	}
+	return FANOUT_EXT_OWN;
+}
+
+static void fanout_entry_fill(const struct model *m, struct fanout_entry *entry,
+			      const struct subscription_config *c)
+{
+	const struct track_config *track = m->tracks[c->shm.track.index];
+
+	*entry = (struct fanout_entry){
+		.subscription = &m->dp->subscriptions[c->index],
+		.transport = &m->dp->transports[c->shm.transport.index],
+		.config = c,
+		.srtp = c->srtp,
+		.ssrc = c->shm.ssrc,
+		.mid_size = (uint8_t)strnlen(c->shm.mid, sizeof(c->shm.mid)),
+		.paused = c->shm.paused != 0,
+	};
+	memcpy(entry->mid, c->shm.mid, sizeof(entry->mid));
+	for (unsigned i = 0; i < SHM_CODECS_MAX; i++)
+		entry->pt[i] =
+			i < track->shm.codec_count ? c->pt_by_pt[track->shm.codecs[i].pt] : 0xff;
+}
+
+static struct fanout_list *build_fanout(const struct model *m, uint32_t track, uint32_t worker,
+					uint32_t count)
+{
+	const struct subscription_config *first[FANOUT_EXT_CLASSES] = {0};
+	struct fanout_list *l =
+		rte_zmalloc("fanout", sizeof(*l) + count * sizeof(l->entries[0]), 64);
+
+	if (l == NULL)
+		return NULL;
+	l->track_generation = m->tracks[track]->generation;
+	for (uint32_t i = 0; i < m->subscriptions_end; i++) {
+		const struct subscription_config *c = m->subscriptions[i];
+
+		if (!consumes(c, track) || owner_of(m, c) != worker)
+			continue;
+		fanout_entry_fill(m, &l->entries[l->count], c);
+		l->entries[l->count++].ext_class = ext_class_of(first, c);
+	}
+	return l;
+}
+
 // The lists of one track, one per worker; 'mask' gets the workers that have consumers.
 static enum shm_refusal build_fanouts(struct model *m, struct epoch *e, uint32_t track,
 				      uint32_t *mask)
@@ -168,14 +230,9 @@ static enum shm_refusal build_fanouts(struct model *m, struct epoch *e, uint32_t
 		if (count[w] == 0)
 			continue;
 		*mask |= 1u << w;
-		ef->after =
-			rte_zmalloc("fanout", sizeof(*ef->after) + count[w] * sizeof(uint32_t), 64);
+		ef->after = build_fanout(m, track, w, count[w]);
 		if (ef->after == NULL)
 			return SHM_REFUSAL_NO_MEMORY;
-		for (uint32_t i = 0; i < m->subscriptions_end; i++)
-			if (consumes(m->subscriptions[i], track) &&
-			    owner_of(m, m->subscriptions[i]) == w)
-				ef->after->subscription[ef->after->count++] = i;
 	}
 	return SHM_REFUSAL_NONE;
 }

@@ -9,13 +9,13 @@
 //         caller's; when opening, our guess by RFC 3711 3.3.1 from the highest index authenticated.
 //         libsrtp2 takes a rollover counter of 0 as "none set" and guesses; see roc_set().
 // Trust   srtp_unprotect() checks replay, then the tag, and moves its window after that alone;
-//         'highest' moves only where it succeeded.
+//         our indices move only where it succeeded.
 // Spec    RFC 3711 3.3, RFC 7714 8.
 #include "dataplane/srtp/engine.h"
 
+#include "dataplane/srtp/indices.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/rtp.h"
-#include "proto/rtc/seq.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
@@ -23,18 +23,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GCM_STREAM_BYTES = 4096, CM_STREAM_BYTES = 4096 };
+
 struct srtp_stream {
 	srtp_t session; // exactly one stream in it
-	uint64_t highest; // highest index sealed, or authenticated
-	uint64_t floor; // lower indices were before this stream: used up, or perhaps seen
+	struct srtp_indices indices;
 	uint32_t ssrc;
 	uint16_t tag_size;
 	uint8_t direction; // enum srtp_direction
-	bool started; // 'highest' means something
+};
+struct srtp_lanes {
+	int unused; // one job after another needs nothing of its own
 };
 
-// libsrtp2 wants one call before all others. Streams are made by main alone, so no lock.
-static bool library_ready(void)
+static bool start(void)
 {
 	static bool ready;
 
@@ -88,17 +90,15 @@ static bool session_create(struct srtp_stream *s, enum shm_suite suite, const ui
 static struct srtp_stream *stream_new(enum shm_suite suite, enum srtp_direction direction,
 				      const uint8_t *master, uint32_t ssrc, uint64_t index)
 {
-	if (index > SEQ_INDEX_MAX || !library_ready())
+	if (index > SEQ_INDEX_MAX)
 		return NULL;
 	struct srtp_stream *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return NULL;
 	*s = (struct srtp_stream){
-		.highest = index,
-		.floor = index,
+		.indices = srtp_indices_from(index),
 		.ssrc = ssrc,
 		.direction = (uint8_t)direction,
-		.started = index != 0,
 	};
 	if (!session_create(s, suite, master)) {
 		free(s);
@@ -115,22 +115,33 @@ static void stream_free(struct srtp_stream *s)
 	free(s);
 }
 
-// Makes libsrtp2 use 'index' for a packet with its low 16 bits as sequence number. A counter of 0
-// means "guess": that guess is 0 while libsrtp2's highest index is below 2^15, and follows RFC 3711
-// above, so it is right unless 'index' lies more than 2^15 behind; such a one is refused here.
-static bool roc_set(struct srtp_stream *s, uint64_t index)
+static struct srtp_lanes *lanes_new(void)
 {
-	if (s->started && index + SRTP_REPLAY_WINDOW <= s->highest)
-		return false;
-	return srtp_set_stream_roc(s->session, s->ssrc, (uint32_t)(index >> 16)) ==
-	       srtp_err_status_ok;
+	static struct srtp_lanes none;
+
+	return &none;
 }
 
-static void index_done(struct srtp_stream *s, uint64_t index)
+static void lanes_free(struct srtp_lanes *lanes)
 {
-	if (!s->started || index > s->highest)
-		s->highest = index;
-	s->started = true;
+	(void)lanes;
+}
+
+// libsrtp2's session, stream, cipher and hash with OpenSSL's contexts behind them, as glibc's heap
+// counts them; the window is the greater part of what is left.
+static size_t stream_bytes(enum shm_suite suite, enum srtp_direction direction)
+{
+	(void)direction;
+	return suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80 ? CM_STREAM_BYTES : GCM_STREAM_BYTES;
+}
+
+// Makes libsrtp2 use 'index' for a packet with its low 16 bits as sequence number. A counter of 0
+// means "guess": that guess is 0 while libsrtp2's highest index is below 2^15, and follows RFC 3711
+// above, so it is right unless 'index' lies more than 2^15 behind, which srtp/indices.h refuses.
+static bool roc_set(struct srtp_stream *s, uint64_t index)
+{
+	return srtp_set_stream_roc(s->session, s->ssrc, (uint32_t)(index >> 16)) ==
+	       srtp_err_status_ok;
 }
 
 static enum srtp_status status_of(srtp_err_status_t status)
@@ -155,69 +166,67 @@ static enum srtp_status status_of(srtp_err_status_t status)
 static enum srtp_status seal_one(struct srtp_job *job)
 {
 	struct srtp_stream *s = job->stream;
-	int size = job->in_size;
+	uint8_t *behind = job->packet + job->header_size;
+	int size = job->size;
 
-	assert(s->direction == SRTP_SEND && job->in_size >= RTP_HEADER_BYTES);
-	assert(bytes_be16(job->in + 2) == (uint16_t)job->index);
-	if (job->index > SEQ_INDEX_MAX || job->index < s->floor || !roc_set(s, job->index))
+	assert(s->direction == SRTP_SEND && job->header_size >= RTP_HEADER_BYTES);
+	assert(job->size >= job->header_size);
+	assert(bytes_be16(job->packet + 2) == (uint16_t)job->index);
+	if (!srtp_indices_may_seal(&s->indices, job->index) || !roc_set(s, job->index))
 		return SRTP_FAIL_ENGINE;
-	if (job->out != job->in)
-		memcpy(job->out, job->in, job->in_size);
-	enum srtp_status status = status_of(srtp_protect(s->session, job->out, &size));
+	if (job->payload != behind)
+		memcpy(behind, job->payload, (size_t)(job->size - job->header_size));
+	enum srtp_status status = status_of(srtp_protect(s->session, job->packet, &size));
 	if (status != SRTP_OK)
 		return SRTP_FAIL_ENGINE;
-	index_done(s, job->index);
+	srtp_indices_done(&s->indices, job->index);
 	job->out_size = (uint16_t)size;
 	return SRTP_OK;
-}
-
-// RFC 3711 3.3.1. A stream begins with rollover counter 0; what would lie before that is taken for
-// a packet of the first 2^16 as well, and its tag tells.
-static bool index_guess(const struct srtp_stream *s, uint16_t seq, uint64_t *index)
-{
-	if (s->started && seq_index_guess(s->highest, seq, index))
-		return true;
-	*index = seq;
-	return !s->started || s->highest < 0x8000;
 }
 
 static enum srtp_status open_one(struct srtp_job *job)
 {
 	struct srtp_stream *s = job->stream;
-	int size = job->in_size;
+	int size = job->size;
 	uint64_t index;
 
-	assert(s->direction == SRTP_RECEIVE && job->out == job->in);
-	if (job->header_size < RTP_HEADER_BYTES || job->in_size < job->header_size + s->tag_size)
+	assert(s->direction == SRTP_RECEIVE);
+	if (job->header_size < RTP_HEADER_BYTES || job->size < job->header_size + s->tag_size)
 		return SRTP_FAIL_MALFORMED;
-	if (!index_guess(s, bytes_be16(job->in + 2), &index) || index < s->floor ||
+	if (!srtp_indices_guess(&s->indices, bytes_be16(job->packet + 2), &index) ||
 	    !roc_set(s, index))
 		return SRTP_FAIL_REPLAY;
-	enum srtp_status status = status_of(srtp_unprotect(s->session, job->out, &size));
+	enum srtp_status status = status_of(srtp_unprotect(s->session, job->packet, &size));
 	if (status != SRTP_OK)
 		return status;
-	index_done(s, index);
+	srtp_indices_done(&s->indices, index);
 	job->index = index;
 	job->out_size = (uint16_t)size;
 	return SRTP_OK;
 }
 
-static void seal(struct srtp_job *jobs, unsigned count)
+static void seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
 {
+	(void)lanes;
 	for (unsigned i = 0; i < count; i++)
 		jobs[i].status = (uint8_t)seal_one(&jobs[i]);
 }
 
-static void open_jobs(struct srtp_job *jobs, unsigned count)
+static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
 {
+	(void)lanes;
 	for (unsigned i = 0; i < count; i++)
 		jobs[i].status = (uint8_t)open_one(&jobs[i]);
 }
 
 const struct srtp_engine srtp_engine_libsrtp2 = {
 	.name = "libsrtp2",
+	.start = start,
+	.lanes_new = lanes_new,
+	.lanes_free = lanes_free,
 	.stream_new = stream_new,
 	.stream_free = stream_free,
+	.stream_bytes = stream_bytes,
 	.seal = seal,
 	.open = open_jobs,
 };

@@ -159,7 +159,6 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->stats.generation = c->generation;
 	s->srtp_index_reserved = c->shm.sequence_start + INDEX_RESERVE; // as main wrote it
 	s->last_sent_us = 0;
-	s->last_timestamp = 0;
 	s->sr_packets = 0;
 	s->sr_octets = 0;
 	s->sr_last = 0;

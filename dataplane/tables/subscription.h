@@ -3,8 +3,12 @@
 // dataplane/tables/subscription.h - a consumer: one track sent to one subscriber.
 //
 // Config   as in transport.h. Owner: the worker that owns the subscriber's transport.
-// Fan-out  each worker has, per track, the contiguous list of its own consumers; main builds a new
-//          list for every epoch that changes it and frees the old one after the acknowledgement.
+// Fan-out  each worker has, per track, the contiguous list of its own consumers: what a packet
+// needs
+//          to know of each, in one cache line. Main builds a new list for every epoch that changes
+//          anything in it and frees the old one after the acknowledgement.
+// Heat     a packet to a consumer reads its line of the list, and writes the first line of
+//          'continuity', the one with the packet's bits, and the line from 'generation' on.
 #pragma once
 
 #include "dataplane/srtp/engine.h"
@@ -14,8 +18,10 @@
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 struct dataplane;
+struct transport;
 
 struct subscription_config {
 	uint32_t index;
@@ -28,24 +34,52 @@ struct subscription_config {
 struct subscription {
 	alignas(64) _Atomic(const struct subscription_config *) config; // NULL: slot free
 	// Owner only.
-	alignas(64) uint32_t generation; // of the config the fields below belong to
+	alignas(64) struct rtp_continuity continuity;
+	alignas(64) uint32_t generation; // of the config the owner's fields belong to
 	uint8_t encoding; // the one forwarded now
 	bool started; // false: the next packet begins anew, at a keyframe if it is video
-	uint64_t waiting_us; // video: since when a keyframe is waited for; 0: not yet
-	uint64_t asked_us; // when a keyframe was last asked for while waiting
-	struct rtp_continuity continuity;
-	uint64_t srtp_index_reserved;
-	uint64_t last_sent_us;
-	uint32_t last_timestamp; // RTP timestamp of the newest packet sent
-	struct sender_report sr; // of the encoding forwarded, from the publisher's worker
 	uint32_t sr_packets; // for our own SR (RFC 3550 6.4.1)
 	uint32_t sr_octets;
+	uint64_t srtp_index_reserved;
+	uint64_t last_sent_us;
+	struct shm_subscription_stats stats; // what every packet changes comes first
+	uint64_t waiting_us; // video: since when a keyframe is waited for; 0: not yet
+	uint64_t asked_us; // when a keyframe was last asked for while waiting
+	struct sender_report sr; // of the encoding forwarded, from the publisher's worker
 	uint32_t sr_last; // middle 32 bits of the NTP time in our newest SR; 0: none sent
 	uint64_t sr_last_us; // when it was sent
-	struct shm_subscription_stats stats;
 };
+static_assert(offsetof(struct subscription, stats.pli_count) -
+			      offsetof(struct subscription, generation) <=
+		      64,
+	      "what every packet counts is in one line");
+
+enum {
+	FANOUT_EXT_CLASSES = 4,
+	FANOUT_EXT_OWN = FANOUT_EXT_CLASSES, // in no class
+	FANOUT_MID_BYTES = 8, // longer ones are in no class
+};
+
+// A running consumer.
+struct fanout_entry {
+	alignas(64) struct subscription *subscription;
+	struct transport *transport; // of the subscriber, owned by this worker
+	const struct subscription_config *config;
+	struct srtp_stream *srtp;
+	uint32_t ssrc;
+	// Consumers of one class get the same extension block but for its mid and transport-wide
+	// number: same numbering, mids of one length.
+	uint8_t ext_class;
+	uint8_t mid_size;
+	bool paused;
+	uint8_t reserved_zero;
+	char mid[FANOUT_MID_BYTES];
+	uint8_t pt[SHM_CODECS_MAX]; // by codec of the track; 0xff: not negotiated
+};
+static_assert(sizeof(struct fanout_entry) == 64, "one cache line");
 
 struct fanout_list {
 	uint32_t count;
-	uint32_t subscription[]; // slots of this worker's consumers of one track
+	uint32_t track_generation;
+	struct fanout_entry entries[];
 };

@@ -63,12 +63,15 @@ struct receive_stream {
 	uint64_t asked_us;
 };
 
-// Prebuilt Ethernet/VLAN/IP/UDP header towards the selected tuple.
+// Prebuilt Ethernet/VLAN/IP/UDP header towards the selected tuple; lengths and checksums are 0.
 struct header_template {
-	uint8_t bytes[68]; // Ethernet, VLAN, IPv6, UDP: 66
+	alignas(64) uint8_t bytes[80]; // Ethernet, VLAN, IPv6, UDP: 66; copied in whole lines
 	uint8_t size; // bytes; 0: no path
 	uint8_t l2_size;
 	uint8_t l3_size;
+	// Ones' complement sums of what stands in the template: 16-bit words as they lie in memory.
+	uint32_t ip_sum; // IPv4 header
+	uint32_t pseudo_sum; // pseudo header, length left out
 };
 
 // What hangs on a transport: built anew by main for every epoch that changes it, read by the owner.
@@ -85,10 +88,11 @@ struct transport {
 
 	// Owner only, from here on.
 	alignas(64) uint32_t generation; // of the config the fields below belong to
-	uint32_t phase; // enum shm_transport_phase
 	uint32_t path_generation;
-	uint32_t twcc_next;
 	struct header_template path; // to the selected tuple
+	uint32_t phase; // enum shm_transport_phase
+	uint32_t twcc_next; // transport-wide number of the next packet sent
+	struct shm_transport_stats stats;
 	struct checked_tuple checked[SHM_CHECKED_TUPLES_MAX]; // most recently used first
 	uint32_t checked_count;
 	struct rtc_addr selected_remote;
@@ -106,7 +110,6 @@ struct transport {
 	uint64_t received_us; // plain: the newest packet that proved itself
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
-	struct shm_transport_stats stats;
 };
 
 // The credentials the selected pair belongs to: the older ones during an ICE restart.

@@ -6,6 +6,7 @@
 // Owns    nothing; a writer borrows the caller's memory.
 #pragma once
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,8 +34,8 @@ static inline uint64_t bytes_be64(const uint8_t *p)
 
 static inline void bytes_store_be16(uint8_t *p, uint16_t v)
 {
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
+	v = htobe16(v);
+	memcpy(p, &v, sizeof(v));
 }
 
 static inline void bytes_store_be24(uint8_t *p, uint32_t v)
@@ -45,14 +46,14 @@ static inline void bytes_store_be24(uint8_t *p, uint32_t v)
 
 static inline void bytes_store_be32(uint8_t *p, uint32_t v)
 {
-	bytes_store_be16(p, (uint16_t)(v >> 16));
-	bytes_store_be16(p + 2, (uint16_t)v);
+	v = htobe32(v);
+	memcpy(p, &v, sizeof(v));
 }
 
 static inline void bytes_store_be64(uint8_t *p, uint64_t v)
 {
-	bytes_store_be32(p, (uint32_t)(v >> 32));
-	bytes_store_be32(p + 4, (uint32_t)v);
+	v = htobe64(v);
+	memcpy(p, &v, sizeof(v));
 }
 
 // Writes front to back. What does not fit is not written at all, and 'overflow' stays set from then

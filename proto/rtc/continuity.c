@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-static uint64_t *word_of(uint64_t *bits, uint64_t index)
+static struct rtp_continuity_bits *bits_of(struct rtp_continuity *c, uint64_t index)
 {
-	return &bits[index / 64 % RTP_CONTINUITY_WORDS];
+	return &c->bits[index / 64 % RTP_CONTINUITY_WORDS];
 }
 
 static uint64_t bit_of(uint64_t index)
@@ -23,7 +23,7 @@ static uint64_t bit_of(uint64_t index)
 
 static bool seen(const struct rtp_continuity *c, uint64_t index)
 {
-	return (c->seen[index / 64 % RTP_CONTINUITY_WORDS] & bit_of(index)) != 0;
+	return (rtp_continuity_bits(c, index)->seen & bit_of(index)) != 0;
 }
 
 // By hand: without -mpopcnt the builtin is a call into libgcc.
@@ -43,7 +43,7 @@ static uint64_t dropped_above(const struct rtp_continuity *c, uint64_t above)
 		uint64_t span = 64 - at % 64;
 		if (span > c->in_highest - at + 1)
 			span = c->in_highest - at + 1;
-		uint64_t word = c->dropped[at / 64 % RTP_CONTINUITY_WORDS] >> (at % 64);
+		uint64_t word = rtp_continuity_bits(c, at)->dropped >> (at % 64);
 		if (span < 64)
 			word &= (UINT64_C(1) << span) - 1;
 		count += ones(word);
@@ -54,8 +54,7 @@ static uint64_t dropped_above(const struct rtp_continuity *c, uint64_t above)
 
 static void forget_all(struct rtp_continuity *c)
 {
-	memset(c->seen, 0, sizeof(c->seen));
-	memset(c->dropped, 0, sizeof(c->dropped));
+	memset(c->bits, 0, sizeof(c->bits));
 }
 
 // Makes 'index' the newest. What lies between stays unseen.
@@ -65,12 +64,13 @@ static void advance(struct rtp_continuity *c, uint64_t index)
 		forget_all(c);
 	} else {
 		for (uint64_t at = c->in_highest + 1; at <= index; at++) {
-			*word_of(c->seen, at) &= ~bit_of(at);
-			*word_of(c->dropped, at) &= ~bit_of(at);
+			struct rtp_continuity_bits *b = bits_of(c, at);
+			b->seen &= ~bit_of(at);
+			b->dropped &= ~bit_of(at);
 		}
 	}
 	c->in_highest = index;
-	*word_of(c->seen, index) |= bit_of(index);
+	bits_of(c, index)->seen |= bit_of(index);
 }
 
 // Starts over at 'index': nothing below maps any more.
@@ -79,7 +79,7 @@ static void splice(struct rtp_continuity *c, uint64_t index)
 	forget_all(c);
 	c->in_floor = index;
 	c->in_highest = index;
-	*word_of(c->seen, index) |= bit_of(index);
+	bits_of(c, index)->seen |= bit_of(index);
 }
 
 static void give(struct rtp_continuity *c, const struct rtp_continuity_in *in, uint64_t index,
@@ -125,7 +125,7 @@ static enum rtp_continuity_verdict map_late(struct rtp_continuity *c,
 		return RTP_CONTINUITY_TOO_LATE;
 	if (seen(c, in->index))
 		return RTP_CONTINUITY_SEEN;
-	*word_of(c->seen, in->index) |= bit_of(in->index);
+	bits_of(c, in->index)->seen |= bit_of(in->index);
 	give(c, in, c->out_next - 1 - behind + dropped_above(c, in->index), out);
 	return RTP_CONTINUITY_SEND;
 }
@@ -191,7 +191,7 @@ void rtp_continuity_drop(struct rtp_continuity *c, const struct rtp_continuity_i
 		return;
 	if (in->index <= c->in_highest) {
 		if (c->in_highest - in->index < RTP_CONTINUITY_WINDOW)
-			*word_of(c->seen, in->index) |= bit_of(in->index);
+			bits_of(c, in->index)->seen |= bit_of(in->index);
 		return;
 	}
 	uint64_t gap = in->index - c->in_highest - 1;
@@ -203,7 +203,7 @@ void rtp_continuity_drop(struct rtp_continuity *c, const struct rtp_continuity_i
 		advance(c, in->index);
 		c->out_next += gap;
 	}
-	*word_of(c->dropped, in->index) |= bit_of(in->index);
+	bits_of(c, in->index)->dropped |= bit_of(in->index);
 }
 
 bool rtp_continuity_jump(struct rtp_continuity *c, uint64_t index)
@@ -222,7 +222,8 @@ bool rtp_continuity_valid(const struct rtp_continuity *c)
 	    c->out_next > SEQ_INDEX_MAX + 1)
 		return false;
 	for (unsigned i = 0; i < RTP_CONTINUITY_WORDS; i++)
-		if ((c->dropped[i] & ~c->seen[i]) != 0 || (c->started == 0 && c->seen[i] != 0))
+		if ((c->bits[i].dropped & ~c->bits[i].seen) != 0 ||
+		    (c->started == 0 && c->bits[i].seen != 0))
 			return false;
 	if (c->started == 0)
 		return c->in_highest == 0 && c->in_floor == 0;

@@ -19,6 +19,8 @@
 // Timestamps keep the source's distances; over a switch they advance by the time that passed.
 #pragma once
 
+#include "proto/rtc/seq.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +29,12 @@ enum {
 	RTP_CONTINUITY_WINDOW = 1024, // packets behind the newest that still map
 	RTP_CONTINUITY_GAP_MAX = 8192, // largest true gap; below 2^15
 	RTP_CONTINUITY_WORDS = RTP_CONTINUITY_WINDOW / 64,
+};
+
+// 64 source indexes.
+struct rtp_continuity_bits {
+	uint64_t seen; // sent or dropped
+	uint64_t dropped; // dropped when newest: later packets moved up by one
 };
 
 struct rtp_continuity {
@@ -38,11 +46,16 @@ struct rtp_continuity {
 	uint32_t ts_delta; // given out minus source's
 	uint32_t source; // SSRC being forwarded
 	uint32_t started; // 1 once a source is set
-	uint64_t seen[RTP_CONTINUITY_WORDS]; // by in index modulo window: sent or dropped
-	uint64_t
-		dropped[RTP_CONTINUITY_WORDS]; // dropped when newest: later packets moved up by one
+	struct rtp_continuity_bits bits[RTP_CONTINUITY_WORDS]; // by source index modulo window
 };
 static_assert(sizeof(struct rtp_continuity) == 48 + 2 * RTP_CONTINUITY_WORDS * 8, "no padding");
+
+// Where the bits of a source index lie: worth fetching ahead.
+static inline const struct rtp_continuity_bits *rtp_continuity_bits(const struct rtp_continuity *c,
+								    uint64_t index)
+{
+	return &c->bits[index / 64 % RTP_CONTINUITY_WORDS];
+}
 
 struct rtp_continuity_in {
 	uint64_t index; // unwrapped source index, at most SEQ_INDEX_MAX
@@ -74,6 +87,28 @@ void rtp_continuity_init(struct rtp_continuity *c, uint16_t first, uint32_t ts);
 enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
 					       const struct rtp_continuity_in *in,
 					       struct rtp_continuity_out *out);
+
+// The same, and nearly always the packet right behind the newest, which costs no call.
+static inline enum rtp_continuity_verdict
+rtp_continuity_map_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
+			struct rtp_continuity_out *out)
+{
+	if (c->started == 0 || in->source != c->source || in->index != c->in_highest + 1 ||
+	    c->out_next > SEQ_INDEX_MAX)
+		return rtp_continuity_map(c, in, out);
+	struct rtp_continuity_bits *b = &c->bits[in->index / 64 % RTP_CONTINUITY_WORDS];
+	uint64_t bit = UINT64_C(1) << (in->index % 64);
+	b->seen |= bit;
+	b->dropped &= ~bit;
+	c->in_highest = in->index;
+	out->index = c->out_next++;
+	out->ts = in->ts + c->ts_delta;
+	if (seq_ts_newer(out->ts, c->ts_newest)) {
+		c->ts_newest = out->ts;
+		c->ts_arrival_us = in->now_us;
+	}
+	return RTP_CONTINUITY_SEND;
+}
 
 // Makes the packet's source the one forwarded and maps the packet as its first: the next index, a
 // timestamp advanced by the time since the newest one (at least 1). Also resumes the same source

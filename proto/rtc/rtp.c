@@ -3,10 +3,6 @@
 // proto/rtc/rtp.c - RTP packets: parse and fixed header (RFC 3550 5.1). Contract in rtp.h.
 #include "proto/rtc/rtp.h"
 
-#include "proto/rtc/bytes.h"
-
-#include <assert.h>
-
 enum { RTP_VERSION = 2 };
 
 static bool parse_extension(struct rtp_view *v, const uint8_t *buf, size_t size)
@@ -60,14 +56,4 @@ bool rtp_parse(struct rtp_view *v, const uint8_t *buf, size_t size)
 	v->padding_size = padding;
 	v->payload_size = (uint16_t)(v->payload_size - padding);
 	return true;
-}
-
-void rtp_write_header(uint8_t buf[RTP_HEADER_BYTES], const struct rtp_header *h)
-{
-	assert(h->pt < 128);
-	buf[0] = (uint8_t)(RTP_VERSION << 6 | (h->extension ? 0x10 : 0));
-	buf[1] = (uint8_t)((h->marker ? 0x80 : 0) | h->pt);
-	bytes_store_be16(buf + 2, h->seq);
-	bytes_store_be32(buf + 4, h->ts);
-	bytes_store_be32(buf + 8, h->ssrc);
 }

@@ -77,6 +77,8 @@ static bool put_block(struct rtp_ext_built *built, struct bytes_writer *w, const
 		if (p->data[kind] == NULL)
 			continue;
 		uint16_t offset = put_value(w, p, kind, consumer->id[kind]);
+		if (kind == RTP_EXT_MID)
+			built->mid_offset = offset;
 		if (kind == RTP_EXT_ABS_SEND_TIME)
 			built->abs_send_time_offset = offset;
 		if (kind == RTP_EXT_TRANSPORT_WIDE_CC)

@@ -148,7 +148,10 @@ static void same(const struct room *r, const struct naive *n)
 			const struct fanout_list *l = dp->workers[w].fanout[i];
 			assert_int_equal(l != NULL ? l->count : 0, count[w]);
 			for (uint32_t k = 0; l != NULL && k < l->count; k++) {
-				const struct naive_sub *s = &n->subs[l->subscription[k]];
+				const struct fanout_entry *entry = &l->entries[k];
+				const struct naive_sub *s = &n->subs[entry->config->index];
+				assert_ptr_equal(entry->subscription,
+						 &dp->subscriptions[entry->config->index]);
 				assert_true(s->generation != 0 && s->track_generation != 0 &&
 					    s->track == i && s->transport == (uint32_t)w);
 			}

@@ -381,9 +381,19 @@ static void indices_are_reserved_ahead(void **state)
 	assert_in_range(sent, 0x10000, 0x20000); // the rollover counter moved on the way
 }
 
-static void a_full_port_is_counted(void **state)
+static uint16_t sequence_of(const struct rte_mbuf *m)
 {
-	enum { N = 1000, PORT = 2047 };
+	struct harness_udp u;
+
+	assert_null(harness_udp_read(m, &u));
+	return bytes_be16((const uint8_t *)u.payload + 2);
+}
+
+// What the port has no room for waits, in order, in a bounded queue; the rest is dropped by name.
+static void a_full_port_is_waited_for(void **state)
+{
+	enum { N = 1200, PORT = 2047, TAKEN = PORT + EGRESS_WAITING_MAX };
+	struct rte_mbuf *frames[PORT];
 	struct room *r = *state;
 	struct worker *w = &r->h->dp.workers[0];
 	uint64_t sent = 0;
@@ -392,11 +402,21 @@ static void a_full_port_is_counted(void **state)
 		send_audio(r, seq);
 		path_flush(w);
 	}
-	assert_int_equal(w->stats.egress_drops[SHM_EGRESS_DROP_TX_FULL], CONSUMERS * N - PORT);
+	assert_int_equal(w->stats.egress_drops[SHM_EGRESS_DROP_TX_FULL], CONSUMERS * N - TAKEN);
 	for (unsigned i = 0; i < CONSUMERS; i++)
 		sent += r->h->dp.subscriptions[2 * i].stats.packets_sent;
-	assert_int_equal(sent, PORT);
-	assert_int_equal(w->stats.packets_sent, PORT);
+	assert_int_equal(sent, TAKEN);
+	assert_int_equal(w->stats.packets_sent, TAKEN);
+
+	assert_int_equal(harness_sent(r->h, 0, frames, PORT), PORT);
+	rte_pktmbuf_free_bulk(frames, PORT);
+	path_flush(w);
+	assert_int_equal(harness_sent(r->h, 0, frames, PORT), EGRESS_WAITING_MAX);
+	for (unsigned i = CONSUMERS; i < EGRESS_WAITING_MAX; i++) // one after another, each in turn
+		assert_int_equal(sequence_of(frames[i]),
+				 (uint16_t)(sequence_of(frames[i - CONSUMERS]) + 1));
+	rte_pktmbuf_free_bulk(frames, EGRESS_WAITING_MAX);
+	assert_int_equal(w->stats.packets_sent, TAKEN);
 }
 
 static void the_books_balance(void **state)
@@ -440,8 +460,8 @@ int main(void)
 		BOTH(an_unsubscribed_one_gets_nothing),
 		BOTH(the_untrue_goes_nowhere),
 		BOTH(indices_are_reserved_ahead),
-		{"1 worker: a_full_port_is_counted", a_full_port_is_counted, one_worker, leave,
-		 NULL},
+		{"1 worker: a_full_port_is_waited_for", a_full_port_is_waited_for, one_worker,
+		 leave, NULL},
 		BOTH(the_books_balance),
 	};
 

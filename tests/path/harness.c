@@ -77,6 +77,20 @@ static void wire_port(struct harness *h)
 		fail("wire port does not start");
 }
 
+// The one of SLUICE_SRTP_ENGINE, or what this CPU runs best.
+static const struct srtp_engine *engine(void)
+{
+	static const struct srtp_engine *started;
+	const char *name = getenv("SLUICE_SRTP_ENGINE");
+	char why[256];
+
+	if (started == NULL)
+		started = srtp_engine_start(name != NULL ? name : "auto", why, sizeof(why));
+	if (started == NULL)
+		fail(why);
+	return started;
+}
+
 struct harness *harness_new(unsigned workers)
 {
 	struct harness *h = calloc(1, sizeof(*h));
@@ -96,7 +110,8 @@ struct harness *harness_new(unsigned workers)
 	dp->plain_port_first = HARNESS_PLAIN_FIRST;
 	dp->plain_port_last = HARNESS_PLAIN_LAST;
 	dp->wire_mac = (struct rte_ether_addr){{2, 0, 0, 0, 0, 1}};
-	dp->srtp = &srtp_engine_libsrtp2;
+	dp->srtp = engine();
+	dp->udp_checksum_ipv4 = true;
 	atomic_store(&dp->control_attached, true);
 	h->shm_fd = shm_segment_create(&dp->shm, &dp->limits, 1);
 	if (h->shm_fd < 0)

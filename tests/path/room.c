@@ -33,24 +33,14 @@ static void acked(void *context, uint64_t epoch)
 	r->acked = epoch;
 }
 
-// libsrtp2 is started once in a process, by the engine's first stream.
-static void library_start(void)
-{
-	static const uint8_t master[SHM_MASTER_BYTES_MAX];
-	const struct srtp_engine *engine = &srtp_engine_libsrtp2;
-
-	engine->stream_free(
-		engine->stream_new(SHM_SUITE_AEAD_AES_128_GCM, SRTP_SEND, master, 1, 0));
-}
-
 struct room *room_new(unsigned workers)
 {
 	struct room *r = calloc(1, sizeof(*r));
 	const struct epochs_hooks hooks = {r, send_to_worker, acked};
 
 	assert_non_null(r);
-	library_start();
 	r->h = harness_new(workers);
+	assert_true(srtp_engine_libsrtp2.start()); // for the peers
 	r->epochs = epochs_new(&r->h->dp, r->h->dp.srtp, &hooks);
 	assert_non_null(r->epochs);
 	room_time(r, 1000000);

@@ -134,7 +134,8 @@ static struct tables tables_copy(const struct dataplane *dp)
 static void tables_unchanged(struct tables *t, const struct dataplane *dp)
 {
 	for (int i = 0; i < 3; i++) {
-		assert_memory_equal(t->copies[i], table(dp, i), t->sizes[i]);
+		// cmocka compares bytes one by one, and this runs for every forged packet.
+		assert_int_equal(memcmp(t->copies[i], table(dp, i), t->sizes[i]), 0);
 		free(t->copies[i]);
 	}
 }

@@ -102,6 +102,7 @@ static void wrong_together(void **state)
 	WRONG("tap:NAME", "--wire", "net_null0", "--kernel-port", "tap:");
 	WRONG("tap:NAME", "--wire", "net_null0", "--kernel-port", "tap:much-too-long-a-name");
 	WRONG("characters", "--wire", "net_null0", "--socket", "");
+	WRONG("libsrtp2", "--wire", "net_null0", "--srtp-engine", "openssl");
 	WRONG("KEY VALUE", "wire");
 	WRONG("wants a value", "--wire");
 	WRONG("readable file", "--config", "/nonexistent/file");

@@ -1,41 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// tests/unit/srtp/engine_test.c - the libsrtp2 engine through the seam of dataplane/srtp/engine.h:
-// published packets, the reference, wraps, jumps, replays, forgeries.
-#include "dataplane/srtp/engine.h"
-#include "proto/rtc/bytes.h"
-#include "proto/rtc/seq.h"
-#include "tests/unit/srtp/reference.h"
+// tests/unit/srtp/engine_test.c - every engine, and ipsec-mb with every instruction set of this
+// CPU, through the seam of dataplane/srtp/engine.h: published packets, the reference, wraps, jumps,
+// replays, forgeries.
+#include "tests/unit/srtp/engines.h"
 #include "tests/vectors/hex.h"
 #include "tests/vectors/srtp.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-enum { HEADER = 12, ROOM = 2048, SSRC = 0x5a5a0001 };
-
-static const struct srtp_engine *engine = &srtp_engine_libsrtp2;
-static const enum shm_suite suites[] = {SHM_SUITE_AES_CM_128_HMAC_SHA1_80,
-					SHM_SUITE_AEAD_AES_128_GCM, SHM_SUITE_AEAD_AES_256_GCM};
-enum { SUITES = sizeof(suites) / sizeof(suites[0]) };
 static uint8_t master[SHM_MASTER_BYTES_MAX];
-
-static size_t rtp_make(uint8_t *out, uint64_t index, uint32_t ssrc, size_t payload)
-{
-	memset(out, 0, HEADER);
-	out[0] = 0x80;
-	out[1] = 96;
-	bytes_store_be16(out + 2, (uint16_t)index);
-	bytes_store_be32(out + 4, (uint32_t)index * 960);
-	bytes_store_be32(out + 8, ssrc);
-	for (size_t i = 0; i < payload; i++)
-		out[HEADER + i] = (uint8_t)(index + i);
-	return HEADER + payload;
-}
 
 static struct srtp_stream *stream(enum shm_suite suite, enum srtp_direction direction)
 {
@@ -48,11 +20,15 @@ static uint8_t seal_one(struct srtp_stream *s, uint64_t index, size_t payload, u
 			uint16_t *size)
 {
 	uint8_t plain[ROOM];
-	struct srtp_job job = {
-		.stream = s, .in = plain, .out = out, .header_size = HEADER, .index = index};
+	struct srtp_job job = {.stream = s,
+			       .packet = out,
+			       .payload = plain + HEADER,
+			       .index = index,
+			       .header_size = HEADER};
 
-	job.in_size = (uint16_t)rtp_make(plain, index, SSRC, payload);
-	engine->seal(&job, 1);
+	job.size = (uint16_t)rtp_make(plain, index, SSRC, payload);
+	memcpy(out, plain, HEADER);
+	engine->seal(lanes, &job, 1);
 	*size = job.out_size;
 	return job.status;
 }
@@ -60,11 +36,10 @@ static uint8_t seal_one(struct srtp_stream *s, uint64_t index, size_t payload, u
 static struct srtp_job open_one(struct srtp_stream *s, const uint8_t *packet, uint16_t size)
 {
 	static uint8_t copy[ROOM];
-	struct srtp_job job = {
-		.stream = s, .in = copy, .out = copy, .in_size = size, .header_size = HEADER};
+	struct srtp_job job = {.stream = s, .packet = copy, .size = size, .header_size = HEADER};
 
 	memcpy(copy, packet, size);
-	engine->open(&job, 1);
+	engine->open(lanes, &job, 1);
 	return job;
 }
 
@@ -78,12 +53,13 @@ static void published_one(enum shm_suite suite, const char *master_hex, const ch
 	struct srtp_stream *tx = engine->stream_new(suite, SRTP_SEND, key, 0xcafebabe, 0);
 	struct srtp_stream *rx = engine->stream_new(suite, SRTP_RECEIVE, key, 0xcafebabe, 0);
 	struct srtp_job job = {.stream = tx,
-			       .in = plain,
-			       .out = out,
-			       .in_size = plain_size,
+			       .packet = out,
+			       .payload = plain + HEADER,
+			       .size = plain_size,
 			       .header_size = HEADER,
 			       .index = 0x1234};
-	engine->seal(&job, 1);
+	memcpy(out, plain, HEADER);
+	engine->seal(lanes, &job, 1);
 	assert_int_equal(job.status, SRTP_OK);
 	assert_int_equal(job.out_size, sealed_size);
 	assert_memory_equal(out, sealed, sealed_size);
@@ -92,7 +68,7 @@ static void published_one(enum shm_suite suite, const char *master_hex, const ch
 	assert_int_equal(job.status, SRTP_OK);
 	assert_int_equal(job.index, 0x1234);
 	assert_int_equal(job.out_size, plain_size);
-	assert_memory_equal(job.out, plain, plain_size);
+	assert_memory_equal(job.packet, plain, plain_size);
 	engine->stream_free(tx);
 	engine->stream_free(rx);
 }
@@ -169,14 +145,15 @@ static void extension_stays_readable(void **state)
 				     0xde, 0,  1, 0x10, 0xaa, 0, 0, 1, 2,    3,	   4, 5};
 		uint8_t copy[64], out[64], expected[64];
 		struct srtp_job job = {.stream = s,
-				       .in = plain,
-				       .out = out,
-				       .in_size = 25,
+				       .packet = out,
+				       .payload = plain + 20,
+				       .size = 25,
 				       .header_size = 20,
 				       .index = 7};
 
 		memcpy(copy, plain, sizeof(copy));
-		engine->seal(&job, 1);
+		memcpy(out, plain, 20);
+		engine->seal(lanes, &job, 1);
 		assert_int_equal(job.status, SRTP_OK);
 		assert_memory_equal(plain, copy, sizeof(copy)); // the source is shared: untouched
 		assert_memory_equal(out, plain, 20);
@@ -201,7 +178,7 @@ static void round_trip_over_wraps(void **state)
 			assert_int_equal(job.status, SRTP_OK);
 			assert_int_equal(job.index, index);
 			assert_int_equal(job.out_size, HEADER + 100);
-			assert_int_equal(job.out[HEADER], (uint8_t)index);
+			assert_int_equal(job.packet[HEADER], (uint8_t)index);
 		}
 		engine->stream_free(tx);
 		engine->stream_free(rx);
@@ -358,6 +335,39 @@ static void receive_goes_on(void **state)
 	}
 }
 
+static void seals_nothing(struct srtp_lanes *l, struct srtp_job *jobs, unsigned count)
+{
+	(void)l;
+	for (unsigned i = 0; i < count; i++) {
+		memcpy(jobs[i].packet + jobs[i].header_size, jobs[i].payload,
+		       (size_t)(jobs[i].size - jobs[i].header_size));
+		jobs[i].out_size = (uint16_t)(jobs[i].size + 10);
+		jobs[i].status = SRTP_OK;
+	}
+}
+
+// Opens what is genuine, and lets forgeries and repeats pass as well.
+static void opens_anything(struct srtp_lanes *l, struct srtp_job *jobs, unsigned count)
+{
+	engine->open(l, jobs, count);
+	for (unsigned i = 0; i < count; i++)
+		jobs[i].status = SRTP_OK;
+}
+
+static void self_test_knows_right_from_wrong(void **state)
+{
+	static struct srtp_engine twisted;
+	(void)state;
+
+	assert_true(srtp_engine_self_test(engine));
+	twisted = *engine;
+	twisted.seal = seals_nothing;
+	assert_false(srtp_engine_self_test(&twisted));
+	twisted = *engine;
+	twisted.open = opens_anything;
+	assert_false(srtp_engine_self_test(&twisted));
+}
+
 static void refuses_what_it_does_not_know(void **state)
 {
 	(void)state;
@@ -367,15 +377,14 @@ static void refuses_what_it_does_not_know(void **state)
 	engine->stream_free(NULL);
 }
 
-static int fill_master(void **state)
+static int begin(void **state)
 {
-	(void)state;
 	for (size_t i = 0; i < sizeof(master); i++)
 		master[i] = (uint8_t)(i * 29 + 3);
-	return 0;
+	return engines_begin(state);
 }
 
-int main(void)
+static int run(const char *name)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_packets),
@@ -389,7 +398,13 @@ int main(void)
 		cmocka_unit_test(short_packets_are_malformed),
 		cmocka_unit_test(seals_no_index_that_could_repeat),
 		cmocka_unit_test(receive_goes_on),
+		cmocka_unit_test(self_test_knows_right_from_wrong),
 		cmocka_unit_test(refuses_what_it_does_not_know),
 	};
-	return cmocka_run_group_tests_name("srtp engine", tests, fill_master, NULL);
+	return cmocka_run_group_tests_name(name, tests, begin, engines_end);
+}
+
+int main(void)
+{
+	return engines_run(run);
 }

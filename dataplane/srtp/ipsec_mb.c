@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/srtp/ipsec_mb.c - the fast SRTP engine, on libipsec-mb: its streams, lanes and bursts.
+//
+// Place   ingress/rtp -> [open]; egress -> [seal].
+// Thread  streams are made by main; each worker has lanes of its own.
+// Trust   opening: replay check, authentication, and only then a window moves. Jobs of one burst
+//         are judged in order, so a repeat within it is a repeat.
+// Spec    RFC 3711 4.3 (session keys), RFC 7714.
+#include "dataplane/srtp/ipsec_mb.h"
+
+#include "dataplane/srtp/srtcp.h"
+#include "proto/rtc/bytes.h"
+#include "proto/rtc/rtp.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+enum {
+	KEY_BYTES_MAX = 32,
+	SALT_BYTES_MAX = 14,
+	SHA1_BLOCK_BYTES = 64,
+	// Stream lines and keys are fetched this many jobs ahead of their use.
+	STREAM_AHEAD = 4,
+	KEYS_AHEAD = 2,
+	GCM_KEY_LINES = 6, // round keys and eight powers of H
+	// Within this distance of the highest index no order of arrival changes a guess.
+	STEADY_DISTANCE = 0x4000,
+	LABEL_KEY = 0, // RFC 3711 4.3.1
+	LABEL_AUTH = 1,
+	LABEL_SALT = 2,
+};
+
+struct instruction_set {
+	const char *name;
+	uint64_t features;
+	void (*init)(IMB_MGR *mgr);
+};
+static const struct instruction_set sets[] = {
+	// best first
+	{"avx512", IMB_CPUFLAGS_AVX512, init_mb_mgr_avx512},
+	{"avx2", IMB_CPUFLAGS_AVX2, init_mb_mgr_avx2},
+	{"avx", IMB_CPUFLAGS_AVX, init_mb_mgr_avx},
+	{"sse", IMB_CPUFLAGS_SSE, init_mb_mgr_sse},
+};
+enum { SETS = sizeof(sets) / sizeof(sets[0]) };
+
+static const struct instruction_set *wanted; // NULL: the best
+static const struct instruction_set *running;
+static IMB_MGR *setup; // main's, to expand keys
+
+static bool has(const IMB_MGR *m, const struct instruction_set *set)
+{
+	return (m->features & set->features) == set->features;
+}
+
+static const struct instruction_set *set_find(const char *name)
+{
+	const struct instruction_set *found = NULL;
+	IMB_MGR *m = alloc_mb_mgr(0);
+
+	for (unsigned i = 0; m != NULL && i < SETS && found == NULL; i++)
+		if (has(m, &sets[i]) && (name == NULL || strcmp(sets[i].name, name) == 0))
+			found = &sets[i];
+	free_mb_mgr(m);
+	return found;
+}
+
+bool ipsec_mb_instruction_set(const char *name)
+{
+	wanted = name != NULL ? set_find(name) : NULL;
+	return name == NULL || wanted != NULL;
+}
+
+const char *ipsec_mb_instruction_set_name(void)
+{
+	return running != NULL ? running->name : "none";
+}
+
+static IMB_MGR *mgr_new(void)
+{
+	IMB_MGR *m = alloc_mb_mgr(0);
+
+	if (m == NULL)
+		return NULL;
+	running->init(m);
+	if (imb_get_errno(m) == 0)
+		return m;
+	free_mb_mgr(m);
+	return NULL;
+}
+
+static bool start(void)
+{
+	running = wanted != NULL ? wanted : set_find(NULL);
+	if (running == NULL)
+		return false;
+	if (setup != NULL)
+		free_mb_mgr(setup);
+	setup = mgr_new();
+	return setup != NULL;
+}
+
+static void lanes_free(struct srtp_lanes *lanes)
+{
+	if (lanes == NULL)
+		return;
+	if (lanes->mgr != NULL) {
+		OPENSSL_cleanse(lanes->mgr, imb_get_mb_mgr_size());
+		free_mb_mgr(lanes->mgr);
+	}
+	OPENSSL_cleanse(lanes, sizeof(*lanes));
+	free(lanes);
+}
+
+static struct srtp_lanes *lanes_new(void)
+{
+	struct srtp_lanes *lanes = aligned_alloc(KEY_ALIGN, sizeof(*lanes));
+
+	if (lanes == NULL)
+		return NULL;
+	memset(lanes, 0, sizeof(*lanes));
+	lanes->mgr = mgr_new();
+	if (lanes->mgr != NULL)
+		return lanes;
+	lanes_free(lanes);
+	return NULL;
+}
+
+static size_t keys_bytes(enum shm_suite suite)
+{
+	return suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80 ? sizeof(struct cm_keys)
+							  : sizeof(struct gcm_key_data);
+}
+
+static size_t stream_bytes(enum shm_suite suite, enum srtp_direction direction)
+{
+	size_t bytes = offsetof(struct srtp_stream, keys) + keys_bytes(suite) +
+		       (direction == SRTP_RECEIVE ? sizeof(struct replay) : 0);
+
+	return (bytes + KEY_ALIGN - 1) & ~(size_t)(KEY_ALIGN - 1);
+}
+
+// The SHA-1 state behind one block: the HMAC key xor 'pad'.
+static void hmac_half(const uint8_t key[SHA1_BYTES], uint8_t pad, uint8_t state[SHA1_BYTES])
+{
+	uint8_t block[SHA1_BLOCK_BYTES];
+
+	memset(block, pad, sizeof(block));
+	for (unsigned i = 0; i < SHA1_BYTES; i++)
+		block[i] ^= key[i];
+	IMB_SHA1_ONE_BLOCK(setup, block, state);
+	OPENSSL_cleanse(block, sizeof(block));
+}
+
+static bool keys_expand_cm(struct srtp_stream *s, const uint8_t *key, const uint8_t *auth)
+{
+	alignas(16) uint8_t unused[sizeof(s->keys.cm.expanded)];
+
+	IMB_AES_KEYEXP_128(setup, key, s->keys.cm.expanded, unused);
+	OPENSSL_cleanse(unused, sizeof(unused));
+	hmac_half(auth, 0x36, s->keys.cm.inner);
+	hmac_half(auth, 0x5c, s->keys.cm.outer);
+	return true;
+}
+
+static bool keys_expand(struct srtp_stream *s, const uint8_t *key, const uint8_t *auth)
+{
+	switch (s->suite) {
+	case SHM_SUITE_AES_CM_128_HMAC_SHA1_80:
+		return keys_expand_cm(s, key, auth);
+	case SHM_SUITE_AEAD_AES_128_GCM:
+		IMB_AES128_GCM_PRE(setup, key, &s->keys.gcm);
+		return true;
+	case SHM_SUITE_AEAD_AES_256_GCM:
+		IMB_AES256_GCM_PRE(setup, key, &s->keys.gcm);
+		return true;
+	default:
+		return false;
+	}
+}
+
+// The salt, xor the SSRC where both IVs have it: from byte 4 (AES-CM), from byte 2 (AEAD).
+static void iv_base(struct srtp_stream *s, const uint8_t *salt, size_t salt_size)
+{
+	uint8_t *at = s->iv + (s->suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80 ? 4 : 2);
+
+	memcpy(s->iv, salt, salt_size);
+	bytes_store_be32(at, bytes_be32(at) ^ s->ssrc);
+}
+
+static bool stream_key(struct srtp_stream *s, const uint8_t *master)
+{
+	size_t key_size = srtp_suite_key_bytes((enum shm_suite)s->suite);
+	size_t salt_size = srtp_suite_salt_bytes((enum shm_suite)s->suite);
+	const uint8_t *master_salt = master + key_size;
+	uint8_t key[KEY_BYTES_MAX], auth[SHA1_BYTES], salt[SALT_BYTES_MAX];
+
+	bool ok = srtp_derive(master, key_size, master_salt, salt_size, LABEL_KEY, key, key_size) &&
+		  srtp_derive(master, key_size, master_salt, salt_size, LABEL_AUTH, auth,
+			      sizeof(auth)) &&
+		  srtp_derive(master, key_size, master_salt, salt_size, LABEL_SALT, salt,
+			      salt_size) &&
+		  keys_expand(s, key, auth);
+	if (ok)
+		iv_base(s, salt, salt_size);
+	OPENSSL_cleanse(key, sizeof(key));
+	OPENSSL_cleanse(auth, sizeof(auth));
+	OPENSSL_cleanse(salt, sizeof(salt));
+	return ok;
+}
+
+static void stream_free(struct srtp_stream *s)
+{
+	if (s == NULL)
+		return;
+	OPENSSL_cleanse(s, s->bytes);
+	free(s);
+}
+
+static struct srtp_stream *stream_new(enum shm_suite suite, enum srtp_direction direction,
+				      const uint8_t *master, uint32_t ssrc, uint64_t index)
+{
+	if (index > SEQ_INDEX_MAX || srtp_suite_key_bytes(suite) == 0)
+		return NULL;
+	size_t bytes = stream_bytes(suite, direction);
+	struct srtp_stream *s = aligned_alloc(KEY_ALIGN, bytes);
+	if (s == NULL)
+		return NULL;
+	memset(s, 0, bytes);
+	s->indices = srtp_indices_from(index);
+	s->ssrc = ssrc;
+	s->bytes = (uint16_t)bytes;
+	s->suite = (uint8_t)suite;
+	s->direction = (uint8_t)direction;
+	if (direction == SRTP_RECEIVE)
+		s->replay = (struct replay *)((uint8_t *)&s->keys + keys_bytes(suite));
+	if (stream_key(s, master))
+		return s;
+	stream_free(s);
+	return NULL;
+}
+
+static bool is_cm(const struct srtp_stream *s)
+{
+	return s->suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80;
+}
+
+static void fetch_ahead(const struct srtp_job *jobs, unsigned at, unsigned count)
+{
+	if (at + STREAM_AHEAD < count)
+		__builtin_prefetch(jobs[at + STREAM_AHEAD].stream, 1);
+	if (at + KEYS_AHEAD >= count)
+		return;
+	const uint8_t *keys = (const uint8_t *)&jobs[at + KEYS_AHEAD].stream->keys;
+	for (unsigned line = 0; line < GCM_KEY_LINES; line++)
+		__builtin_prefetch(keys + line * KEY_ALIGN);
+}
+
+static void seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct srtp_job *job = &jobs[i];
+		struct srtp_stream *s = job->stream;
+
+		fetch_ahead(jobs, i, count);
+		assert(s->direction == SRTP_SEND && job->header_size >= RTP_HEADER_BYTES);
+		assert(job->size >= job->header_size);
+		assert(bytes_be16(job->packet + 2) == (uint16_t)job->index);
+		assert(bytes_be32(job->packet + 8) == s->ssrc);
+		if (!srtp_indices_may_seal(&s->indices, job->index)) {
+			job->status = SRTP_FAIL_ENGINE;
+			continue;
+		}
+		srtp_indices_done(&s->indices, job->index);
+		if (is_cm(s))
+			ipsec_mb_cm_seal(lanes, job);
+		else
+			ipsec_mb_gcm_seal(lanes, job);
+	}
+	ipsec_mb_cm_finish_seal(lanes);
+}
+
+// What can be told before authentication. Leaves the guess in 'job'.
+static enum srtp_status may_open(const struct srtp_stream *s, struct srtp_job *job)
+{
+	size_t tag_size = is_cm(s) ? CM_TAG_BYTES : GCM_TAG_BYTES;
+
+	assert(s->direction == SRTP_RECEIVE);
+	if (job->header_size < RTP_HEADER_BYTES || job->size < job->header_size + tag_size)
+		return SRTP_FAIL_MALFORMED;
+	if (bytes_be32(job->packet + 8) != s->ssrc)
+		return SRTP_FAIL_ENGINE;
+	if (!srtp_indices_guess(&s->indices, bytes_be16(job->packet + 2), &job->index) ||
+	    !replay_check(s->replay, job->index))
+		return SRTP_FAIL_REPLAY;
+	return SRTP_OK;
+}
+
+// The guess stays right whatever else of the stream is under way.
+static bool is_steady(const struct srtp_stream *s, const struct srtp_job *job)
+{
+	uint64_t highest = s->indices.highest;
+	uint64_t distance = job->index > highest ? job->index - highest : highest - job->index;
+
+	return s->indices.started && distance < STEADY_DISTANCE;
+}
+
+static void open_cm(struct srtp_lanes *lanes, struct srtp_job *job)
+{
+	if (is_steady(job->stream, job)) {
+		ipsec_mb_cm_open(lanes, job);
+		return;
+	}
+	ipsec_mb_cm_finish_open(lanes);
+	job->status = (uint8_t)may_open(job->stream, job);
+	if (job->status == SRTP_OK)
+		ipsec_mb_cm_open(lanes, job);
+	ipsec_mb_cm_finish_open(lanes);
+}
+
+static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct srtp_job *job = &jobs[i];
+
+		fetch_ahead(jobs, i, count);
+		job->status = (uint8_t)may_open(job->stream, job);
+		if (job->status != SRTP_OK)
+			continue;
+		if (is_cm(job->stream))
+			open_cm(lanes, job);
+		else
+			ipsec_mb_gcm_open(lanes, job);
+	}
+	ipsec_mb_cm_finish_open(lanes);
+}
+
+const struct srtp_engine srtp_engine_ipsec_mb = {
+	.name = "ipsec-mb",
+	.start = start,
+	.lanes_new = lanes_new,
+	.lanes_free = lanes_free,
+	.stream_new = stream_new,
+	.stream_free = stream_free,
+	.stream_bytes = stream_bytes,
+	.seal = seal,
+	.open = open_jobs,
+};

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/srtp/ipsec_mb.h - streams and lanes of the ipsec-mb engine. Inside srtp/ only; benches
+// and tests choose an instruction set here.
+//
+// Files    ipsec_mb.c (life of streams and lanes), ipsec_mb_gcm.c, ipsec_mb_cm.c (sealing,
+// opening). Spec     RFC 3711 4.1.1 and RFC 7714 8.1: both IVs are salt xor SSRC xor index, so what
+// does not
+//          change is kept folded together.
+#pragma once
+
+#include "dataplane/srtp/engine.h"
+#include "dataplane/srtp/indices.h"
+#include "proto/rtc/replay.h"
+
+#include <emmintrin.h>
+#include <intel-ipsec-mb.h>
+#include <stdalign.h>
+
+enum {
+	CM_TAG_BYTES = 10,
+	CM_ROC_BYTES = 4, // hashed behind the packet, never sent
+	CM_HMAC_OUT_BYTES = 12, // the shortest HMAC-SHA1 the library writes
+	GCM_TAG_BYTES = 16,
+	SHA1_BYTES = 20,
+	LANES_JOBS_MAX = 64, // jobs of one suite under way at once
+	KEY_ALIGN = 64,
+};
+
+struct cm_keys {
+	alignas(16) uint8_t expanded[16 * 11];
+	uint8_t inner[SHA1_BYTES]; // SHA-1 state behind the key xor ipad, and xor opad
+	alignas(4) uint8_t outer[SHA1_BYTES];
+};
+
+// One cache line that sealing reads and writes, then the expanded keys. A send stream ends there.
+struct srtp_stream {
+	alignas(KEY_ALIGN) uint8_t iv[16]; // salt xor SSRC
+	struct srtp_indices indices;
+	uint32_t ssrc;
+	uint16_t bytes; // of this stream
+	uint8_t suite; // enum shm_suite
+	uint8_t direction; // enum srtp_direction
+	struct replay *replay; // behind the keys; NULL when sending
+	union {
+		alignas(KEY_ALIGN) struct gcm_key_data gcm;
+		struct cm_keys cm;
+	} keys;
+};
+
+struct srtp_lanes {
+	IMB_MGR *mgr;
+	unsigned cm_count; // AES-CM jobs under way
+	struct srtp_job *cm_jobs[LANES_JOBS_MAX];
+	struct cm_scratch {
+		alignas(16) uint8_t iv[16];
+		uint8_t computed[CM_HMAC_OUT_BYTES]; // opening: the tag by our key
+		uint8_t received[CM_TAG_BYTES]; // opening: the tag that came
+	} cm_scratch[LANES_JOBS_MAX];
+	struct gcm_context_data gcm;
+};
+
+// An instruction set below the CPU's best: "sse", "avx", "avx2", "avx512"; NULL: the best. Before
+// start(). False if the CPU or this build of the library has not got it.
+bool ipsec_mb_instruction_set(const char *name);
+
+// What is running, by the same names.
+const char *ipsec_mb_instruction_set_name(void);
+
+// Salt xor SSRC xor 'index' shifted to where the suite has it in bytes 0 to 7 and 8 to 15. In one
+// store, since the library reads it back at once and in other pieces than we would write.
+static inline void ipsec_mb_iv(const struct srtp_stream *s, uint64_t low, uint64_t high,
+			       uint8_t iv[16])
+{
+	__m128i word = _mm_set_epi64x((long long)high, (long long)low);
+
+	_mm_store_si128((__m128i *)iv, _mm_xor_si128(word, *(const __m128i *)s->iv));
+}
+
+// The index is one the stream may seal, or the guess for the packet to open.
+void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *job);
+void ipsec_mb_gcm_open(struct srtp_lanes *lanes, struct srtp_job *job);
+
+// AES-CM jobs gather in the multi-buffer lanes until ipsec_mb_cm_finish_...().
+void ipsec_mb_cm_seal(struct srtp_lanes *lanes, struct srtp_job *job);
+void ipsec_mb_cm_open(struct srtp_lanes *lanes, struct srtp_job *job);
+void ipsec_mb_cm_finish_seal(struct srtp_lanes *lanes);
+void ipsec_mb_cm_finish_open(struct srtp_lanes *lanes);
+
+// The packet opened as 'job->index': a repeat, a forgery, or genuine, which moves the stream.
+static inline enum srtp_status ipsec_mb_opened(struct srtp_stream *s, struct srtp_job *job,
+					       size_t tag_size, bool genuine)
+{
+	if (srtp_indices_behind(&s->indices, job->index) || !replay_check(s->replay, job->index))
+		return SRTP_FAIL_REPLAY;
+	if (!genuine)
+		return SRTP_FAIL_AUTH;
+	replay_commit(s->replay, job->index);
+	srtp_indices_done(&s->indices, job->index);
+	job->out_size = (uint16_t)(job->size - tag_size);
+	return SRTP_OK;
+}
