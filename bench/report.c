@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// bench/report.c - prints rows. bench/README.md explains every field.
+#include "bench/report.h"
+
+#include "dataplane/srtp/ipsec_mb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void report_head(const struct options *o, const struct clock_facts *clock)
+{
+	if (o->json)
+		return;
+	printf("TSC %.3f GHz, %.2f core cycles a TSC cycle, %.1f %% of idle time lost in gaps, "
+	       "ipsec-mb on %s\n",
+	       clock->ghz, clock->core_ratio, 100 * clock->gap_share,
+	       ipsec_mb_instruction_set_name());
+	printf("%-7s %-9s %-24s %5s %5s %6s %8s | %8s %8s %6s %7s %8s | %5s %6s %6s %5s %5s\n",
+	       "bench", "engine", "suite", "bytes", "cons.", "tracks", "checksum", "ns", "bare ns",
+	       "ratio", "rest cy", "evp ns", "open", "seal", "send", "other", "gaps%");
+}
+
+static void table(const struct clock_facts *c, const struct report_row *r)
+{
+	printf("%-7s %-9s %-24s %5u %5u %6u %8s | %8.1f %8.1f %6.3f %7.0f %8.1f | %5.0f %6.0f "
+	       "%6.0f "
+	       "%5.0f %5.1f\n",
+	       r->bench, r->engine, r->suite, r->bytes, r->consumers, r->tracks,
+	       r->checksum != NULL ? r->checksum : "-", r->ours.quartile / c->ghz,
+	       r->bare.quartile / c->ghz, r->ours.quartile / r->bare.quartile,
+	       r->ours.quartile - r->bare.quartile, r->evp.quartile / c->ghz, r->open, r->seal,
+	       r->transmit, r->rest, 100 * r->ours.gap_share);
+}
+
+static void json_summary(const char *name, const struct summary *s, double ghz)
+{
+	printf(", \"%s\": {\"minimum\": %.2f, \"quartile\": %.2f, \"median\": %.2f, "
+	       "\"gap_share\": %.4f}",
+	       name, s->minimum / ghz, s->quartile / ghz, s->median / ghz, s->gap_share);
+}
+
+static void json(const struct options *o, const struct clock_facts *c, const struct report_row *r)
+{
+	double ns = r->ours.quartile / c->ghz;
+
+	printf("{\"bench\": \"%s\", \"engine\": \"%s\", \"instruction_set\": \"%s\", "
+	       "\"suite\": \"%s\", \"bytes\": %u, \"consumers\": %u, \"tracks\": %u, "
+	       "\"workers\": 1, \"blocks\": %u",
+	       r->bench, r->engine, ipsec_mb_instruction_set_name(), r->suite, r->bytes,
+	       r->consumers, r->tracks, o->blocks);
+	if (r->checksum != NULL)
+		printf(", \"checksum\": \"%s\"", r->checksum);
+	printf(", \"ns_per_packet\": %.2f, \"packets_per_second\": %.0f, \"bare_ns\": %.2f, "
+	       "\"bare_cycles\": %.1f, \"ratio\": %.4f, \"cycles_not_cipher\": %.1f",
+	       ns, 1e9 / ns, r->bare.quartile / c->ghz, r->bare.quartile,
+	       r->ours.quartile / r->bare.quartile, r->ours.quartile - r->bare.quartile);
+	if (r->evp.quartile != 0)
+		printf(", \"evp_ns\": %.2f", r->evp.quartile / c->ghz);
+	if (r->staged)
+		printf(", \"stage_cycles\": {\"open\": %.1f, \"seal\": %.1f, \"transmit\": %.1f, "
+		       "\"other\": %.1f}",
+		       r->open, r->seal, r->transmit, r->rest);
+	json_summary("ours", &r->ours, c->ghz);
+	json_summary("bare", &r->bare, c->ghz);
+	printf(", \"tsc_ghz\": %.4f, \"core_cycles_per_tsc_cycle\": %.3f, \"idle_gap_share\": "
+	       "%.4f}\n",
+	       c->ghz, c->core_ratio, c->gap_share);
+}
+
+void report_print(const struct options *o, const struct clock_facts *clock,
+		  const struct report_row *row)
+{
+	if (o->json)
+		json(o, clock, row);
+	else
+		table(clock, row);
+	fflush(stdout);
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// bench/rig.c - the life of a rig: EAL, port, tables, and the packets that go through.
+#include "bench/rig.h"
+
+#include "bench/rig_records.h"
+#include "bench/timing.h"
+#include "dataplane/core/packet.h"
+#include "dataplane/core/path.h"
+#include "dataplane/core/pools.h"
+#include "dataplane/core/state.h"
+#include "dataplane/srtp/engine.h"
+#include "proto/rtc/bytes.h"
+
+#include <assert.h>
+#include <rte_dev.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	PACKETS = 8191,
+	FRAMES_MAX = 2048, // received packets of one block
+	ETHERNET_IP_UDP_BYTES = 14 + 20 + 8,
+	PUBLISHER_EXT_BYTES = 12,
+	PUBLISHER_HEADER_BYTES = 12 + PUBLISHER_EXT_BYTES,
+	MTU = 1500,
+};
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "bench: %s\n", what);
+	exit(1);
+}
+
+static void eal_start(void)
+{
+	static bool started;
+	static const char *const args[] = {"bench",
+					   "--no-huge",
+					   "--no-pci",
+					   "--no-shconf",
+					   "--no-telemetry",
+					   "--log-level=4",
+					   "--lcores=0",
+					   "-m",
+					   "768",
+					   "--vdev=net_null0,no-rx=1"};
+	enum { ARGS = sizeof(args) / sizeof(args[0]) };
+	static char *argv[ARGS]; // the EAL keeps pointers into it
+
+	if (started)
+		return;
+	started = true;
+	for (int i = 0; i < ARGS; i++)
+		argv[i] = strdup(args[i]);
+	if (rte_eal_init(ARGS, argv) < 0)
+		fail("DPDK's EAL does not start");
+}
+
+static void port_start(struct rig *r)
+{
+	struct rte_eth_conf conf = {0};
+	uint16_t port;
+
+	if (rte_eth_dev_get_port_by_name("net_null0", &port) != 0 ||
+	    rte_eth_dev_configure(port, 1, 1, &conf) != 0 ||
+	    rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, r->dp.packets) != 0 ||
+	    rte_eth_tx_queue_setup(port, 0, 64, 0, NULL) != 0 || rte_eth_dev_start(port) != 0)
+		fail("the null port does not start");
+	r->dp.wire_port = port;
+	r->port_transmit = rte_eth_fp_ops[port].tx_pkt_burst;
+}
+
+struct rig *rig_new(const struct rig_plan *plan)
+{
+	struct rig *r = calloc(1, sizeof(*r));
+
+	eal_start();
+	if (r == NULL)
+		fail("no memory");
+	r->plan = *plan;
+	struct dataplane *dp = &r->dp;
+	uint32_t consumers = plan->tracks * plan->consumers;
+	uint32_t publishers = (plan->tracks + RECEIVE_STREAMS_MAX - 1) / RECEIVE_STREAMS_MAX;
+	dp->limits = (struct shm_limits_config){publishers + consumers, plan->tracks, consumers, 1};
+	dp->worker_count = 1;
+	dp->wire_mtu = MTU;
+	dp->public_port = 3478;
+	dp->internal_port_first = 10000;
+	dp->internal_port_last = 65000;
+	dp->srtp = plan->engine;
+	dp->tx_checksum_offload = plan->checksum == BENCH_OFFLOAD;
+	dp->udp_checksum_ipv4 = plan->checksum == BENCH_SOFTWARE;
+	r->shm_fd = shm_segment_create(&dp->shm, &dp->limits, 1);
+	dp->packets = pools_packets_new(PACKETS);
+	if (r->shm_fd < 0 || dp->packets == NULL || state_new(dp) != 0)
+		fail("no memory for the tables");
+	port_start(r);
+	r->worker = &dp->workers[0];
+	r->worker->now_us = 1000000;
+	r->publishers = publishers;
+	r->frames = calloc(FRAMES_MAX, sizeof(r->frames[0]));
+	r->next_seq = calloc(plan->tracks, sizeof(r->next_seq[0]));
+	r->streams = calloc(plan->tracks, sizeof(r->streams[0]));
+	r->lanes = plan->engine->lanes_new();
+	if (r->frames == NULL || r->next_seq == NULL || r->streams == NULL || r->lanes == NULL)
+		fail("no memory");
+	rig_records_make(r);
+	return r;
+}
+
+void rig_free(struct rig *r)
+{
+	for (uint32_t i = 0; i < r->plan.tracks; i++)
+		r->plan.engine->stream_free(r->streams[i]);
+	r->plan.engine->lanes_free(r->lanes);
+	rte_eth_dev_stop(r->dp.wire_port);
+	epochs_free(r->epochs);
+	state_free(&r->dp);
+	rte_mempool_free(r->dp.packets);
+	shm_segment_detach(&r->dp.shm);
+	close(r->shm_fd);
+	free(r->frames);
+	free(r->next_seq);
+	free(r->streams);
+	free(r);
+}
+
+struct worker *rig_worker(struct rig *r)
+{
+	return r->worker;
+}
+
+uint32_t rig_header_bytes(const struct rig *r)
+{
+	return r->header_bytes;
+}
+
+// VP8 as RFC 7741 has it: the first packet of a keyframe once, then one of a delta frame each.
+static void payload_put(uint8_t *at, uint32_t bytes, bool keyframe)
+{
+	memset(at, 0x5a, bytes);
+	at[0] = 0x10;
+	at[1] = keyframe ? 0x00 : 0x01;
+}
+
+static size_t plain_put(struct rig *r, uint8_t *at, uint32_t track)
+{
+	uint64_t seq = r->next_seq[track]++;
+	// abs-send-time (2) or audio level (1), transport-wide number (3).
+	static const uint8_t ext[PUBLISHER_EXT_BYTES] = {0xbe, 0xde, 0,	   2, 0x22, 1,
+							 2,    3,    0x31, 0, 1,    0};
+
+	at[0] = 0x90;
+	at[1] = RIG_PT;
+	bytes_store_be16(at + 2, (uint16_t)seq);
+	bytes_store_be32(at + 4, (uint32_t)seq * 3000);
+	bytes_store_be32(at + 8, RIG_TRACK_SSRC + track);
+	memcpy(at + 12, ext, sizeof(ext));
+	if (!rig_is_video(&r->plan))
+		memcpy(at + 16, (const uint8_t[]){0x10, 0x85, 0, 0}, 4);
+	payload_put(at + PUBLISHER_HEADER_BYTES, r->plan.bytes, seq == 0);
+	return PUBLISHER_HEADER_BYTES + r->plan.bytes;
+}
+
+static struct rte_mbuf *frame_make(struct rig *r, uint32_t track)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(r->dp.packets);
+	if (m == NULL)
+		fail("the pool is empty");
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	uint8_t *rtp = frame + ETHERNET_IP_UDP_BYTES;
+	uint64_t index = r->next_seq[track];
+	struct srtp_job job = {
+		.stream = r->streams[track],
+		.packet = rtp,
+		.payload = rtp + PUBLISHER_HEADER_BYTES,
+		.index = index,
+		.header_size = PUBLISHER_HEADER_BYTES,
+		.size = (uint16_t)plain_put(r, rtp, track),
+	};
+
+	r->plan.engine->seal(r->lanes, &job, 1);
+	assert(job.status == SRTP_OK);
+	rig_frame_header(r, track / RECEIVE_STREAMS_MAX, frame, job.out_size);
+	m->data_len = (uint16_t)(ETHERNET_IP_UDP_BYTES + job.out_size);
+	m->pkt_len = m->data_len;
+	return m;
+}
+
+void rig_receive(struct rig *r, unsigned count)
+{
+	assert(r->frame_count == 0 && count <= FRAMES_MAX);
+	for (unsigned i = 0; i < count; i++) {
+		r->frames[r->frame_count++] = frame_make(r, r->next_track);
+		r->next_track = (r->next_track + 1) % r->plan.tracks;
+	}
+}
+
+unsigned rig_run(struct rig *r)
+{
+	uint64_t before = r->worker->stats.packets_sent;
+
+	for (unsigned at = 0; at < r->frame_count; at += BURST_PKTS_MAX) {
+		unsigned count = r->frame_count - at;
+		r->worker->now_us += 1000;
+		path_ingress(r->worker, r->frames + at,
+			     count < BURST_PKTS_MAX ? count : BURST_PKTS_MAX);
+		path_flush(r->worker);
+	}
+	r->frame_count = 0;
+	return (unsigned)(r->worker->stats.packets_sent - before);
+}
+
+// The one whose stages are measured: the engine's and the port's functions have no context.
+static struct rig *measured;
+
+static void seal_measured(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+{
+	uint64_t start = ticks_now();
+
+	measured->plan.engine->seal(lanes, jobs, count);
+	measured->stages.seal += ticks_now() - start;
+}
+
+static void open_measured(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+{
+	uint64_t start = ticks_now();
+
+	measured->plan.engine->open(lanes, jobs, count);
+	measured->stages.open += ticks_now() - start;
+}
+
+static uint16_t transmit_measured(void *queue, struct rte_mbuf **frames, uint16_t count)
+{
+	uint64_t start = ticks_now();
+	uint16_t taken = measured->port_transmit(queue, frames, count);
+
+	measured->stages.transmit += ticks_now() - start;
+	return taken;
+}
+
+void rig_stages_start(struct rig *r)
+{
+	measured = r;
+	r->stages = (struct rig_stages){0};
+	r->engine_measured = *r->plan.engine;
+	r->engine_measured.seal = seal_measured;
+	r->engine_measured.open = open_measured;
+	r->dp.srtp = &r->engine_measured;
+	rte_eth_fp_ops[r->dp.wire_port].tx_pkt_burst = transmit_measured;
+}
+
+struct rig_stages rig_stages_stop(struct rig *r)
+{
+	r->dp.srtp = r->plan.engine;
+	rte_eth_fp_ops[r->dp.wire_port].tx_pkt_burst = r->port_transmit;
+	return r->stages;
+}

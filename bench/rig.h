@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// bench/rig.h - a dataplane of one worker with publishers and consumers in it, made by real epochs,
+// on a null port. No thread runs: the bench calls the stages as core/loop.c does.
+#pragma once
+
+#include "bench/options.h"
+#include "dataplane/core/worker.h"
+
+struct rig_plan {
+	const struct srtp_engine *engine;
+	enum shm_suite suite;
+	enum bench_checksum checksum;
+	uint32_t bytes; // RTP payload; 300 and more count as video
+	uint32_t tracks;
+	uint32_t consumers; // of each track, each on a transport of its own
+};
+
+struct rig_stages { // TSC ticks since rig_stages_reset()
+	uint64_t open;
+	uint64_t seal;
+	uint64_t transmit;
+};
+
+struct rig;
+
+// Starts the EAL on the first call. Ends the process with a sentence on failure.
+struct rig *rig_new(const struct rig_plan *plan);
+void rig_free(struct rig *r);
+
+struct worker *rig_worker(struct rig *r);
+
+// Bytes in front of the payload of what a consumer gets: RTP header and extension.
+uint32_t rig_header_bytes(const struct rig *r);
+
+// Makes 'count' received packets, the next of one track after another. Not timed.
+void rig_receive(struct rig *r, unsigned count);
+// Runs them through the path in bursts. Returns how many consumers' packets went to the port.
+unsigned rig_run(struct rig *r);
+
+// From now on the time inside the engine and the port is measured, too.
+void rig_stages_start(struct rig *r);
+struct rig_stages rig_stages_stop(struct rig *r);
