@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+#include "controlplane/auth/auth.h"
 #include "controlplane/ops/log.h"
 #include "controlplane/ops/process_metrics.h"
 #include "controlplane/ops/settings.h"
@@ -25,6 +26,7 @@ struct controlplane {
 	struct settings settings;
 	GMainLoop *loop;
 	struct rpc_server *server;
+	struct auth *auth;
 	struct node *node;
 	struct metrics *metrics;
 	struct metrics_listener *metrics_listener;
@@ -52,7 +54,7 @@ static bool controlplane_start_metrics(struct controlplane *c, GError **error)
 	node_add_metrics(c->node, c->metrics);
 	metrics_add_collector(c->metrics, log_collect, NULL);
 	metrics_add_collector(c->metrics, process_metrics_collect, NULL);
-	c->metrics_route = (struct metrics_route){c->metrics, metrics_permit_unix, NULL};
+	c->metrics_route = (struct metrics_route){c->metrics, auth_permits_metrics, c->auth};
 	metrics_route_register(&c->metrics_route, c->server);
 	c->metrics_listener = metrics_listener_new(
 		c->metrics, (const char *const *)c->settings.metrics_listen, error);
@@ -65,6 +67,8 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 	const struct rpc_server_options options = {
 		.listen = (const char *const *)s->listen,
 		.listen_plain = (const char *const *)s->listen_plain,
+		.listen_mtls = (const char *const *)s->listen_mtls,
+		.client_ca = s->client_ca,
 		.unix_socket = s->unix_socket,
 		.tls_certificate = s->tls_certificate,
 		.tls_key = s->tls_key,
@@ -76,13 +80,27 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 		.max_request_bytes = s->max_request_bytes,
 	};
 
+	const struct auth_options auth = {
+		.development = g_str_equal(s->auth, "development"),
+		.token_keys = s->token_keys,
+		.token_audience = s->token_audience,
+		.roles = (const char *const *)s->client_roles,
+		.unix_group = s->unix_group,
+	};
+
+	c->auth = auth_new(&auth, error);
+	if (c->auth == NULL)
+		return false;
+	if (auth.development)
+		log_warning("main", "auth = development: everybody who reaches the API may do "
+				    "everything");
 	c->server = rpc_server_new(&options, error);
 	if (c->server == NULL)
 		return false;
 	c->node = node_new(s, error);
 	if (c->node == NULL)
 		return false;
-	node_register(c->node, c->server);
+	node_register(c->node, c->server, c->auth);
 	return controlplane_start_metrics(c, error) && rpc_server_start(c->server, error);
 }
 
@@ -106,6 +124,7 @@ static int controlplane_run(struct controlplane *c)
 		metrics_listener_free(&c->metrics_listener);
 		rpc_server_free(&c->server);
 		metrics_free(&c->metrics);
+		auth_free(&c->auth);
 		return EXIT_FAILURE;
 	}
 	c->loop = g_main_loop_new(NULL, FALSE);
@@ -118,6 +137,7 @@ static int controlplane_run(struct controlplane *c)
 	node_leave(c->node);
 	rpc_server_free(&c->server);
 	metrics_free(&c->metrics);
+	auth_free(&c->auth);
 	g_main_loop_unref(c->loop);
 	return EXIT_SUCCESS;
 }

@@ -117,6 +117,30 @@ static bool settings_is_addresses(const char *value)
 	return g_str_equal(value, "shown") || g_str_equal(value, "redacted");
 }
 
+static bool settings_is_auth(const char *value)
+{
+	return g_str_equal(value, "tokens") || g_str_equal(value, "development");
+}
+
+// A URI may hold "=" itself, so the last one counts.
+static bool settings_is_role(const char *value)
+{
+	const char *equals = strrchr(value, '=');
+
+	return equals != NULL && equals != value &&
+	       (g_str_equal(equals, "=administer") || g_str_equal(equals, "=observe") ||
+		(g_str_has_prefix(equals, "=administer@") && equals[strlen("=administer@")] != 0) ||
+		(g_str_has_prefix(equals, "=observe@") && equals[strlen("=observe@")] != 0));
+}
+
+// Nothing that JSON would write otherwise.
+static bool settings_is_audience(const char *value)
+{
+	return strspn(value,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:/") ==
+	       strlen(value);
+}
+
 #define ROW(section, kind, name) section, #name, CONFIG_##kind, offsetof(struct settings, name)
 static const struct config_row settings_rows[] = {
 	{ROW("api", LIST, listen), "0.0.0.0:8443, [::]:8443", settings_is_address_port,
@@ -135,6 +159,19 @@ static const struct config_row settings_rows[] = {
 	{ROW("api", NUMBER, drain_seconds), "10", NULL, NULL, 0, 3600},
 	{ROW("api", LIST, metrics_listen), "", settings_is_loopback_port,
 	 "a loopback ADDRESS:PORT, such as 127.0.0.1:9464 or [::1]:9464"},
+	{ROW("auth", TEXT, auth), "tokens", settings_is_auth, "tokens or development"},
+	{ROW("auth", TEXT, token_keys), "", NULL, "the path of a file of keys"},
+	{ROW("auth", TEXT, token_audience), "sluice", settings_is_audience,
+	 "letters, digits and -._:/"},
+	{ROW("auth", LIST, listen_mtls), "", settings_is_address_port,
+	 "ADDRESS:PORT, such as 192.0.2.1:8444 or [2001:db8::1]:8444"},
+	{ROW("auth", TEXT, client_ca), "", NULL, "the path of a PEM file of certificates"},
+	{ROW("auth", LIST, client_roles), "", settings_is_role,
+	 "SAN=ROLE or SAN=ROLE@TENANT, ROLE administer or observe"},
+	{ROW("auth", TEXT, unix_group), "", NULL, "the name of a group of this host"},
+	{ROW("auth", NUMBER, quota_rooms), "0", NULL, NULL, 0, 1000000},
+	{ROW("auth", NUMBER, quota_participants), "0", NULL, NULL, 0, 1000000},
+	{ROW("auth", NUMBER, quota_bitrate_kbps), "0", NULL, NULL, 0, 2000000000},
 	{ROW("media", TEXT, dataplane_socket), "/run/sluice/dataplane.sock", NULL,
 	 "the path of sluice-dataplane's socket"},
 	{ROW("media", LIST, media_address), "", settings_is_address,
@@ -152,6 +189,22 @@ static const struct config_row settings_rows[] = {
 	{ROW("node", TEXT, log_format), "text", settings_is_format, "text or json"},
 };
 #undef ROW
+
+static char *settings_check_auth(const struct settings *s)
+{
+	bool tokens = g_strcmp0(s->auth, "tokens") == 0;
+
+	if (s->auth == NULL || s->token_audience == NULL)
+		return g_strdup("auth and token_audience must not be empty");
+	if (tokens && s->token_keys == NULL && (s->listen[0] != NULL || s->listen_plain[0] != NULL))
+		return g_strdup("token_keys: \"\" is not right: whoever calls must show a token "
+				"verified by a key of this file; auth = development does without");
+	if (s->listen_mtls[0] != NULL && (s->client_ca == NULL || s->client_roles[0] == NULL))
+		return g_strdup_printf("%s: \"\" is not right: listen_mtls needs client_ca and "
+				       "client_roles",
+				       s->client_ca == NULL ? "client_ca" : "client_roles");
+	return NULL;
+}
 
 static char *settings_cross_check(const struct settings *s)
 {
@@ -187,6 +240,8 @@ enum config_result settings_read(struct settings *s, int argc, char *const *argv
 				     &s->internal_port_last);
 	s->ice_full = g_strcmp0(s->ice, "full") == 0;
 	*text = settings_cross_check(s);
+	if (*text == NULL)
+		*text = settings_check_auth(s);
 	return *text == NULL ? CONFIG_GO_ON : CONFIG_WRONG;
 }
 

@@ -27,6 +27,15 @@ struct settings {
 	unsigned max_request_bytes;
 	unsigned drain_seconds;
 	char **metrics_listen;
+	// [auth]
+	char *auth; // "tokens" or "development"
+	char *token_keys;
+	char *token_audience;
+	char **listen_mtls;
+	char *client_ca;
+	char **client_roles;
+	char *unix_group;
+	unsigned quota_rooms, quota_participants, quota_bitrate_kbps; // of a tenant; 0: none
 	// [media]
 	char *dataplane_socket;
 	char **media_address;

@@ -55,6 +55,8 @@ void rpc_call_release(struct rpc_call *call)
 		g_queue_unlink(&call->calls->list, &call->link);
 	}
 	g_free(call->peer);
+	if (call->attached != NULL)
+		call->attached_drop(call->attached);
 	g_free(call);
 }
 
@@ -251,6 +253,23 @@ void rpc_call_on_request(struct rpc_call *call, rpc_call_request_fn request, voi
 const char *rpc_call_path(const struct rpc_call *call)
 {
 	return call->method->path;
+}
+
+void rpc_call_attach(struct rpc_call *call, void *box, GDestroyNotify drop)
+{
+	assert(call->attached == NULL);
+	call->attached = box;
+	call->attached_drop = drop;
+}
+
+void *rpc_call_attached(const struct rpc_call *call)
+{
+	return call->attached;
+}
+
+const struct http_peer *rpc_call_from(const struct rpc_call *call)
+{
+	return call->reply.x != NULL ? call->reply.x->from : NULL;
 }
 
 const char *rpc_call_peer(const struct rpc_call *call)

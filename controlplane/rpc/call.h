@@ -24,6 +24,7 @@ enum rpc_call_limits {
 	RPC_SEND_QUEUE_BYTES_MAX = 1 << 20, // unsent answers of one call; above it the call is cut
 };
 
+struct http_peer;
 struct rpc_call;
 
 // Unary and server-streaming: the request has arrived, was unpacked and checked (UTF-8 included).
@@ -114,6 +115,14 @@ const char *rpc_call_path(const struct rpc_call *call);
 
 // "192.0.2.7:50000", "[2001:db8::1]:50000" or "unix". Never NULL.
 const char *rpc_call_peer(const struct rpc_call *call);
+
+// The connection it came by; NULL for an inner call, and once nobody listens any more.
+const struct http_peer *rpc_call_from(const struct rpc_call *call);
+
+// Something the gate has found out, for the handlers: a reference counted box (g_rc_box_new), of
+// which the call takes the reference and drops it by 'drop'. Calls inside this one have it too.
+void rpc_call_attach(struct rpc_call *call, void *box, GDestroyNotify drop);
+void *rpc_call_attached(const struct rpc_call *call); // NULL: nothing; borrowed
 
 // First value of one metadata key (lower case), or NULL. "-bin" values are as sent, in base64.
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);

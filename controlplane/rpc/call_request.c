@@ -9,6 +9,7 @@
 
 #include "controlplane/rpc/call_state.h"
 #include "controlplane/rpc/grpc_gzip.h"
+#include "controlplane/rpc/peer.h"
 
 enum { CALL_BASE64_PIECE_BYTES = 4096 };
 
@@ -288,7 +289,7 @@ void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_
 	g_queue_push_tail_link(&calls->list, &call->link);
 	call->holds = 1; // the exchange's
 	call->method = method;
-	call->peer = g_strdup(x->peer);
+	call->peer = g_strdup(x->from->text);
 	call->reply = (struct grpc_reply){
 		.x = x,
 		.dialect = dialect,
@@ -334,6 +335,10 @@ void rpc_call_begin_inner(const struct rpc_call *outer, const struct api_method 
 	call->holds = 1; // until it is started
 	call->method = method;
 	call->peer = g_strdup(outer->peer);
+	if (outer->attached != NULL) {
+		call->attached = g_rc_box_acquire(outer->attached);
+		call->attached_drop = outer->attached_drop;
+	}
 	call->inner = true;
 	call->began_us = g_get_monotonic_time();
 	call->deadline_us = INT64_MAX;

@@ -34,6 +34,8 @@ struct rpc_call {
 	unsigned holds; // handler, exchange, and whoever is about to call out
 	const struct api_method *method;
 	char *peer;
+	void *attached; // a reference counted box, or NULL
+	GDestroyNotify attached_drop;
 	struct grpc_reply reply; // reply.x is NULL once the exchange has closed
 	struct grpc_deframer deframer;
 	struct grpc_base64 base64;

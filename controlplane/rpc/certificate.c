@@ -84,6 +84,28 @@ SSL_CTX *certificate_load(const char *certificate_path, const char *key_path, GE
 	return NULL;
 }
 
+SSL_CTX *certificate_asking_clients(SSL_CTX *base, const char *client_ca, GError **error)
+{
+	SSL_CTX *ctx = certificate_context();
+	STACK_OF(X509) *chain = NULL;
+
+	SSL_CTX_get0_chain_certs(base, &chain);
+	if (SSL_CTX_use_certificate(ctx, SSL_CTX_get0_certificate(base)) == 1 &&
+	    (chain == NULL || SSL_CTX_set1_chain(ctx, chain) == 1) &&
+	    SSL_CTX_use_PrivateKey(ctx, SSL_CTX_get0_privatekey(base)) == 1 &&
+	    SSL_CTX_load_verify_file(ctx, client_ca) == 1) {
+		SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(client_ca));
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		// A session resumed would not show its certificate again.
+		SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+		return ctx;
+	}
+	certificate_set_error(error, "client_ca", "is no readable PEM file of certificates");
+	SSL_CTX_free(ctx);
+	return NULL;
+}
+
 // "DNS:localhost,IP:127.0.0.1"
 static char *certificate_san(const char *const *names)
 {

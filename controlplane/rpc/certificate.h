@@ -24,6 +24,11 @@ SSL_CTX *certificate_load(const char *certificate_path, const char *key_path, GE
 SSL_CTX *certificate_self_signed(const char *state_directory, const char *const *names,
 				 GError **error);
 
+// The same certificate and key for a listener that asks its clients for a certificate of
+// 'client_ca' (PEM). One that is not of it, or has expired, ends the handshake; one that is absent
+// does not: http_peer.names tells. NULL and `error` on failure.
+SSL_CTX *certificate_asking_clients(SSL_CTX *ctx, const char *client_ca, GError **error);
+
 // "AB:CD:...", SHA-256 over the leaf. Gives the string.
 char *certificate_fingerprint(SSL_CTX *ctx);
 

@@ -11,6 +11,7 @@
 
 #include "controlplane/rpc/h1_conn.h"
 #include "controlplane/rpc/h2_conn.h"
+#include "controlplane/rpc/peer.h"
 
 enum { CONN_READ_BYTES = 16 * 1024, CONN_SNIFF_BYTES = 3 };
 
@@ -28,7 +29,7 @@ struct conn {
 	gpointer tag; // of the fd within source
 	int fd;
 	SSL *ssl; // NULL: plain
-	char *peer;
+	struct http_peer *peer;
 	struct h1_conn *h1;
 	struct h2_conn *h2;
 	uint8_t sniffed[CONN_SNIFF_BYTES];
@@ -137,6 +138,8 @@ static void conn_handshake(struct conn *c)
 			conn_set_state(c, CONN_DEAD);
 		return;
 	}
+	if (c->peer->kind == HTTP_PEER_CERTIFICATE)
+		http_peer_take_certificate(c->peer, c->ssl);
 	SSL_get0_alpn_selected(c->ssl, &protocol, &size);
 	conn_open_http(c, size == 2 && memcmp(protocol, "h2", 2) == 0);
 }
@@ -299,13 +302,13 @@ static gboolean conn_dispatch(GSource *source, GSourceFunc callback, gpointer da
 
 static GSourceFuncs conn_source_funcs = {.dispatch = conn_dispatch};
 
-struct conn *conn_new(int fd, SSL_CTX *ctx, const char *peer, const struct route *route,
+struct conn *conn_new(int fd, SSL_CTX *ctx, struct http_peer *peer, const struct route *route,
 		      conn_closed_fn closed, void *data)
 {
 	struct conn *c = g_new0(struct conn, 1);
 
 	c->fd = fd;
-	c->peer = g_strdup(peer);
+	c->peer = peer;
 	c->out = g_byte_array_new();
 	c->route = route;
 	c->closed = closed;
@@ -388,6 +391,6 @@ void conn_free(struct conn **where)
 	SSL_free(c->ssl);
 	close(c->fd);
 	g_byte_array_unref(c->out);
-	g_free(c->peer);
+	http_peer_free(&c->peer);
 	g_free(c);
 }

@@ -25,13 +25,14 @@ enum conn_limits {
 };
 
 struct conn;
+struct http_peer;
 
 // The connection is over: free it. Comes from the main context, never from inside conn_* below.
 typedef void (*conn_closed_fn)(struct conn *conn, void *data);
 
-// Takes `fd`. `ctx` is NULL for plain TCP: the first bytes tell HTTP/1.1 from
+// Takes `fd` and `peer`. `ctx` is NULL for plain TCP: the first bytes tell HTTP/1.1 from
 // HTTP/2 by prior knowledge. Borrows `route` and `data`.
-struct conn *conn_new(int fd, SSL_CTX *ctx, const char *peer, const struct route *route,
+struct conn *conn_new(int fd, SSL_CTX *ctx, struct http_peer *peer, const struct route *route,
 		      conn_closed_fn closed, void *data);
 
 // Since when nothing is asked of us, on g_get_monotonic_time's clock; INT64_MAX while a request is

@@ -20,6 +20,7 @@ struct http_field {
 };
 
 struct http_exchange;
+struct http_peer;
 
 // What the carrier does for the sink.
 struct http_carrier {
@@ -62,7 +63,7 @@ struct http_exchange {
 	void *sink_data;
 
 	const char *method, *path, *authority, *scheme; // NULL if the request had none
-	const char *peer; // as rpc_call_peer
+	const struct http_peer *from; // the connection's
 	GArray *fields; // struct http_field, in order of arrival
 	GBytes *body; // the whole of it, for a handler of http_route.h; owned; else NULL
 	const char *cors_expose; // fields of the answer a page may read; NULL: none

@@ -21,7 +21,8 @@ struct h1_conn {
 	GSource *source;
 	gpointer tag; // of fd within source
 	int fd; // our end of the pair
-	const char *peer, *scheme;
+	const struct http_peer *from;
+	const char *scheme;
 	size_t request_bytes_max;
 	const struct http_events *events;
 	void *data;
@@ -109,7 +110,7 @@ static void h1_on_head(SoupServer *soup, SoupServerMessage *message, const char 
 	(void)soup, (void)path, (void)query;
 	if (c->broken)
 		return;
-	c->exchange = h1_exchange_new(c, message, c->peer, c->scheme);
+	c->exchange = h1_exchange_new(c, message, c->from, c->scheme);
 	c->events->request(&c->exchange->x, c->data);
 	// A client that asks first (Expect: 100-continue) hears a refusal in place of its 100.
 	if (c->exchange->body_ended &&
@@ -262,12 +263,12 @@ static void h1_admit(struct h1_conn *c)
 	h1_watch(c, true);
 }
 
-struct h1_conn *h1_conn_new(const char *peer, const char *scheme, size_t request_bytes_max,
-			    const struct http_events *events, void *data)
+struct h1_conn *h1_conn_new(const struct http_peer *from, const char *scheme,
+			    size_t request_bytes_max, const struct http_events *events, void *data)
 {
 	struct h1_conn *c = g_new0(struct h1_conn, 1);
 
-	c->peer = peer;
+	c->from = from;
 	c->scheme = scheme;
 	c->request_bytes_max = request_bytes_max;
 	c->events = events;

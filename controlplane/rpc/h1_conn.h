@@ -28,8 +28,8 @@ enum h1_limits {
 struct h1_conn;
 
 // The same as an h2_conn's, one by one; see h2_conn.h.
-struct h1_conn *h1_conn_new(const char *peer, const char *scheme, size_t request_bytes_max,
-			    const struct http_events *events, void *data);
+struct h1_conn *h1_conn_new(const struct http_peer *from, const char *scheme,
+			    size_t request_bytes_max, const struct http_events *events, void *data);
 int h1_conn_receive(struct h1_conn *conn, const uint8_t *bytes, size_t byte_count);
 size_t h1_conn_pull(struct h1_conn *conn, const uint8_t **bytes);
 bool h1_conn_is_over(const struct h1_conn *conn);

@@ -165,12 +165,12 @@ static void h1_fill(struct h1_exchange *e)
 }
 
 struct h1_exchange *h1_exchange_new(struct h1_conn *conn, SoupServerMessage *message,
-				    const char *peer, const char *scheme)
+				    const struct http_peer *from, const char *scheme)
 {
 	struct h1_exchange *e = g_new0(struct h1_exchange, 1);
 
 	e->x.carrier = &h1_carrier;
-	e->x.peer = peer;
+	e->x.from = from;
 	e->x.scheme = scheme;
 	e->x.http1 = true;
 	e->x.fields = g_array_new(FALSE, FALSE, sizeof(struct http_field));

@@ -26,7 +26,7 @@ struct h1_exchange {
 };
 
 struct h1_exchange *h1_exchange_new(struct h1_conn *conn, SoupServerMessage *message,
-				    const char *peer, const char *scheme);
+				    const struct http_peer *from, const char *scheme);
 
 // The request is complete: libsoup may write what there is.
 void h1_exchange_request_done(struct h1_exchange *e);

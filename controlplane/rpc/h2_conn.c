@@ -12,7 +12,7 @@
 struct h2_conn {
 	nghttp2_session *session;
 	GHashTable *streams; // id -> struct h2_stream, owned
-	const char *peer;
+	const struct http_peer *from;
 	const struct http_events *events;
 	void *data;
 	bool broken;
@@ -44,7 +44,7 @@ static int h2_on_begin(nghttp2_session *session, const nghttp2_frame *frame, voi
 	(void)session;
 	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
 		g_hash_table_insert(conn->streams, GINT_TO_POINTER(id),
-				    h2_stream_new(conn, id, conn->peer));
+				    h2_stream_new(conn, id, conn->from));
 	return 0;
 }
 
@@ -198,7 +198,8 @@ static void h2_submit_settings(struct h2_conn *conn)
 					      H2_CONN_WINDOW_BYTES);
 }
 
-struct h2_conn *h2_conn_new(const char *peer, const struct http_events *events, void *data)
+struct h2_conn *h2_conn_new(const struct http_peer *from, const struct http_events *events,
+			    void *data)
 {
 	struct h2_conn *conn = g_new0(struct h2_conn, 1);
 	nghttp2_session_callbacks *cb = h2_callbacks();
@@ -212,7 +213,7 @@ struct h2_conn *h2_conn_new(const char *peer, const struct http_events *events, 
 	nghttp2_option_del(option);
 	nghttp2_session_callbacks_del(cb);
 	conn->streams = g_hash_table_new(NULL, NULL);
-	conn->peer = peer;
+	conn->from = from;
 	conn->events = events;
 	conn->data = data;
 	h2_submit_settings(conn);

@@ -33,8 +33,9 @@ enum h2_limits {
 
 struct h2_conn;
 
-// Borrows `peer`, `events` and `data`.
-struct h2_conn *h2_conn_new(const char *peer, const struct http_events *events, void *data);
+// Borrows `from`, `events` and `data`.
+struct h2_conn *h2_conn_new(const struct http_peer *from, const struct http_events *events,
+			    void *data);
 
 // Feeds what the peer sent, in pieces of any size. Returns 0, or -EPROTO when the connection is
 // beyond repair: pull once more (GOAWAY tells the peer why), then close.

@@ -140,12 +140,12 @@ static const struct http_carrier h2_carrier = {
 	.reset = h2_stream_reset,
 };
 
-struct h2_stream *h2_stream_new(struct h2_conn *conn, int32_t id, const char *peer)
+struct h2_stream *h2_stream_new(struct h2_conn *conn, int32_t id, const struct http_peer *from)
 {
 	struct h2_stream *s = g_new0(struct h2_stream, 1);
 
 	s->x.carrier = &h2_carrier;
-	s->x.peer = peer;
+	s->x.from = from;
 	s->x.fields = g_array_new(FALSE, FALSE, sizeof(struct http_field));
 	s->conn = conn;
 	s->id = id;

@@ -31,7 +31,7 @@ struct h2_stream {
 	GArray *trailers; // struct http_field, or NULL
 };
 
-struct h2_stream *h2_stream_new(struct h2_conn *conn, int32_t id, const char *peer);
+struct h2_stream *h2_stream_new(struct h2_conn *conn, int32_t id, const struct http_peer *from);
 void h2_stream_free(struct h2_stream *stream);
 
 // Adds one field; pseudo fields go where the exchange has them.

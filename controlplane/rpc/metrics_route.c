@@ -2,8 +2,6 @@
 // controlplane/rpc/metrics_route.c - see metrics_route.h.
 #include "controlplane/rpc/metrics_route.h"
 
-#include <string.h>
-
 static void on_request(struct http_exchange *x, void *data)
 {
 	const struct metrics_route *r = data;
@@ -33,18 +31,4 @@ void metrics_route_register(const struct metrics_route *route, struct rpc_server
 	};
 
 	rpc_server_route(server, &http);
-}
-
-bool metrics_permit_unix(struct http_exchange *x, void *data)
-{
-	static const char text[] =
-		"/metrics is served on metrics_listen and on the Unix socket, not to callers from "
-		"elsewhere\n";
-	const struct http_field type = {"content-type", "text/plain; charset=utf-8"};
-
-	(void)data;
-	if (g_str_equal(x->peer, "unix"))
-		return true;
-	http_reply(x, 403, &type, 1, g_bytes_new_static(text, strlen(text)));
-	return false;
 }

@@ -22,7 +22,4 @@ struct metrics_route {
 // Before rpc_server_start.
 void metrics_route_register(const struct metrics_route *route, struct rpc_server *server);
 
-// Whoever reaches the Unix socket; a metrics_permit_fn without data.
-bool metrics_permit_unix(struct http_exchange *x, void *data);
-
 #endif

@@ -13,6 +13,7 @@
 #include "controlplane/rpc/health.h"
 #include "controlplane/rpc/identity.h"
 #include "controlplane/rpc/listener.h"
+#include "controlplane/rpc/peer.h"
 #include "controlplane/rpc/reflection.h"
 #include "controlplane/rpc/route.h"
 #include "controlplane/rpc/static_files.h"
@@ -23,10 +24,11 @@ enum {
 };
 
 struct rpc_server {
-	char **listen, **listen_plain, **names, **allowed_origins;
+	char **listen, **listen_plain, **listen_mtls, **names, **allowed_origins;
 	char *unix_socket;
 	unsigned max_connections;
 	SSL_CTX *ctx;
+	SSL_CTX *client_ctx; // the same, asking for client certificates; NULL: nowhere
 	char *fingerprint, *url;
 	struct static_files *page;
 	struct rpc_dispatch *dispatch;
@@ -59,12 +61,17 @@ static GSource *server_timer(unsigned ms, GSourceFunc function, struct rpc_serve
 	return source;
 }
 
+static bool strv_is_empty(char *const *list)
+{
+	return list == NULL || list[0] == NULL;
+}
+
 static bool server_load_identity(struct rpc_server *s, const struct rpc_server_options *o,
 				 GError **error)
 {
 	char **names;
 
-	if (s->listen == NULL || s->listen[0] == NULL)
+	if (strv_is_empty(s->listen) && strv_is_empty(s->listen_mtls))
 		return true; // the Unix socket alone needs none
 	if (o->tls_certificate != NULL) {
 		s->ctx = certificate_load(o->tls_certificate, o->tls_key, error);
@@ -77,7 +84,9 @@ static bool server_load_identity(struct rpc_server *s, const struct rpc_server_o
 	if (s->ctx == NULL)
 		return false;
 	s->fingerprint = certificate_fingerprint(s->ctx);
-	return true;
+	if (!strv_is_empty(s->listen_mtls))
+		s->client_ctx = certificate_asking_clients(s->ctx, o->client_ca, error);
+	return strv_is_empty(s->listen_mtls) || s->client_ctx != NULL;
 }
 
 static bool server_load(struct rpc_server *s, const struct rpc_server_options *o, GError **error)
@@ -100,6 +109,7 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 	(void)signal(SIGPIPE, SIG_IGN);
 	s->listen = g_strdupv((char **)(uintptr_t)o->listen);
 	s->listen_plain = g_strdupv((char **)(uintptr_t)o->listen_plain);
+	s->listen_mtls = g_strdupv((char **)(uintptr_t)o->listen_mtls);
 	s->names = g_strdupv((char **)(uintptr_t)o->names);
 	s->allowed_origins = g_strdupv((char **)(uintptr_t)o->allowed_origins);
 	s->unix_socket = g_strdup(o->unix_socket);
@@ -191,22 +201,33 @@ static struct conn *server_idlest(const struct rpc_server *s)
 	return idlest;
 }
 
-static void server_take(struct rpc_server *s, int fd, SSL_CTX *ctx, const char *peer)
+static void server_take(struct rpc_server *s, int fd, SSL_CTX *ctx, const char *text)
 {
+	struct http_peer *peer;
 	struct conn *idlest = s->conns->len >= s->max_connections ? server_idlest(s) : NULL;
 
 	if (idlest != NULL)
 		server_closed(idlest, s);
-	if (s->conns->len >= s->max_connections)
+	if (s->conns->len >= s->max_connections) {
 		close(fd);
-	else
-		g_ptr_array_add(s->conns, conn_new(fd, ctx, peer, &s->route, server_closed, s));
+		return;
+	}
+	peer = http_peer_new(fd, g_strdup(text));
+	if (ctx != NULL && ctx == s->client_ctx)
+		peer->kind = HTTP_PEER_CERTIFICATE;
+	g_ptr_array_add(s->conns, conn_new(fd, ctx, peer, &s->route, server_closed, s));
 }
 
 static void server_accepted(struct listener *listener, int fd, const char *peer, void *data)
 {
 	(void)listener;
 	server_take(data, fd, ((struct rpc_server *)data)->ctx, peer);
+}
+
+static void server_accepted_mtls(struct listener *listener, int fd, const char *peer, void *data)
+{
+	(void)listener;
+	server_take(data, fd, ((struct rpc_server *)data)->client_ctx, peer);
 }
 
 static void server_accepted_plain(struct listener *listener, int fd, const char *peer, void *data)
@@ -249,6 +270,9 @@ static bool server_listen(struct rpc_server *s, GError **error)
 	if (ok && s->listeners->len > 0)
 		s->url = identity_url(s->listen[0], listener_port(s->listeners->pdata[0]),
 				      (const char *const *)s->names);
+	for (size_t i = 0; ok && s->listen_mtls != NULL && s->listen_mtls[i] != NULL; i++)
+		ok = server_keep(
+			s, listener_open_tcp(s->listen_mtls[i], server_accepted_mtls, s, error));
 	for (size_t i = 0; ok && s->listen_plain != NULL && s->listen_plain[i] != NULL; i++)
 		ok = server_keep(
 			s, listener_open_tcp(s->listen_plain[i], server_accepted_plain, s, error));
@@ -350,8 +374,10 @@ void rpc_server_free(struct rpc_server **where)
 	static_files_free(&s->page);
 	g_array_unref(s->routes);
 	SSL_CTX_free(s->ctx);
+	SSL_CTX_free(s->client_ctx);
 	g_strfreev(s->listen);
 	g_strfreev(s->listen_plain);
+	g_strfreev(s->listen_mtls);
 	g_strfreev(s->names);
 	g_strfreev(s->allowed_origins);
 	g_free(s->unix_socket);

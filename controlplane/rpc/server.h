@@ -18,6 +18,8 @@
 struct rpc_server_options {
 	const char *const *listen; // "192.0.2.1:8443", "[::]:8443"
 	const char *const *listen_plain; // without TLS, for a proxy in front: HTTP/1.1 and HTTP/2
+	const char *const *listen_mtls; // TLS that wants a client certificate of client_ca
+	const char *client_ca; // PEM; needed with listen_mtls
 	const char *unix_socket; // path, or NULL for none
 	const char *tls_certificate; // PEM chain; NULL: self-signed, kept in state_directory
 	const char *tls_key; // PEM

@@ -3,9 +3,11 @@
 
 #include "controlplane/session/node.h"
 
+#include "controlplane/auth/auth.h"
 #include "controlplane/ops/log.h"
 #include "controlplane/session/journal.h"
 #include "controlplane/session/orphans.h"
+#include "controlplane/session/quotas.h"
 #include "controlplane/session/repeats.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/services.h"
@@ -204,6 +206,7 @@ static gboolean reap(gpointer data)
 	GList *rooms = g_hash_table_get_values(n->rooms);
 
 	repeats_expire(n->repeats);
+	quotas_measure(n->quotas);
 	for (GList *i = rooms; i != NULL; i = i->next) {
 		GList *all = g_hash_table_get_values(((struct room *)i->data)->participants);
 		for (GList *j = all; j != NULL; j = j->next)
@@ -225,6 +228,7 @@ static void node_discard(struct node *n)
 	ports_free(&n->ports);
 	orphans_free(&n->orphans);
 	repeats_free(&n->repeats);
+	quotas_free(&n->quotas);
 	if (n->pool != NULL)
 		handshake_pool_destroy(&n->pool);
 	if (n->certificate != NULL)
@@ -246,6 +250,7 @@ struct node *node_new(const struct settings *settings, GError **error)
 	n->ports = ports_new(settings->internal_port_first, settings->internal_port_last);
 	n->orphans = orphans_new(n);
 	n->repeats = repeats_new();
+	n->quotas = quotas_new(n);
 	if (!make_candidates(n, error) || !make_handshakes(n, error)) {
 		node_discard(n);
 		return NULL;
@@ -266,9 +271,19 @@ void node_leave(struct node *n)
 	link_client_free(&n->link);
 }
 
-void node_register(struct node *node, struct rpc_server *server)
+static const char *tenant_of(void *user, const char *room_id)
 {
-	rpc_server_set_gate(server, repeats_gate, node->repeats);
+	const struct room *room = room_find(user, room_id);
+
+	return room != NULL ? room->tenant : NULL;
+}
+
+void node_register(struct node *node, struct rpc_server *server, struct auth *auth)
+{
+	node->auth = auth;
+	auth_set_tenants(auth, tenant_of, node);
+	auth_set_next(auth, repeats_gate, node->repeats);
+	rpc_server_set_gate(server, auth_gate, auth);
 	room_service_register(node, server);
 	track_service_register(node, server);
 	signalling_service_register(node, server);

@@ -18,10 +18,12 @@
 
 #include <glib.h>
 
+struct auth;
 struct event_watch;
 struct journal;
 struct media_transport;
 struct orphans;
+struct quotas;
 struct repeats;
 
 struct node {
@@ -37,6 +39,8 @@ struct node {
 	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events
 	struct orphans *orphans;
 	struct repeats *repeats;
+	struct quotas *quotas;
+	struct auth *auth; // borrowed, from node_register on
 	struct node_counts counts;
 	struct link_metrics *link_metrics;
 	unsigned reap_source; // looks for participants nobody waits for
@@ -53,7 +57,7 @@ struct node *node_new(const struct settings *settings, GError **error);
 void node_leave(struct node *node);
 
 // Registers RoomService, SignallingService and NodeService.
-void node_register(struct node *node, struct rpc_server *server);
+void node_register(struct node *node, struct rpc_server *server, struct auth *auth);
 
 // Adds the collectors of session/ and link/. 'metrics' is read from no more after node_leave().
 void node_add_metrics(struct node *node, struct metrics *metrics);

@@ -97,6 +97,8 @@ struct participant {
 	char *uid;
 	char *display_name;
 	char *secret; // of its session
+	uint64_t token; // what it joined with; 0: none
+	int64_t token_expires_s; // Unix time
 	int64_t join_time_ms; // Unix time
 	uint64_t serial; // in order of joining; never 0
 	struct revision generations;

@@ -3,6 +3,7 @@
 
 #include "controlplane/session/repeats.h"
 
+#include "controlplane/auth/caller.h"
 #include "controlplane/session/repeats_segment.h"
 #include "proto/api/sluice/v1/signalling.pb-c.h"
 
@@ -320,11 +321,11 @@ static void digest_key(const struct rpc_call *call, const char *id, uint8_t *key
 		session != NULL && session->descriptor == &sluice__v1__session__descriptor
 			? ((const Sluice__V1__Session *)session)->participant
 			: "";
-	// Who calls over the Unix socket and who over TCP cannot be the same.
-	const char *caller = g_str_equal(rpc_call_peer(call), "unix") ? "unix" : "tcp";
+	const struct caller *caller = rpc_call_caller(call);
+	const char kind[] = {(char)('0' + caller->kind), '\0'};
 
-	digest(key, SHM_REPEAT_DIGEST_BYTES, "", 1, caller, participant, rpc_call_path(call), id,
-	       NULL);
+	digest(key, SHM_REPEAT_DIGEST_BYTES, "", 1, kind, caller->tenant, caller->subject,
+	       participant, rpc_call_path(call), id, NULL);
 }
 
 static void digest_body(const struct rpc_call *call, uint8_t *body)
@@ -375,7 +376,7 @@ bool repeats_gate(struct rpc_call *call, void *data)
 	const char *id =
 		request != NULL ? field(request, "request_id", PROTOBUF_C_TYPE_STRING) : NULL;
 	uint8_t key[SHM_REPEAT_DIGEST_BYTES], body[SHM_REPEAT_DIGEST_BYTES];
-	uint8_t tenant[SHM_REPEAT_TENANT_BYTES] = {0};
+	uint8_t tenant[SHM_REPEAT_TENANT_BYTES];
 
 	if (id == NULL || id[0] == '\0')
 		return true;
@@ -389,6 +390,7 @@ bool repeats_gate(struct rpc_call *call, void *data)
 	repeats_expire(r);
 	digest_key(call, id, key);
 	digest_body(call, body);
+	digest(tenant, SHM_REPEAT_TENANT_BYTES, "", 1, rpc_call_caller(call)->tenant, NULL);
 	struct kept *k = g_hash_table_lookup(r->by_key, key);
 	if (k != NULL && memcmp(k->body, body, sizeof(body)) != 0) {
 		refuse_reuse(call, id);

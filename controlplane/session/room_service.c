@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/session/room_service.c - RoomService: rooms and who is in them.
 
+#include "controlplane/auth/auth.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/orphans.h"
 #include "controlplane/session/paging.h"
+#include "controlplane/session/quotas.h"
 #include "controlplane/session/services.h"
 
 #include <string.h>
@@ -146,6 +148,14 @@ static bool settings_ok(struct rpc_call *call, const Sluice__V1__Room *settings)
 	return true;
 }
 
+// Only who speaks for every tenant may name another one.
+static const char *caller_tenant(const struct rpc_call *call, const char *named)
+{
+	const char *own = rpc_call_caller(call)->tenant;
+
+	return own[0] != '\0' ? own : named;
+}
+
 static void create_room(struct rpc_call *call, void *data)
 {
 	struct node *node = data;
@@ -171,7 +181,12 @@ static void create_room(struct rpc_call *call, void *data)
 			      "There is a room rooms/%s already.", q->room_id);
 		return;
 	}
-	reply_room(call, room_create_with(node, q->room_id, settings));
+	const char *tenant = caller_tenant(call, settings->tenant);
+	if (!quotas_room(node->quotas, call, tenant))
+		return;
+	Sluice__V1__Room own = *settings;
+	own.tenant = (char *)(uintptr_t)tenant;
+	reply_room(call, room_create_with(node, q->room_id, &own));
 }
 
 static void get_room(struct rpc_call *call, void *data)
@@ -207,7 +222,7 @@ static void list_rooms(struct rpc_call *call, void *data)
 	all = g_list_sort(g_hash_table_get_values(node->rooms), by_creation);
 	for (const GList *i = all; i != NULL; i = i->next) {
 		const struct room *r = i->data;
-		if (r->serial <= last)
+		if (r->serial <= last || !caller_sees(rpc_call_caller(call), r->id, r->tenant))
 			continue;
 		if (rooms->len == page_size_of(q->page_size)) {
 			g_snprintf(next, sizeof(next), "%" G_GUINT64_FORMAT, last);
@@ -374,6 +389,7 @@ static void remove_participant(struct rpc_call *call, void *data)
 	if (p == NULL)
 		return;
 	struct room *r = p->room;
+	auth_revoke(node->auth, p->token, p->token_expires_s);
 	participant_leave(p, "removed");
 	change_settle(r, call, q->name, &response.base);
 }

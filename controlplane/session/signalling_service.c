@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/session/signalling_service.c - SignallingService: what one participant says.
 
+#include "controlplane/auth/auth.h"
 #include "controlplane/session/node.h"
+#include "controlplane/session/quotas.h"
 #include "controlplane/session/services.h"
 
 #include <errno.h>
@@ -81,6 +83,27 @@ static void reply_join(struct rpc_call *call, const struct participant *p)
 	participant_message_free(response.participant);
 }
 
+// Nothing is in the way but the tenant's quotas.
+static void enter(struct node *node, struct rpc_call *call, const struct resource_name *name,
+		  struct room *room, const char *id)
+{
+	const Sluice__V1__JoinRequest *q = (const void *)rpc_call_request(call);
+	const struct caller *caller = rpc_call_caller(call);
+	const char *tenant = room != NULL ? room->tenant : caller->tenant;
+	Sluice__V1__Room settings = SLUICE__V1__ROOM__INIT;
+
+	if ((room == NULL && !quotas_room(node->quotas, call, tenant)) ||
+	    !quotas_participant(node->quotas, call, tenant))
+		return;
+	settings.tenant = (char *)(uintptr_t)tenant;
+	if (room == NULL)
+		room = room_create_with(node, name->room, &settings);
+	struct participant *p = participant_new(room, id, q->display_name);
+	p->token = caller->token;
+	p->token_expires_s = caller->expires_s;
+	reply_join(call, p);
+}
+
 static void join(struct rpc_call *call, void *data)
 {
 	struct node *node = data;
@@ -109,10 +132,7 @@ static void join(struct rpc_call *call, void *data)
 			      "%s has %u participants, the limit of this room.", q->room,
 			      room->max_participants);
 	} else {
-		if (room == NULL)
-			room = room_create(node, name.room);
-		struct participant *p = participant_new(room, id, q->display_name);
-		reply_join(call, p);
+		enter(node, call, &name, room, id);
 	}
 	g_free(id);
 }

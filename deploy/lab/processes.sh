@@ -40,7 +40,7 @@ lab_controlplane_command() {
 		--listen "$listen" --dataplane-socket "$lab_state/dataplane.sock"
 		--media-address "$addresses" --media-port "$lab_media_port"
 		--web-directory "$lab_tree/controlplane/web/dist"
-		--unix-socket "$lab_state/api.sock" --metrics-listen 127.0.0.1:9464
+		--auth development --unix-socket "$lab_state/api.sock" --metrics-listen 127.0.0.1:9464
 		--state-directory "$lab_state/state" --drain-seconds 1 "$@")
 	mkdir -p -m 700 "$lab_state/state"
 }

@@ -6,6 +6,7 @@
 
 #include "controlplane/rpc/dispatch.h"
 #include "controlplane/rpc/h2_conn.h"
+#include "controlplane/rpc/peer.h"
 #include "controlplane/rpc/reflection.h"
 #include "controlplane/rpc/route.h"
 #include "proto/api/table.h"
@@ -13,6 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct route route;
+static const struct http_peer from = {.text = (char *)(uintptr_t) "fuzz"};
 static unsigned running;
 
 static void cancelled(struct rpc_call *call, void *data)
@@ -94,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (route.dispatch == NULL)
 		open_route();
-	conn = h2_conn_new("fuzz", &events, NULL);
+	conn = h2_conn_new(&from, &events, NULL);
 	piece = data[0] == 0 ? size : data[0];
 	assert(h2_conn_receive(conn, preface, sizeof(preface) - 1) == 0);
 	for (size_t at = 1; at < size && !h2_conn_is_over(conn); at += piece) {

@@ -11,11 +11,13 @@
 
 #include "controlplane/ops/settings.h"
 
+// In front of what is given: auth without keys, which would be a mistake otherwise.
 static enum config_result run(struct settings *s, char **text, const char *a, const char *b)
 {
-	char *argv[] = {(char *)(uintptr_t) "test", (char *)(uintptr_t)a, (char *)(uintptr_t)b};
+	char *argv[] = {(char *)(uintptr_t) "test", (char *)(uintptr_t) "--auth=development",
+			(char *)(uintptr_t)a, (char *)(uintptr_t)b};
 
-	return settings_read(s, a == NULL ? 1 : b == NULL ? 2 : 3, argv, text);
+	return settings_read(s, a == NULL ? 2 : b == NULL ? 3 : 4, argv, text);
 }
 
 static void test_defaults(void **state)
@@ -75,6 +77,13 @@ static void test_mistakes(void **state)
 		{"--ice=", "ice", "", "must not be empty"},
 		{"--tls-key=/k", "tls_certificate", "", "together"},
 		{"--log-level=loud", "log_level", "loud", "debug"},
+		{"--auth=tokens", "token_keys", "", "development"},
+		{"--auth=none", "auth", "none", "tokens or development"},
+		{"--token-audience=a\"b", "token_audience", "a\"b", "letters"},
+		{"--listen-mtls=192.0.2.1:8444", "client_ca", "", "listen_mtls needs"},
+		{"--client-roles=me=king", "client_roles", "me=king", "administer or observe"},
+		{"--client-roles==observe", "client_roles", "=observe", "SAN=ROLE"},
+		{"--client-roles=me=observe@", "client_roles", "me=observe@", "TENANT"},
 	};
 
 	(void)state;

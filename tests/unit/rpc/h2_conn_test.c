@@ -2,6 +2,7 @@
 // tests/unit/rpc/h2_conn_test.c - an h2_conn against nghttp2's client, joined by memory, in pieces
 // of every size: no socket, no loop.
 #include "controlplane/rpc/h2_conn.h"
+#include "controlplane/rpc/peer.h"
 
 #include <nghttp2/nghttp2.h>
 #include <setjmp.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+static const struct http_peer from = {.text = (char *)(uintptr_t) "test"};
 
 // The server side: echoes the request's body and adds a trailer.
 struct echo {
@@ -190,7 +193,7 @@ static void echo_once(size_t body_size, size_t piece)
 {
 	uint8_t *body = g_malloc(body_size);
 	struct echo e = {.got = g_byte_array_new()};
-	struct h2_conn *conn = h2_conn_new("test", &echo_events, &e);
+	struct h2_conn *conn = h2_conn_new(&from, &echo_events, &e);
 	struct client c;
 
 	for (size_t i = 0; i < body_size; i++)
@@ -233,7 +236,7 @@ static void test_pieces(void **state)
 static void test_connection_that_dies(void **state)
 {
 	struct echo e = {.got = g_byte_array_new()};
-	struct h2_conn *conn = h2_conn_new("test", &echo_events, &e);
+	struct h2_conn *conn = h2_conn_new(&from, &echo_events, &e);
 	const uint8_t *bytes;
 	struct client c;
 	ssize_t n;
@@ -260,7 +263,7 @@ static void test_bad_preface(void **state)
 {
 	static const uint8_t http1[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 	struct echo e = {0};
-	struct h2_conn *conn = h2_conn_new("test", &echo_events, &e);
+	struct h2_conn *conn = h2_conn_new(&from, &echo_events, &e);
 
 	(void)state;
 	assert_false(h2_conn_is_over(conn));
@@ -273,7 +276,7 @@ static void test_bad_preface(void **state)
 static void test_shutdown_lets_streams_end(void **state)
 {
 	struct echo e = {.got = g_byte_array_new()};
-	struct h2_conn *conn = h2_conn_new("test", &echo_events, &e);
+	struct h2_conn *conn = h2_conn_new(&from, &echo_events, &e);
 	struct client c;
 
 	(void)state;

@@ -4,6 +4,8 @@
 // GLib's and rpc/'s.
 #include "controlplane/session/repeats.h"
 
+#include "controlplane/auth/caller.h"
+
 #include "proto/api/sluice/v1/room.pb-c.h"
 
 #include <glib.h>
@@ -15,7 +17,8 @@
 
 // One call, as the gate sees it.
 struct rpc_call {
-	const char *path, *peer;
+	const char *path;
+	struct caller caller;
 	Sluice__V1__CreateRoomRequest request;
 	rpc_call_outcome_fn outcome;
 	void *outcome_data;
@@ -41,10 +44,10 @@ const char *__wrap_rpc_call_path(const struct rpc_call *call)
 	return call->path;
 }
 
-const char *__wrap_rpc_call_peer(const struct rpc_call *call);
-const char *__wrap_rpc_call_peer(const struct rpc_call *call)
+void *__wrap_rpc_call_attached(const struct rpc_call *call);
+void *__wrap_rpc_call_attached(const struct rpc_call *call)
 {
-	return call->peer;
+	return (void *)(uintptr_t)&call->caller;
 }
 
 const ProtobufCMessage *__wrap_rpc_call_request(const struct rpc_call *call);
@@ -111,10 +114,15 @@ void __wrap_rpc_call_fail(struct rpc_call *call, enum rpc_status code,
 	va_end(args);
 }
 
+static char subject[] = "uid:0", another[] = "uid:1000", tenant[] = "";
+
 static struct rpc_call new_call(const char *room_id, const char *request_id)
 {
 	struct rpc_call c = {
-		.path = "/sluice.v1.RoomService/CreateRoom", .peer = "unix", .code = -1};
+		.path = "/sluice.v1.RoomService/CreateRoom",
+		.caller = {.kind = CALLER_PEER, .subject = subject, .tenant = tenant},
+		.code = -1,
+	};
 
 	sluice__v1__create_room_request__init(&c.request);
 	c.request.room_id = (char *)(uintptr_t)room_id;
@@ -194,7 +202,7 @@ static void test_key(void **state)
 	first(r, "a", "1", "uid-1");
 	method.path = "/sluice.v1.RoomService/DeleteRoom";
 	assert_true(repeats_gate(&method, r));
-	caller.peer = "192.0.2.1:5000";
+	caller.caller.subject = another;
 	assert_true(repeats_gate(&caller, r));
 	repeats_free(&r);
 }

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/quotas.c - see quotas.h.
+#include "controlplane/session/quotas.h"
+
+#include "controlplane/session/node.h"
+#include "proto/shm/snapshot.h"
+
+#include <string.h>
+
+struct published { // by one tenant
+	uint64_t bytes; // received from its tracks that are there now
+	uint64_t bits_per_s;
+};
+
+struct quotas {
+	struct node *node;
+	GHashTable *tenants; // tenant -> struct published
+	int64_t measured_us;
+};
+
+struct quotas *quotas_new(struct node *node)
+{
+	struct quotas *q = g_new0(struct quotas, 1);
+
+	q->node = node;
+	q->tenants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	q->measured_us = g_get_monotonic_time();
+	return q;
+}
+
+void quotas_free(struct quotas **where)
+{
+	struct quotas *q = *where;
+
+	*where = NULL;
+	if (q == NULL)
+		return;
+	g_hash_table_unref(q->tenants);
+	g_free(q);
+}
+
+static uint64_t bytes_of_track(const struct shm_view *v, const struct track *t)
+{
+	struct shm_encoding_stats stats[SHM_ENCODINGS_MAX];
+	uint64_t bytes = 0;
+
+	if (t->ref.generation == 0 || t->ref.index >= v->limits.tracks)
+		return 0;
+	struct shm_track_slot *slot = &v->tracks[t->ref.index];
+	if (!shm_snapshot_read(&slot->stats_seq, stats, &slot->stats, sizeof(stats)))
+		return 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(stats); i++)
+		if (stats[i].track_generation == t->ref.generation)
+			bytes += stats[i].bytes_received;
+	return bytes;
+}
+
+static uint64_t bytes_of_room(const struct shm_view *v, const struct room *room)
+{
+	GHashTableIter i;
+	gpointer value;
+	uint64_t bytes = 0;
+
+	g_hash_table_iter_init(&i, room->participants);
+	while (g_hash_table_iter_next(&i, NULL, &value)) {
+		const struct participant *p = value;
+		for (guint t = 0; t < p->tracks->len; t++)
+			bytes += bytes_of_track(v, p->tracks->pdata[t]);
+	}
+	return bytes;
+}
+
+static GHashTable *bytes_by_tenant(const struct quotas *q, const struct shm_view *v)
+{
+	GHashTable *now = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	GHashTableIter i;
+	gpointer value;
+
+	g_hash_table_iter_init(&i, q->node->rooms);
+	while (g_hash_table_iter_next(&i, NULL, &value)) {
+		const struct room *room = value;
+		struct published *p = g_hash_table_lookup(now, room->tenant);
+		if (p == NULL) {
+			p = g_new0(struct published, 1);
+			g_hash_table_insert(now, g_strdup(room->tenant), p);
+		}
+		p->bytes += bytes_of_room(v, room);
+	}
+	return now;
+}
+
+void quotas_measure(struct quotas *q)
+{
+	const struct shm_view *v = link_client_view(q->node->link);
+	int64_t now_us = g_get_monotonic_time();
+	GHashTableIter i;
+	gpointer tenant, value;
+
+	if (v == NULL || q->node->settings->quota_bitrate_kbps == 0)
+		return;
+	GHashTable *now = bytes_by_tenant(q, v);
+	g_hash_table_iter_init(&i, now);
+	while (g_hash_table_iter_next(&i, &tenant, &value)) {
+		struct published *p = value;
+		const struct published *before = g_hash_table_lookup(q->tenants, tenant);
+		// What left takes its bytes along: then there is no rate to tell this time.
+		if (before != NULL && p->bytes >= before->bytes && now_us > q->measured_us)
+			p->bits_per_s = (p->bytes - before->bytes) * 8 * G_USEC_PER_SEC /
+					(uint64_t)(now_us - q->measured_us);
+	}
+	g_hash_table_unref(q->tenants);
+	q->tenants = now;
+	q->measured_us = now_us;
+}
+
+static bool refuse(struct rpc_call *call, Sluice__V1__ErrorReason reason, const char *tenant,
+		   const char *what, unsigned limit)
+{
+	rpc_call_fact(call, "limit", "%u", limit);
+	rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, reason,
+		      "tenant %s: its quota of %u %s is used up: end some, or have it raised.",
+		      tenant, limit, what);
+	return false;
+}
+
+static void count(const struct quotas *q, const char *tenant, unsigned *rooms,
+		  unsigned *participants)
+{
+	GHashTableIter i;
+	gpointer value;
+
+	*rooms = *participants = 0;
+	g_hash_table_iter_init(&i, q->node->rooms);
+	while (g_hash_table_iter_next(&i, NULL, &value)) {
+		const struct room *room = value;
+		if (strcmp(room->tenant, tenant) != 0)
+			continue;
+		++*rooms;
+		*participants += g_hash_table_size(room->participants);
+	}
+}
+
+bool quotas_room(struct quotas *q, struct rpc_call *call, const char *tenant)
+{
+	unsigned rooms, participants, limit = q->node->settings->quota_rooms;
+
+	if (limit == 0 || tenant[0] == '\0')
+		return true;
+	count(q, tenant, &rooms, &participants);
+	return rooms < limit || refuse(call, RPC_REASON(QUOTA_ROOMS), tenant, "rooms", limit);
+}
+
+bool quotas_publish(struct quotas *q, struct rpc_call *call, const char *tenant)
+{
+	unsigned limit = q->node->settings->quota_bitrate_kbps;
+	const struct published *p = g_hash_table_lookup(q->tenants, tenant);
+
+	if (limit == 0 || tenant[0] == '\0' || p == NULL || p->bits_per_s / 1000 < limit)
+		return true;
+	return refuse(call, RPC_REASON(QUOTA_BITRATE), tenant, "kbit/s", limit);
+}
+
+bool quotas_participant(struct quotas *q, struct rpc_call *call, const char *tenant)
+{
+	unsigned rooms, participants, limit = q->node->settings->quota_participants;
+
+	if (tenant[0] == '\0')
+		return true;
+	count(q, tenant, &rooms, &participants);
+	if (limit != 0 && participants >= limit)
+		return refuse(call, RPC_REASON(QUOTA_PARTICIPANTS), tenant, "participants", limit);
+	return quotas_publish(q, call, tenant);
+}
