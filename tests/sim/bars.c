@@ -19,7 +19,7 @@ struct bar {
 	bool upper; // the figure has to stay below
 };
 
-enum { FIGURES_MAX = 4 };
+enum { FIGURES_MAX = 6 };
 struct scenario {
 	const char *name;
 	struct sim_config (*configure)(uint64_t seed);
@@ -127,13 +127,13 @@ static struct sim_config shared_config(uint64_t seed)
 	};
 }
 
-static double queueing_p95(const struct sim_transport *t)
+static double percentile_95(const uint32_t histogram_ms[HISTOGRAM_MS], uint64_t count)
 {
 	uint64_t below = 0;
 	int ms = 0;
 
-	for (; ms < 1023 && below * 100 < t->queued * 95; ms++)
-		below += t->queueing_ms[ms];
+	for (; ms < HISTOGRAM_MS - 1 && below * 100 < count * 95; ms++)
+		below += histogram_ms[ms];
 	return ms;
 }
 
@@ -143,9 +143,11 @@ static void bottleneck_measure(struct sim_world *w, double figures[FIGURES_MAX])
 	double seconds = (double)(w->config.end_us - w->config.measure_us) / SECOND;
 
 	figures[0] = 100.0 * (double)t->media_bytes * 8 / seconds / (double)w->config.link_bps;
-	figures[1] = queueing_p95(t);
+	figures[1] = percentile_95(t->queueing_ms, t->queued);
 	figures[2] = 100.0 * (double)seen.lowest_bps / (double)w->config.link_bps;
 	figures[3] = 100.0 * (double)seen.highest_bps / (double)w->config.link_bps;
+	figures[4] = 100.0 * (double)t->feedback_bytes / (double)t->media_bytes;
+	figures[5] = percentile_95(t->waiting_ms, t->queued);
 }
 
 static struct sim_config drop_config(uint64_t seed)
@@ -194,7 +196,7 @@ static void fair_measure(struct sim_world *w, double figures[FIGURES_MAX])
 	double seconds = (double)(w->config.end_us - w->config.measure_us) / SECOND;
 
 	figures[0] = 100 * (a > b ? a : b) / (a + b);
-	figures[1] = queueing_p95(&w->transports[0]);
+	figures[1] = percentile_95(w->transports[0].queueing_ms, w->transports[0].queued);
 	figures[2] = 100 * (a + b) * 8 / seconds / (double)w->config.link_bps;
 }
 
@@ -206,7 +208,9 @@ static const struct scenario scenarios[] = {
 	 {{"utilisation by media", "%", 85, false},
 	  {"p95 queueing", "ms", 100, true},
 	  {"lowest estimate", "% of the link", 60, false},
-	  {"highest estimate", "% of the link", 130, true}}},
+	  {"highest estimate", "% of the link", 130, true},
+	  {"feedback", "% of the media", 5, true},
+	  {"p95 queueing and pacing", "ms", 125, true}}},
 	{"drop",
 	 drop_config,
 	 drop_measure,

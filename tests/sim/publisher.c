@@ -139,8 +139,7 @@ static void resend(struct sim_world *w, struct sim_encoding *s, uint16_t seq)
 
 void sim_publisher_feedback(struct sim_world *w, struct sim_packet *p)
 {
-	struct sim_track *track = &w->tracks[p->track];
-	struct sim_encoding *s = &track->encodings[p->encoding];
+	struct sim_encoding *s = &w->tracks[p->track].encodings[p->encoding];
 	struct rtcp_walk walk;
 	struct rtcp_packet r;
 	struct rtcp_nack nack;
@@ -148,10 +147,8 @@ void sim_publisher_feedback(struct sim_world *w, struct sim_packet *p)
 
 	rtcp_walk_init(&walk, p->rtcp, p->rtcp_size);
 	while (rtcp_walk_next(&walk, &r)) {
-		if (rtcp_read_pli(&r, &ssrc)) {
+		if (rtcp_read_pli(&r, &ssrc))
 			s->key_wanted = true;
-			track->key_requests++;
-		}
 		for (unsigned i = 0; rtcp_read_nack(&r, i, &nack); i++) {
 			resend(w, s, nack.seq);
 			for (unsigned b = 0; b < 16; b++)

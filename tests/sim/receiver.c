@@ -10,6 +10,7 @@ enum {
 	JUDGED_AFTER_US = 800000, // of capture: nothing late matters any more
 	PLI_US = 500000,
 	NACK_MAX = 32,
+	FEEDBACK_OVERHEAD_BYTES = 42, // IP, UDP, SRTCP index and tag
 };
 
 static void complete(struct sim_consumer *c, const struct sim_packet *p, uint64_t now_us)
@@ -32,10 +33,8 @@ void sim_receiver_media(struct sim_world *w, struct sim_packet *p)
 	uint64_t now_us = w->events.now_us;
 
 	twcc_receive(&t->twcc, p->transport_number, 1, now_us);
-	if (now_us >= w->config.measure_us) {
-		bool media = p->kind == PACKET_AUDIO || p->kind == PACKET_VIDEO;
-		*(media ? &t->media_bytes : &t->other_bytes) += p->size;
-	}
+	if (now_us >= w->config.measure_us && (p->kind == PACKET_AUDIO || p->kind == PACKET_VIDEO))
+		t->media_bytes += p->size;
 	if (p->kind == PACKET_VIDEO || p->kind == PACKET_RETRANSMISSION) {
 		struct sim_consumer *c = &t->consumers[p->track];
 		nack_generator_receive(&c->nack, p->index, now_us);
@@ -52,7 +51,7 @@ static void send(struct sim_world *w, struct sim_transport *t, uint32_t number, 
 	uint64_t arrival_us, queued_us;
 
 	if (w->events.now_us >= w->config.measure_us)
-		t->feedback_bytes += size;
+		t->feedback_bytes += size + FEEDBACK_OVERHEAD_BYTES;
 	if (!sim_link_send(&t->feedback, (uint32_t)size, w->events.now_us, &arrival_us, &queued_us))
 		return;
 	struct sim_packet *p = events_packet(&w->events);

@@ -341,8 +341,10 @@ static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p, ui
 	}
 	bool arrives = sim_link_send(&w->downlink, p->size, now_us, &arrival_us, &queued_us);
 	if (now_us >= w->config.measure_us) {
-		uint64_t ms = queued_us / 1000;
-		t->queueing_ms[ms < 1023 ? ms : 1023]++;
+		uint64_t ms = queued_us / 1000,
+			 with_pacer_ms = (now_us - p->queued_us + queued_us) / 1000;
+		t->queueing_ms[ms < HISTOGRAM_MS ? ms : HISTOGRAM_MS - 1]++;
+		t->waiting_ms[with_pacer_ms < HISTOGRAM_MS ? with_pacer_ms : HISTOGRAM_MS - 1]++;
 		t->queued++;
 	}
 	if (arrives)
@@ -363,6 +365,7 @@ void sim_sfu_pacer(struct sim_world *w, uint32_t number)
 			p = events_packet(&w->events);
 			p->size = out.size;
 			p->kind = PACKET_PADDING;
+			p->queued_us = out.queued_us;
 		}
 		leave(w, number, p, out.probe);
 	}

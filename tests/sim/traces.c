@@ -55,7 +55,7 @@ static bool feed(const char *line, uint64_t now_us)
 	else if (sscanf(line, "feedback %*u %n", &hex) == 0 && hex != 0)
 		feed_feedback(line + hex, now_us);
 	else if (sscanf(line, "remb %*u %" SCNu64, &value) == 1)
-		estimator_remb(&estimator, value, now_us);
+		estimator_remb(&estimator, value);
 	else if (sscanf(line, "report %*u %u %" SCNu64, &a, &value) == 2 && a <= UINT8_MAX)
 		estimator_report(&estimator, (uint8_t)a, value, now_us);
 	else

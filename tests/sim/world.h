@@ -32,6 +32,7 @@ enum {
 	RESEND_SLOTS = 512,
 	LOG_SLOTS = 4096,
 	PACER_SLOTS = 1024,
+	HISTOGRAM_MS = 1024,
 	SIM_PAYLOAD_BYTES = 1100, // at most, a video packet
 	SIM_OVERHEAD_BYTES = 64, // IP, UDP, RTP with extensions, tag
 	DECODED_WITHIN_US = 400000, // of capture
@@ -52,7 +53,6 @@ struct sim_encoding {
 struct sim_track {
 	struct sim_encoding encodings[ENCODINGS_MAX];
 	struct keyframe_budget budget;
-	uint64_t key_requests; // that reached the publisher
 };
 
 // A frame the SFU was to forward, as the receiver sees it.
@@ -100,9 +100,9 @@ struct sim_transport {
 	uint64_t raise_us; // no step up before
 	uint64_t start_us; // when it joins
 	uint64_t media_bytes; // received while measuring, first copies
-	uint64_t other_bytes; // retransmissions, padding
-	uint64_t feedback_bytes;
-	uint32_t queueing_ms[1024]; // histogram over packets in the downlink's queue
+	uint64_t feedback_bytes; // sent meanwhile
+	uint32_t queueing_ms[HISTOGRAM_MS]; // histogram over packets: in the downlink's queue
+	uint32_t waiting_ms[HISTOGRAM_MS]; // in the pacer and there
 	uint64_t queued; // packets in it
 	uint64_t frames_expected;
 	uint64_t frames_decoded;

@@ -6,15 +6,14 @@
 #define SILENCE_FACTOR 0.8
 enum {
 	SILENCE_STEP_US = 500000,
-	POLL_US = 25000,
+	SATURATED_PERCENT = 85, // of a probe arrived: it found the end of the path
 	REPORT_PKTS = 256, // a receiver report counts as this many packets
 };
 
 void estimator_init(struct estimator *e, const struct estimator_limits *limits,
 		    struct sent_packet *slots, uint32_t count, uint64_t now_us)
 {
-	*e = (struct estimator){
-		.limits = *limits, .rtt_us = 100000, .started_us = now_us, .wanted_bps = 0};
+	*e = (struct estimator){.limits = *limits, .rtt_us = 100000};
 	sent_log_init(&e->log, slots, count);
 	arrival_groups_init(&e->groups);
 	trendline_init(&e->trend);
@@ -102,7 +101,8 @@ static void use_probe(struct estimator *e, uint64_t probed_bps, uint64_t now_us)
 	probe_control_result(&e->probes, probed_bps, estimate, now_us);
 	if (probed_bps <= estimate || e->trend.usage == USAGE_OVER)
 		return;
-	if (probed_bps < e->probes.sent_bps * 85 / 100)
+	// On a full path a probe takes from others for a moment: half of what it found.
+	if (probed_bps * 100 < e->probes.sent_bps * SATURATED_PERCENT)
 		probed_bps = (probed_bps + estimate) / 2;
 	rate_control_set(&e->rate, probed_bps, now_us);
 	loss_control_raise(&e->loss, probed_bps);
@@ -149,9 +149,8 @@ void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint
 		use_probe(e, t.probed_bps, now_us);
 }
 
-void estimator_remb(struct estimator *e, uint64_t bps, uint64_t now_us)
+void estimator_remb(struct estimator *e, uint64_t bps)
 {
-	(void)now_us;
 	e->remb_bps = bps < e->limits.min_bps ? e->limits.min_bps : bps;
 	// It may say anything: believed up to twice what the peer is really sent.
 	uint64_t proven_bps = 2 * throughput_bps(&e->sent);
@@ -188,12 +187,4 @@ bool estimator_poll(struct estimator *e, uint64_t now_us, struct probe *probe)
 		return false;
 	probe_results_start(&e->results, probe);
 	return true;
-}
-
-uint64_t estimator_deadline_us(const struct estimator *e, uint64_t now_us)
-{
-	uint64_t probe_us = probe_control_deadline_us(&e->probes);
-	uint64_t next_us = now_us + POLL_US;
-
-	return probe_us > now_us && probe_us < next_us ? probe_us : next_us;
 }

@@ -22,6 +22,7 @@
 
 enum {
 	ESTIMATOR_SILENCE_US = 1000000, // without feedback while packets are out: slow down
+	ESTIMATOR_POLL_US = 25000,
 	ESTIMATOR_CALM_US = 1000000, // without overuse before a probe
 };
 
@@ -50,7 +51,6 @@ struct estimator {
 	uint64_t silenced_us; // last slowing down for want of feedback
 	uint64_t overused_us; // last
 	uint64_t rtt_us; // smoothed
-	uint64_t started_us;
 	uint64_t overuses; // counters
 	uint64_t feedbacks;
 };
@@ -70,12 +70,11 @@ void estimator_sent(struct estimator *e, uint32_t size, enum packet_kind kind, u
 
 void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint64_t now_us);
 // Ignored once transport-wide feedback came, as is the receiver report.
-void estimator_remb(struct estimator *e, uint64_t bps, uint64_t now_us);
+void estimator_remb(struct estimator *e, uint64_t bps);
 // 'fraction_lost' in 1/256, 'rtt_us' 0 if not known.
 void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_us, uint64_t now_us);
 
-// Lets time pass: slows down where feedback stays away. True if a probe shall start, for the pacer.
+// To be called every ESTIMATOR_POLL_US. Lets time pass: slows down where feedback stays away. True
+// if a probe shall start, for the pacer.
 bool estimator_poll(struct estimator *e, uint64_t now_us, struct probe *probe);
-// When estimator_poll() wants to be called again at the latest.
-uint64_t estimator_deadline_us(const struct estimator *e, uint64_t now_us);
 uint64_t estimator_bps(const struct estimator *e);

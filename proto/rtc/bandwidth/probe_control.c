@@ -90,8 +90,3 @@ void probe_control_reset_interval(struct probe_control *p, uint64_t now_us)
 	p->interval_us = PROBE_INTERVAL_MIN_US;
 	p->next_us = at_most(p->next_us, now_us + PROBE_INTERVAL_MIN_US);
 }
-
-uint64_t probe_control_deadline_us(const struct probe_control *p)
-{
-	return p->follow_bps != 0 ? 0 : p->next_us;
-}

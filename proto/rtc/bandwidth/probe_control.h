@@ -52,4 +52,3 @@ void probe_control_result(struct probe_control *p, uint64_t bps, uint64_t estima
 			  uint64_t now_us);
 // The path got worse: what was learnt of waiting is void.
 void probe_control_reset_interval(struct probe_control *p, uint64_t now_us);
-uint64_t probe_control_deadline_us(const struct probe_control *p);

@@ -17,8 +17,9 @@
 #define DEVIATION_MAX 2.5
 #define DEVIATIONS 3.0 // away from the mean: the capacity changed
 #define STEP_MAX_S 0.5
-#define EPISODE_US 1000000
-#define FIRST_SHARE 0.9
+#define EPISODE_US 1000000 // decreases this close belong to one overuse
+#define FIRST_SHARE 0.9 // of the rate: the first of them takes a source for what it sends no lower
+#define ADD_PACKETS 2.0 // a response time
 
 void rate_control_init(struct rate_control *r, uint64_t start_bps, uint64_t min_bps,
 		       uint64_t max_bps)
@@ -81,8 +82,8 @@ static double added_per_s(const struct rate_control *r)
 	double packets = 1;
 	while (packets * PACKET_BITS < frame_bits && packets < 1000)
 		packets += 1;
-	double response_s = 0.5 * (double)(r->rtt_us + RESPONSE_US) / 1000000;
-	double added = frame_bits / packets / response_s;
+	double response_s = (double)(r->rtt_us + RESPONSE_US) / 1000000;
+	double added = ADD_PACKETS * frame_bits / packets / response_s;
 	return added > ADD_MIN_BPS ? added : ADD_MIN_BPS;
 }
 

@@ -72,8 +72,8 @@ struct sent_log_reader {
 	int64_t arrival_us;
 	int64_t number;
 };
-// False if the peer's clock jumped: the feedback is then used for loss alone, with no arrivals to
-// compare ('clock_jumped' of the caller's groups).
+// False at the first feedback, and where the peer's clock jumped: arrivals from here on are not to
+// be compared with earlier ones.
 bool sent_log_read(struct sent_log_reader *r, struct sent_log *l, const struct twcc_feedback *f,
 		   uint64_t now_us);
 bool sent_log_next(struct sent_log_reader *r, struct sent_result *out);

@@ -7,6 +7,7 @@
 #define GAIN 4.0
 #define COUNT_MAX 60 // the trend counts for as many groups as were seen, up to this
 #define THRESHOLD_START_MS 12.5
+// The draft lets it fall to 6; then the smaller of two flows gives way more often (tests/sim fair).
 #define THRESHOLD_MIN_MS 12.5
 #define THRESHOLD_MAX_MS 600.0
 #define ADAPT_UP 0.0087

@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			feedback(data + at + 2, take, now_us);
 			break;
 		case 2:
-			estimator_remb(&e, much == 0 ? 0 : UINT64_MAX >> (much & 63), now_us);
+			estimator_remb(&e, much == 0 ? 0 : UINT64_MAX >> (much & 63));
 			break;
 		default:
 			estimator_report(&e, much, 50000, now_us);

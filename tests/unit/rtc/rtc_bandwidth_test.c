@@ -340,11 +340,11 @@ static void without_feedback_remb_and_reports_count(void **state)
 
 	estimator_init(&e, &limits, slots, SLOTS, 0);
 	assert_int_equal(estimator_bps(&e), 300000);
-	estimator_remb(&e, UINT64_MAX, 1000); // nothing was sent that would prove it
+	estimator_remb(&e, UINT64_MAX); // nothing was sent that would prove it
 	assert_int_equal(estimator_bps(&e), 300000);
-	estimator_remb(&e, 0, 2000);
+	estimator_remb(&e, 0);
 	assert_int_equal(estimator_bps(&e), 30000);
-	estimator_remb(&e, 250000, 3000);
+	estimator_remb(&e, 250000);
 	assert_int_equal(estimator_bps(&e), 250000);
 	for (uint64_t s = 1; s < 10; s++)
 		estimator_report(&e, 128, 50000, s * 1000000); // half of it lost
