@@ -77,29 +77,20 @@ static void read_segment(struct link_metrics *m)
 	}
 }
 
-static uint64_t sum_of(const uint64_t drops[SHM_DROPS_MAX])
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < SHM_DROPS_MAX; i++)
-		sum += drops[i];
-	return sum;
-}
-
 static struct books books_of_wire(const struct link_metrics *m)
 {
 	const struct shm_worker_stats *main_block = &m->block[MAIN_LCORE];
 	// What workers gave to main for the kernel ended there.
 	struct books b = {
 		.consumed = main_block->packets_consumed,
-		.dropped = sum_of(main_block->ingress_drops),
+		.dropped = shm_drops_sum(main_block->ingress_drops),
 	};
 
 	for (uint32_t i = 0; i < m->worker_count; i++) {
 		b.received += m->block[i].packets_received;
 		b.forwarded += m->block[i].packets_forwarded;
 		b.consumed += m->block[i].packets_consumed;
-		b.dropped += sum_of(m->block[i].ingress_drops);
+		b.dropped += shm_drops_sum(m->block[i].ingress_drops);
 	}
 	return b;
 }
@@ -111,7 +102,7 @@ static struct books books_of_kernel(const struct link_metrics *m)
 	return (struct books){
 		.received = s->packets_received,
 		.forwarded = s->packets_forwarded,
-		.dropped = sum_of(s->egress_drops),
+		.dropped = shm_drops_sum(s->egress_drops),
 	};
 }
 

@@ -97,15 +97,6 @@ static void fill_drops(struct answer *a, const uint64_t ingress[SHM_DROPS_MAX],
 	}
 }
 
-static uint64_t sum_of(const uint64_t drops[SHM_DROPS_MAX])
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < SHM_DROPS_MAX; i++)
-		sum += drops[i];
-	return sum;
-}
-
 static void fill_worker(struct answer *a, uint32_t number, const struct shm_worker_stats *s)
 {
 	Sluice__V1__WorkerStats *m = add(a->workers, sizeof(*m));
@@ -121,8 +112,8 @@ static void fill_worker(struct answer *a, uint32_t number, const struct shm_work
 	m->handovers = s->handovers;
 	m->drift_max_us = s->drift_max_us;
 	m->busy_us = s->busy_us;
-	m->packets_dropped = sum_of(s->ingress_drops);
-	m->copies_dropped = sum_of(s->egress_drops);
+	m->packets_dropped = shm_drops_sum(s->ingress_drops);
+	m->copies_dropped = shm_drops_sum(s->egress_drops);
 	// What main drops of the kernel's packets stands among the egress drops.
 	if (number == SHM_WORKERS_MAX) {
 		m->packets_dropped += m->copies_dropped;

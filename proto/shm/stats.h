@@ -50,6 +50,15 @@ struct shm_worker_stats {
 	uint64_t egress_drops[SHM_DROPS_MAX]; // by enum shm_egress_drop
 };
 
+static inline uint64_t shm_drops_sum(const uint64_t drops[SHM_DROPS_MAX])
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < SHM_DROPS_MAX; i++)
+		sum += drops[i];
+	return sum;
+}
+
 struct shm_transport_stats {
 	uint64_t packets_received; // authenticated SRTP and SRTCP
 	uint64_t bytes_received; // UDP payload
