@@ -15,7 +15,7 @@ import unittest
 import urllib.parse
 
 import prometheus_lab
-from prometheus_lab import ADDRESS, METRICS, TREE, curl, promtool, scrape, series, value, values
+from prometheus_lab import ADDRESS, BUILD, METRICS, TREE, curl, promtool, scrape, series, value, values
 
 from api_lab import MEDIA_PORT, SFU4, STATE, Api, ctl, drop_names, failure, wait_for
 import grpc
@@ -168,7 +168,7 @@ class Scrapes(unittest.TestCase):
 
 
     def test_on_the_api_itself(self):
-        """Over both HTTP versions, on the Unix socket; not to everybody who reaches the port."""
+        """Over both HTTP versions, on the Unix socket."""
         socket = ("--unix-socket", f"{STATE}/api.sock", "http://localhost/metrics")
         for version in ("--http1.1", "--http2-prior-knowledge"):
             done = subprocess.run(["curl", "-sS", "-i", "--compressed", version, *socket],
@@ -177,10 +177,34 @@ class Scrapes(unittest.TestCase):
             self.assertRegex(head, r"(?i)content-type: text/plain; version=0\.0\.4")
             self.assertRegex(head, r"(?i)content-encoding: gzip")
             self.assertEqual(set(series(body)), set(series(scrape())))
-        status = subprocess.run(
-            ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}",
-             f"https://{SFU4}:{API_PORT}/metrics"], capture_output=True, text=True, check=True).stdout
-        self.assertIn(status, ("401", "403"))
+
+    def status(self, *arguments):
+        """Of /metrics on the API's TLS port."""
+        done = subprocess.run(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", *arguments,
+                               f"https://{SFU4}:{API_PORT}/metrics"], capture_output=True, text=True,
+                              check=True)
+        return int(done.stdout)
+
+    def test_on_the_api_by_token(self):
+        """Tokens and their key are sluicectl's."""
+        def sluicectl(*arguments):
+            return subprocess.run([TREE / "controlplane/ctl/sluicectl", "token", *arguments],
+                                  capture_output=True, text=True, check=True,
+                                  env={"PATH": "/usr/bin", "SLUICE_BUILD": str(BUILD)}).stdout.strip()
+
+        keys = STATE / "token.keys"
+        keys.touch(mode=0o600)
+        keys.write_text(sluicectl("--new-key", "main") + "\n", encoding="ascii")
+        ctl("stop", "controlplane")
+        ctl("start", "controlplane", "--auth", "tokens", "--token-keys", str(keys))
+        try:
+            self.assertEqual(self.status(), 401)
+            for granted, wanted in (("--publish", 403), ("--observe", 200), ("--administer", 200)):
+                token = sluicectl("--keys", str(keys), granted, "--room", "*")
+                self.assertEqual(self.status("-H", f"authorization: Bearer {token}"), wanted, granted)
+        finally:
+            ctl("stop", "controlplane")
+            ctl("start", "controlplane")
 
 
 class Monitoring(unittest.TestCase):
