@@ -20,7 +20,7 @@ enum conn_limits {
 	CONN_HANDSHAKE_S = 10, // from accept to the first bytes of HTTP
 	CONN_STALL_S = 60, // without a byte written though there are some
 	CONN_IDLE_S = 600, // without a stream
-	CONN_LINGER_S = 2, // from our last byte to the peer's
+	CONN_LINGER_S = 5, // from our last byte to the peer's
 	CONN_LINGER_BYTES_MAX = 8 * 1024 * 1024, // from the peer in that time
 };
 

@@ -85,7 +85,7 @@ static void h1_refuse(struct h1_conn *c, unsigned status)
 {
 	if (c->broken)
 		return;
-	if (c->exchange == NULL || c->exchange->x.queued_bytes == 0 || !c->exchange->x.request_done)
+	if (c->exchange == NULL || !c->exchange->x.request_done)
 		c->last_words = h1_last_words(c, status);
 	h1_conn_break(c);
 }
@@ -286,17 +286,17 @@ bool h1_conn_takes_more(const struct h1_conn *c)
 
 int h1_conn_receive(struct h1_conn *c, const uint8_t *bytes, size_t byte_count)
 {
+	const struct h1_exchange *e = c->exchange;
+
 	if (c->broken)
 		return -EPROTO;
 	c->heard_us = g_get_monotonic_time();
 	if (c->since_us == 0)
 		c->since_us = c->heard_us;
 	c->request_bytes += byte_count;
-	if (c->exchange != NULL && !c->exchange->x.request_done &&
-	    c->request_bytes > c->request_bytes_max)
-		h1_refuse(c, c->exchange->x.answered ? c->exchange->status : 413);
-	else if (c->exchange != NULL && c->exchange->excess_bytes > H1_EXCESS_BYTES_MAX)
-		h1_refuse(c, c->exchange->status);
+	if (e != NULL && !e->x.request_done &&
+	    (c->request_bytes > c->request_bytes_max || e->excess_bytes > H1_EXCESS_BYTES_MAX))
+		h1_refuse(c, e->x.answered ? e->status : 413);
 	if (c->broken)
 		return -EPROTO;
 	g_byte_array_append(c->held, bytes, (guint)byte_count);
@@ -368,7 +368,9 @@ void h1_conn_tick(struct h1_conn *c, int64_t now_us)
 {
 	const struct h1_exchange *e = c->exchange;
 
-	if (e == NULL) {
+	if (c->in_request && c->served) {
+		return; // the peer takes its time for what libsoup has written
+	} else if (e == NULL) {
 		if (c->since_us != 0 && h1_passed(now_us, c->since_us, H1_HEAD_S))
 			h1_refuse(c, 408);
 	} else if (!e->x.request_done) {
@@ -384,8 +386,8 @@ void h1_conn_tick(struct h1_conn *c, int64_t now_us)
 void h1_conn_shutdown(struct h1_conn *c)
 {
 	c->closing = true;
-	if (c->exchange == NULL)
-		h1_conn_break(c);
+	if (!c->in_request)
+		h1_conn_break(c); // else h1_next does, after the answer
 }
 
 void h1_conn_free(struct h1_conn **where)

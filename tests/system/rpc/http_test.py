@@ -238,7 +238,7 @@ class Plain(WithCurl):
             for piece in [data] if whole else (bytes([byte]) for byte in data):
                 try:
                     s.sendall(piece)
-                except BrokenPipeError:
+                except OSError:  # it has heard enough
                     break
             return b''.join(iter(lambda: s.recv(65536), b''))
 
