@@ -294,6 +294,19 @@ void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__Error
 	g_free(text);
 }
 
+// Tracks of an offer that came to nothing: none of them ever was the dataplane's.
+static void forget_tracks(struct participant *p)
+{
+	struct link_epoch *e = link_epoch_new(p->node->link);
+
+	for (guint i = p->tracks->len; i-- > 0;) {
+		struct track *t = p->tracks->pdata[i];
+		if (t->ref.generation == 0)
+			publish_remove_track(t, e);
+	}
+	link_epoch_discard(e);
+}
+
 static void on_announced(void *user, const struct link_result *result)
 {
 	struct participant *p = user;
@@ -302,12 +315,13 @@ static void on_announced(void *user, const struct link_result *result)
 	if (o == NULL)
 		return;
 	if (result->kind != LINK_APPLIED) {
-		offer_refuse_result(p, result);
 		if (p->publish.phase == MEDIA_NEW) {
 			// The next offer opens another.
 			media_transport_close(&p->publish);
 			p->publish.phase = MEDIA_NONE;
+			forget_tracks(p);
 		}
+		offer_refuse_result(p, result);
 	} else {
 		answer(p);
 		media_transport_set_remote(&p->publish, &o->ice, &o->fingerprint, o->role);

@@ -548,7 +548,7 @@ class Ends(WithApi):
 
 def load_tests(loader, _tests, _pattern):
     # Those that replace processes come last.
-    order = (Rooms, Joining, Sessions, Publishing, Events, Node, Waiting, Limits, Ends)
+    order = (Rooms, Joining, Sessions, Publishing, Node, Waiting, Limits, Ends)
     return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in order)
 
 
