@@ -142,24 +142,30 @@ static void on_handshake(void *user, const struct handshake_event *event)
 	participant_drop(p);
 }
 
+static void fill_identity(struct shm_transport_config *c)
+{
+	char *cname = name_random(8);
+
+	c->rtcp_ssrc = g_random_int() | 1;
+	memcpy(c->cname, cname, MIN(strlen(cname), sizeof(c->cname)));
+	g_free(cname);
+}
+
 static void fill_config(struct media_transport *t, bool controlling, uint16_t port,
 			const struct ice_credentials *remote)
 {
 	struct shm_transport_config *c = &t->config;
-	char *cname = name_random(8);
 
 	memset(c, 0, sizeof(*c));
 	c->flags = (t->node->settings->ice_full ? 0u : SHM_TRANSPORT_ICE_LITE) |
 		   (controlling ? SHM_TRANSPORT_ICE_CONTROLLING : 0u);
 	c->internal_port = port;
 	c->receive_ext = t->receive_ext;
-	c->rtcp_ssrc = g_random_int() | 1;
+	fill_identity(c);
 	c->ice_tie_breaker = (uint64_t)g_random_int() << 32 | g_random_int();
 	credentials_local(&c->credentials[0], &t->local);
 	if (remote != NULL)
 		credentials_remote(&c->credentials[0], remote);
-	memcpy(c->cname, cname, MIN(strlen(cname), sizeof(c->cname)));
-	g_free(cname);
 }
 
 static bool start_handshake(struct media_transport *t, bool controlling, char **reason)
@@ -213,6 +219,29 @@ bool media_transport_open(struct media_transport *t, struct node *node,
 	t->phase = MEDIA_NEW;
 	g_hash_table_insert(node->transports, GUINT_TO_POINTER(ref.index), t);
 	announce(t);
+	return true;
+}
+
+bool media_transport_open_plain(struct media_transport *t, struct node *node, void *participant,
+				const struct shm_transport_config *config, char **reason)
+{
+	struct shm_ref ref = {0};
+
+	if (link_client_view(node->link) != NULL)
+		ref = link_slot_take(node->link, SHM_RECORD_TRANSPORT);
+	if (ref.generation == 0) {
+		*reason = g_strdup(link_client_view(node->link) != NULL
+					   ? "the limit of transports is reached"
+					   : "no dataplane is attached");
+		return false;
+	}
+	t->node = node;
+	t->user = participant;
+	t->ref = ref;
+	t->config = *config;
+	fill_identity(&t->config);
+	t->phase = MEDIA_NEW;
+	g_hash_table_insert(node->transports, GUINT_TO_POINTER(ref.index), t);
 	return true;
 }
 
@@ -328,7 +357,10 @@ void media_transport_close(struct media_transport *t)
 	if (link_client_view(t->node->link) != NULL) {
 		struct goodbye *g = g_new(struct goodbye, 1);
 		*g = (struct goodbye){.node = t->node, .ref = t->ref};
-		g_timeout_add_full(G_PRIORITY_DEFAULT, GOODBYE_MS, remove_record, g, g_free);
+		// Nobody says goodbye on a plain transport.
+		bool plain = (t->config.flags & SHM_TRANSPORT_PLAIN) != 0;
+		g_timeout_add_full(G_PRIORITY_DEFAULT, plain ? 0 : GOODBYE_MS, remove_record, g,
+				   g_free);
 	}
 	explicit_bzero(&t->config, sizeof(t->config));
 	ice_credentials_wipe(&t->local);

@@ -65,6 +65,11 @@ bool media_transport_open(struct media_transport *t, struct node *node,
 			  const struct media_transport_events *events, void *user, bool controlling,
 			  const struct ice_credentials *remote, char **reason);
 
+// A plain transport: the record as it is, but for our SSRC and CNAME. Nothing is submitted: the
+// caller does that with media_transport_apply() once the peer is known. 'participant' as above.
+bool media_transport_open_plain(struct media_transport *t, struct node *node, void *participant,
+				const struct shm_transport_config *config, char **reason);
+
 // The remote's side of the SDP, for ICE and DTLS to begin with. Once.
 void media_transport_set_remote(struct media_transport *t, const struct ice_credentials *remote,
 				const struct dtls_fingerprint *fingerprint,

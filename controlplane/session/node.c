@@ -11,6 +11,8 @@
 #include "controlplane/session/repeats.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/services.h"
+#include "controlplane/session/transport/neighbours.h"
+#include "controlplane/session/transport/transport.h"
 
 #include <arpa/inet.h>
 #include <gio/gio.h>
@@ -74,6 +76,7 @@ static void on_detached(void *user)
 	repeats_attach(n->repeats, NULL);
 	orphans_clear(n->orphans);
 	everybody_leaves(n, "dataplane gone");
+	transports_detached(n);
 }
 
 static void transport_expired(struct node *n, struct shm_ref ref)
@@ -103,12 +106,14 @@ static void on_event(void *user, const struct shm_event *event)
 	case SHM_EVENT_KERNEL_PORT_BACK:
 		log_info("session", "the kernel port is back");
 		break;
+	case SHM_EVENT_INACTIVE:
+	case SHM_EVENT_ACTIVE:
+		transport_heard(n, event->ref, event->kind == SHM_EVENT_ACTIVE);
+		break;
 	case SHM_EVENT_EPOCH_ACKED:
 	case SHM_EVENT_TRANSPORT_CHECKED:
 	case SHM_EVENT_PATH_CHANGED:
 	case SHM_EVENT_ENCODING_BOUND:
-	case SHM_EVENT_INACTIVE:
-	case SHM_EVENT_ACTIVE:
 		break; // in the state records when somebody asks
 	}
 }
@@ -227,6 +232,8 @@ static void node_discard(struct node *n)
 	journal_free(&n->journal);
 	ports_free(&n->ports);
 	orphans_free(&n->orphans);
+	transports_free(&n->api);
+	neighbours_free(&n->neighbours);
 	repeats_free(&n->repeats);
 	quotas_free(&n->quotas);
 	if (n->pool != NULL)
@@ -249,6 +256,8 @@ struct node *node_new(const struct settings *settings, GError **error)
 	n->journal = journal_new();
 	n->ports = ports_new(settings->internal_port_first, settings->internal_port_last);
 	n->orphans = orphans_new(n);
+	n->api = transports_new();
+	n->neighbours = neighbours_new();
 	n->repeats = repeats_new();
 	n->quotas = quotas_new(n);
 	if (!make_candidates(n, error) || !make_handshakes(n, error)) {
@@ -265,6 +274,7 @@ struct node *node_new(const struct settings *settings, GError **error)
 void node_leave(struct node *n)
 {
 	g_source_remove(n->reap_source);
+	drain_end(n);
 	watch_close_all(n);
 	repeats_attach(n->repeats, NULL); // calls that end after this are not kept
 	link_metrics_free(&n->link_metrics);
@@ -288,6 +298,7 @@ void node_register(struct node *node, struct rpc_server *server, struct auth *au
 	track_service_register(node, server);
 	signalling_service_register(node, server);
 	node_service_register(node, server);
+	transport_service_register(node, server);
 }
 
 void node_add_metrics(struct node *n, struct metrics *metrics)

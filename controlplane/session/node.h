@@ -13,6 +13,7 @@
 #include "controlplane/link/link_metrics.h"
 #include "controlplane/ops/settings.h"
 #include "controlplane/rpc/server.h"
+#include "controlplane/session/drain.h"
 #include "controlplane/session/node_metrics.h"
 #include "controlplane/session/ports.h"
 
@@ -23,8 +24,10 @@ struct event_watch;
 struct journal;
 struct media_transport;
 struct orphans;
+struct neighbours;
 struct quotas;
 struct repeats;
+struct transports;
 
 struct node {
 	const struct settings *settings; // borrowed
@@ -37,6 +40,9 @@ struct node {
 	uint64_t rooms_made; // ever
 	uint64_t participants_made; // ever
 	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events
+	struct transports *api; // those of TransportService
+	struct neighbours *neighbours; // NULL where netlink is not to be had
+	struct drain drain;
 	struct orphans *orphans;
 	struct repeats *repeats;
 	struct quotas *quotas;

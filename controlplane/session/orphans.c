@@ -13,6 +13,7 @@ struct orphan {
 	struct shm_ref ref;
 	uint16_t port;
 	bool removed; // its epoch is submitted
+	char *transport; // name, if TransportService had made it
 	char *room; // ids from the blob; NULL if it could not be read
 	char *participant;
 	char *uid;
@@ -30,6 +31,7 @@ static void orphan_free(gpointer data)
 {
 	struct orphan *o = data;
 
+	g_free(o->transport);
 	g_free(o->room);
 	g_free(o->participant);
 	g_free(o->uid);
@@ -62,6 +64,7 @@ static void read_blob(struct orphans *os, struct orphan *o)
 	// Not trusted to be in normal form: GVariant checks as it reads.
 	GVariant *v =
 		g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE_VARDICT, bytes, FALSE));
+	g_variant_lookup(v, "transport", "s", &o->transport);
 	g_variant_lookup(v, "room", "s", &o->room);
 	g_variant_lookup(v, "participant", "s", &o->participant);
 	g_variant_lookup(v, "uid", "s", &o->uid);
@@ -167,6 +170,19 @@ void orphans_check(struct orphans *os)
 	}
 }
 
+bool orphans_remove_transport(struct orphans *os, const char *name)
+{
+	for (guint i = 0; i < os->list->len; i++) {
+		struct orphan *o = os->list->pdata[i];
+		if (g_strcmp0(o->transport, name) != 0)
+			continue;
+		remove_orphan(os, o);
+		g_ptr_array_remove_index(os->list, i);
+		return true;
+	}
+	return false;
+}
+
 unsigned orphans_count(const struct orphans *o)
 {
 	return o->list->len;
@@ -178,8 +194,8 @@ GPtrArray *orphans_messages(const struct orphans *os, const char *room)
 
 	for (guint i = 0; i < os->list->len; i++) {
 		const struct orphan *o = os->list->pdata[i];
-		if (o->room == NULL || o->participant == NULL || o->uid == NULL ||
-		    (room != NULL && !g_str_equal(room, o->room)))
+		if (o->room == NULL || o->room[0] == '\0' || o->participant == NULL ||
+		    o->uid == NULL || (room != NULL && !g_str_equal(room, o->room)))
 			continue;
 		Sluice__V1__Participant *m = g_new(Sluice__V1__Participant, 1);
 		sluice__v1__participant__init(m);

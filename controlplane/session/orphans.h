@@ -26,6 +26,9 @@ void orphans_expired(struct orphans *o, struct shm_ref transport);
 // Looks at the states of all orphans: an event may have been lost.
 void orphans_check(struct orphans *o);
 
+// Ends one that TransportService had made, by its name. False if there is none.
+bool orphans_remove_transport(struct orphans *orphans, const char *name);
+
 unsigned orphans_count(const struct orphans *o);
 // Participants with 'orphan' set, of a room (id) or of all (NULL). Elements are given:
 // participant_message_free(); the array frees none of them.

@@ -7,6 +7,7 @@
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/room.h"
+#include "controlplane/session/transport/transport.h"
 
 #include <stdalign.h>
 #include <string.h>
@@ -91,6 +92,8 @@ void participant_leave(struct participant *p, const char *reason)
 	struct link_epoch *e = link_epoch_new(p->node->link);
 	while (p->tracks->len > 0)
 		publish_remove_track(p->tracks->pdata[0], e);
+	if (p->transport != NULL)
+		transport_member_leaves(p->transport);
 	for (guint i = 0; i < p->subscriptions->len; i++) {
 		const struct subscription *s = p->subscriptions->pdata[i];
 		summary_note_subscription(&p->summary, p, s);
@@ -120,7 +123,8 @@ bool participant_abandoned(struct participant *p)
 {
 	int64_t now_us = g_get_monotonic_time();
 
-	if (p->watch != NULL || has_media(&p->publish) || has_media(&p->subscribe)) {
+	if (p->transport != NULL || p->watch != NULL || has_media(&p->publish) ||
+	    has_media(&p->subscribe)) {
 		p->idle_since_us = 0;
 		return false;
 	}
@@ -129,7 +133,7 @@ bool participant_abandoned(struct participant *p)
 	return now_us - p->idle_since_us > PARTICIPANT_IDLE_S * G_USEC_PER_SEC;
 }
 
-static Sluice__V1__TransportState state_of(const struct media_transport *t)
+Sluice__V1__TransportState transport_state_of(const struct media_transport *t)
 {
 	switch (t->phase) {
 	case MEDIA_NONE:
@@ -245,8 +249,8 @@ Sluice__V1__Participant *participant_message(const struct participant *p)
 	m->join_time_ms = p->join_time_ms;
 	m->generation = p->generations.desired;
 	m->applied_generation = p->generations.applied;
-	m->publish_transport = state_of(&p->publish);
-	m->subscribe_transport = state_of(&p->subscribe);
+	m->publish_transport = transport_state_of(&p->publish);
+	m->subscribe_transport = transport_state_of(&p->subscribe);
 	m->tracks = g_new0(Sluice__V1__Track *, p->tracks->len + 1);
 	for (guint i = 0; i < p->tracks->len; i++) {
 		const struct track *t = p->tracks->pdata[i];
@@ -301,6 +305,8 @@ static void save(const struct participant *p, const struct media_transport *t, b
 	if (t->ref.generation == 0)
 		return;
 	g_variant_dict_init(&d, NULL);
+	if (p->transport != NULL)
+		g_variant_dict_insert(&d, "transport", "s", p->transport->name);
 	g_variant_dict_insert(&d, "room", "s", p->room->id);
 	g_variant_dict_insert(&d, "room_uid", "s", p->room->uid);
 	g_variant_dict_insert(&d, "participant", "s", p->id);

@@ -24,6 +24,7 @@
 enum { PARTICIPANT_IDLE_S = 60 };
 
 struct room;
+struct transport;
 
 // What a participant publishes: one m-line of its.
 struct track {
@@ -104,6 +105,7 @@ struct participant {
 	struct revision generations;
 	struct summary summary; // of what has ended before it leaves
 	bool gone;
+	struct transport *transport; // that it carries for TransportService, or NULL
 
 	struct media_transport publish;
 	struct media_transport subscribe;
@@ -150,6 +152,8 @@ Sluice__V1__Subscription *subscription_message(const struct participant *p,
 					       const struct subscription *s);
 void subscription_message_free(Sluice__V1__Subscription *m);
 
+Sluice__V1__TransportState transport_state_of(const struct media_transport *t);
+
 // What the control plane needs to come back goes into the blob of each transport.
 void participant_save(const struct participant *p);
 
@@ -171,6 +175,8 @@ void publish_cancel(struct participant *p); // whoever waits is told ABORTED
 // Adds the track as it stands to an epoch. False: the limit of tracks is reached.
 bool publish_apply_track(struct track *t, struct link_epoch *e);
 struct track *publish_track(const struct participant *p, const char *uid); // NULL: it is gone
+// A track that is no m-line's; 'id' is free.
+struct track *publish_new_track(struct participant *p, const char *id, const struct sdp_track *n);
 // Adds the removal of a track and of every subscription to it to 'e', and frees the track.
 void publish_remove_track(struct track *t, struct link_epoch *e);
 extern const struct media_transport_events publish_events;

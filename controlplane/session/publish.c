@@ -10,6 +10,7 @@
 #include "controlplane/session/node.h"
 #include "controlplane/session/participant.h"
 #include "controlplane/session/room.h"
+#include "controlplane/session/transport/transport.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,20 +31,31 @@ static Sluice__V1__TrackSource source_of(const struct sdp_track *n)
 				    : SLUICE__V1__TRACK_SOURCE__TRACK_SOURCE_CAMERA;
 }
 
-static struct track *track_new(struct participant *p, const struct sdp_track *n)
+struct track *publish_new_track(struct participant *p, const char *id, const struct sdp_track *n)
 {
 	struct track *t = g_new0(struct track, 1);
 
 	t->owner = p;
 	t->uid = name_random(16);
-	// Two tracks in a row on one m-line are two resources. A mid may hold more than an id.
-	t->id = g_strdup_printf("%s-%.8s", n->mid, t->uid);
-	g_strcanon(t->id, NAME_ID_CHARS, '_');
+	t->id = g_strdup(id);
 	t->name = g_strdup_printf("%s/tracks/%s", p->name, t->id);
 	t->negotiated = *n;
 	t->source = source_of(n);
 	t->generations.desired = 1;
 	g_ptr_array_add(p->tracks, t);
+	return t;
+}
+
+static struct track *track_new(struct participant *p, const struct sdp_track *n)
+{
+	// Two tracks in a row on one m-line are two resources. A mid may hold more than an id.
+	char *distinct = name_random(4);
+	char *id = g_strdup_printf("%s-%s", n->mid, distinct);
+
+	g_strcanon(id, NAME_ID_CHARS, '_');
+	struct track *t = publish_new_track(p, id, n);
+	g_free(distinct);
+	g_free(id);
 	return t;
 }
 
@@ -106,6 +118,7 @@ void publish_remove_track(struct track *t, struct link_epoch *e)
 	g_hash_table_iter_init(&it, p->room->participants);
 	while (g_hash_table_iter_next(&it, NULL, &other))
 		subscribe_forget(other, t, e);
+	transports_forget_track(p->node, t);
 	if (t->ref.generation != 0)
 		link_epoch_remove(e, SHM_RECORD_TRACK, t->ref);
 	if (t->live) {

@@ -14,7 +14,7 @@ struct room *room_create(struct node *node, const char *id)
 	return room_create_with(node, id, &settings);
 }
 
-struct room *room_create_with(struct node *node, const char *id, const Sluice__V1__Room *settings)
+static struct room *room_new(struct node *node, const char *id, const Sluice__V1__Room *settings)
 {
 	struct room *r = g_new0(struct room, 1);
 
@@ -31,9 +31,23 @@ struct room *room_create_with(struct node *node, const char *id, const Sluice__V
 	r->max_participants = settings->max_participants != 0 ? settings->max_participants
 							      : ROOM_PARTICIPANTS_MAX;
 	r->participants = g_hash_table_new(g_str_hash, g_str_equal);
+	return r;
+}
+
+struct room *room_create_with(struct node *node, const char *id, const Sluice__V1__Room *settings)
+{
+	struct room *r = room_new(node, id, settings);
+
 	g_hash_table_insert(node->rooms, r->id, r);
 	watch_room(r, ROOM_ADDED);
 	return r;
+}
+
+struct room *room_create_hidden(struct node *node)
+{
+	const Sluice__V1__Room settings = SLUICE__V1__ROOM__INIT;
+
+	return room_new(node, "", &settings);
 }
 
 struct room *room_find(struct node *node, const char *id)

@@ -33,6 +33,13 @@ struct room {
 struct room *room_create(struct node *node, const char *id);
 // With settings that have been checked.
 struct room *room_create_with(struct node *node, const char *id, const Sluice__V1__Room *settings);
+// One that no call finds and no event tells of, for transports that belong to none. Given to the
+// caller: room_free().
+struct room *room_create_hidden(struct node *node);
+static inline bool room_is_hidden(const struct room *room)
+{
+	return room->id[0] == '\0';
+}
 // NULL if there is none.
 struct room *room_find(struct node *node, const char *id);
 // Everybody leaves.

@@ -173,7 +173,7 @@ static void create_room(struct rpc_call *call, void *data)
 			q->room_id);
 		return;
 	}
-	if (!settings_ok(call, settings))
+	if (!settings_ok(call, settings) || !service_admits(node, call))
 		return;
 	if (room_find(node, q->room_id) != NULL) {
 		rpc_call_fact(call, "resource", "rooms/%s", q->room_id);

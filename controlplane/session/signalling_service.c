@@ -110,7 +110,7 @@ static void join(struct rpc_call *call, void *data)
 	const Sluice__V1__JoinRequest *q = (const void *)rpc_call_request(call);
 	struct resource_name name;
 
-	if (!join_request_ok(call, q, &name))
+	if (!join_request_ok(call, q, &name) || !service_admits(node, call))
 		return;
 	if (link_client_view(node->link) == NULL) {
 		rpc_call_fail(call, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),

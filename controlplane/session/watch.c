@@ -43,6 +43,8 @@ static void send_mark(struct event_watch *w, Sluice__V1__Event__Kind kind, bool 
 
 static void broadcast(struct node *node, const char *room, Sluice__V1__Event *event)
 {
+	if (room[0] == '\0')
+		return; // a hidden room's
 	char *token = journal_next_token(node->journal);
 
 	event->time_ms = g_get_real_time() / 1000;
@@ -97,6 +99,19 @@ static void fill_track(Sluice__V1__Event *event, Sluice__V1__Track *m, enum room
 	event->kind = kind[change];
 	event->resource_case = SLUICE__V1__EVENT__RESOURCE_TRACK;
 	event->track = m;
+}
+
+void watch_node_drained(struct node *node, const char *reason)
+{
+	Sluice__V1__Event event = SLUICE__V1__EVENT__INIT;
+	char *token = journal_token(node->journal);
+
+	event.kind = SLUICE__V1__EVENT__KIND__KIND_NODE_DRAINED;
+	event.reason = (char *)(uintptr_t)reason;
+	event.resume_token = token;
+	for (guint i = 0; i < node->watches->len; i++)
+		send_event(node->watches->pdata[i], &event);
+	g_free(token);
 }
 
 void watch_room(const struct room *room, enum room_change change)

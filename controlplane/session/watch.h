@@ -33,6 +33,9 @@ struct watch_outcome {
 };
 void watch_change(struct node *node, const char *room, const struct watch_outcome *outcome);
 
+// DrainNode has come to its end: told to every stream.
+void watch_node_drained(struct node *node, const char *reason);
+
 // Opens a stream; takes 'call'. 'room' NULL: of every room.
 void watch_open(struct node *node, const struct room *room, struct rpc_call *call,
 		const Sluice__V1__WatchEventsRequest *request);

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 120
+# lab: --clients 1
+# lab: --clients 1 --workers 2
+"""Plain transports end to end: a peer that is sockets and nothing else sends RTP and SRTP in, and
+counts what comes out of others, every suite to every other; fixed and latched addresses.
+"""
+import os
+import select
+import socket
+import struct
+import unittest
+
+from api_lab import Api, SFU4, failure, wait_for
+import grpc
+from srtp_peer import SUITES, SrtpPeer
+from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc
+
+Code = grpc.StatusCode
+SSRC, PT, PACKETS = 0x5eed, 111, 50
+OPUS = transport_pb2.RtpCodec(mime_type="audio/opus", payload_type=PT, clock_rate=48000, channels=2)
+
+
+def rtp(seq, ssrc=SSRC, payload=b"sluice"):
+    return struct.pack("!BBHII", 0x80, PT, seq & 0xffff, 960 * seq & 0xffffffff, ssrc) + payload
+
+
+class Peer:
+    """A socket and, with a suite, its keys."""
+
+    def __init__(self, suite=""):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect((SFU4, 9))
+        self.address = "{}:{}".format(*self.socket.getsockname())
+        self.suite = suite
+        if suite:
+            size = SUITES[suite]
+            self.send_key, self.receive_key = os.urandom(size), os.urandom(size)
+            self.srtp = SrtpPeer(suite, self.send_key, self.receive_key)
+
+    def parameters(self, latch=False):
+        srtp = transport_pb2.SrtpParameters(suite=self.suite, receive_key=self.send_key,
+                                            send_key=self.receive_key) if self.suite else None
+        return transport_pb2.PlainConnect(remote="" if latch else self.address, latch=latch,
+                                          srtp=srtp)
+
+    def send(self, packet, to):
+        self.socket.connect(to)  # a forger has no transport of its own
+        self.socket.send(self.srtp.protect(packet) if self.suite else packet)
+
+    def media(self, seconds=5, wanted=PACKETS):
+        """RTP that came in, opened: as many as wanted, or those of the time."""
+        got = []
+        while len(got) < wanted and select.select([self.socket], [], [], seconds)[0]:
+            packet = self.socket.recv(2048)
+            if 192 <= packet[1] <= 223:
+                continue
+            got.append(self.srtp.unprotect(packet) if self.suite else packet)
+        return got
+
+    def close(self):
+        self.socket.close()
+
+
+class Plain(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.api = Api()
+        cls.calls = transport_pb2_grpc.TransportServiceStub(cls.api.channel)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.api.close()
+
+    def peer(self, suite=""):
+        peer = Peer(suite)
+        self.addCleanup(peer.close)
+        return peer
+
+    def create(self, peer, latch=False, **fields):
+        made = self.calls.CreateTransport(transport_pb2.CreateTransportRequest(
+            plain=transport_pb2.PlainOptions(connect=peer.parameters(latch)), **fields), timeout=10)
+        self.addCleanup(self.delete, made.name)
+        host, port = made.plain.local.rsplit(":", 1)
+        peer.to = (host, int(port))
+        peer.socket.connect(peer.to)
+        return made
+
+    def delete(self, name):
+        try:
+            self.calls.DeleteTransport(transport_pb2.DeleteTransportRequest(name=name), timeout=10)
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), Code.NOT_FOUND)
+
+    def produce(self, transport, **fields):
+        return self.calls.Produce(transport_pb2.ProduceRequest(
+            transport=transport.name, kind=room_pb2.MEDIA_KIND_AUDIO, codecs=[OPUS],
+            encodings=[transport_pb2.RtpEncoding(ssrc=SSRC)], **fields), timeout=10)
+
+    def consume(self, *specs):
+        return self.calls.Consume(transport_pb2.ConsumeRequest(consumers=specs), timeout=10)
+
+    def test_every_suite_to_every_other(self):
+        suites = ["", *SUITES]
+        producers = []
+        for suite in suites:
+            peer = self.peer(suite)
+            producers.append((peer, self.produce(self.create(peer))))
+        consumers = [self.peer(suite) for suite in suites]
+        made = [self.create(peer) for peer in consumers]
+        self.consume(*(transport_pb2.ConsumerSpec(transport=to.name, source=producer.name, ssrc=i)
+                       for to in made for i, (_, producer) in enumerate(producers, 1)))
+        # Link addresses of those that only receive are asked for; until then there is no path.
+        wait_for(lambda: self.reaches(producers[0][0], consumers), "a path to every consumer")
+        for seq in range(1000, 1000 + PACKETS):
+            for peer, _ in producers:
+                peer.send(rtp(seq), peer.to)
+        for peer in consumers:
+            got = peer.media(wanted=PACKETS * len(producers))
+            by_ssrc = {}
+            for packet in got:
+                by_ssrc.setdefault(struct.unpack_from("!I", packet, 8)[0], []).append(packet[12:])
+            self.assertEqual({ssrc: len(packets) for ssrc, packets in by_ssrc.items()},
+                             {i: PACKETS for i in range(1, len(producers) + 1)})
+            self.assertEqual({p for packets in by_ssrc.values() for p in packets}, {b"sluice"})
+        self.assertEqual(len(self.calls.ListTransports(
+            transport_pb2.ListTransportsRequest(), timeout=10).transports), 2 * len(suites))
+
+    probe = 0
+
+    def reaches(self, producer, consumers):
+        Plain.probe += 1
+        producer.send(rtp(Plain.probe), producer.to)
+        found = [len(peer.media(0.2, 1)) for peer in consumers]
+        for peer in consumers:
+            peer.media(0.1, 1000)
+        return all(found)
+
+    def test_latches_on_authentication(self):
+        peer, forger, listener = (self.peer("AEAD_AES_128_GCM"), self.peer("AEAD_AES_128_GCM"),
+                                  self.peer())
+        transport = self.create(peer, latch=True)
+        producer = self.produce(transport)
+        self.consume(transport_pb2.ConsumerSpec(transport=self.create(listener).name,
+                                                source=producer.name))
+        self.assertNotEqual(peer.to[1], int(os.environ["LAB_MEDIA_PORT"]))
+        forger.send(rtp(1), peer.to)
+        peer.send(rtp(2), peer.to)
+        wait_for(lambda: self.remote(transport) == peer.address, "the peer's address to latch")
+        forger.send(rtp(3), peer.to)
+
+    def remote(self, transport):
+        return self.calls.GetTransport(transport_pb2.GetTransportRequest(name=transport.name),
+                                       timeout=10).plain.remote
+
+    def test_producer_is_a_track_of_its_room(self):
+        self.api.create("gateway")
+        events = self.api.watch_events("rooms/gateway")
+        producer = self.produce(self.create(self.peer(), room="rooms/gateway",
+                                            transport_id="trunk"), producer_id="line")
+        name = "rooms/gateway/participants/trunk/tracks/line"
+        self.assertEqual(producer.track, name)
+        seen = events.until(lambda e: e.kind == room_pb2.Event.KIND_TRACK_ADDED)
+        self.assertEqual(seen[-1].track.name, name)
+        self.delete("transports/trunk")
+        seen = events.until(lambda e: e.kind == room_pb2.Event.KIND_PARTICIPANT_REMOVED)
+        self.assertEqual(seen[-1].reason, "removed")
+        self.assertIn(room_pb2.Event.KIND_TRACK_REMOVED, [e.kind for e in seen])
+
+    def test_a_thousand_consumers_at_once(self):
+        sender, receiver = self.peer(), self.peer("AEAD_AES_128_GCM")
+        producer = self.produce(self.create(sender))
+        to = self.create(receiver)
+        made = self.consume(*(transport_pb2.ConsumerSpec(transport=to.name, source=producer.name,
+                                                         ssrc=i) for i in range(1, 1001)))
+        self.assertEqual([c.ssrc for c in made.consumers], list(range(1, 1001)))
+        again = transport_pb2.ConsumerSpec(transport=to.name, source=producer.name, ssrc=1)
+        failure(Code.ALREADY_EXISTS, self.consume, again)
+        self.calls.DeleteConsumers(transport_pb2.DeleteConsumersRequest(
+            names=[c.name for c in made.consumers]), timeout=10)
+        failure(Code.ALREADY_EXISTS, self.consume, again)  # spent, for the life of the key
+
+    def test_refusals(self):
+        peer = self.peer("AEAD_AES_128_GCM")
+        good = peer.parameters()
+        for change, word in ((dict(remote="127.0.0.1:9"), "remote"), (dict(remote="x"), "remote"),
+                             (dict(latch=True), "latch"), (dict(srtp=transport_pb2.SrtpParameters(
+                                 suite="F8_128_HMAC_SHA1_80")), "suite")):
+            bad = transport_pb2.PlainConnect(remote=good.remote, srtp=good.srtp)
+            bad.MergeFrom(transport_pb2.PlainConnect(**change))
+            self.assertIn(word, failure(
+                Code.INVALID_ARGUMENT, self.calls.CreateTransport,
+                transport_pb2.CreateTransportRequest(
+                    plain=transport_pb2.PlainOptions(connect=bad)), timeout=10))
+        short = transport_pb2.SrtpParameters(suite=good.srtp.suite, receive_key=b"1", send_key=b"2")
+        text = failure(Code.INVALID_ARGUMENT, self.calls.CreateTransport,
+                       transport_pb2.CreateTransportRequest(plain=transport_pb2.PlainOptions(
+                           connect=transport_pb2.PlainConnect(remote=good.remote, srtp=short))),
+                       timeout=10)
+        self.assertIn("28", text)
+        self.create(peer)
+        self.assertIn("remote address", failure(
+            Code.RESOURCE_EXHAUSTED, self.calls.CreateTransport,
+            transport_pb2.CreateTransportRequest(plain=transport_pb2.PlainOptions(connect=good)),
+            timeout=10))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
