@@ -6,6 +6,7 @@
 #include "controlplane/auth/auth.h"
 #include "controlplane/ops/log.h"
 #include "controlplane/session/journal.h"
+#include "controlplane/session/node_cores.h"
 #include "controlplane/session/orphans.h"
 #include "controlplane/session/quotas.h"
 #include "controlplane/session/repeats.h"
@@ -234,6 +235,7 @@ static void node_discard(struct node *n)
 	orphans_free(&n->orphans);
 	transports_free(&n->api);
 	neighbours_free(&n->neighbours);
+	node_load_free(&n->load);
 	repeats_free(&n->repeats);
 	quotas_free(&n->quotas);
 	if (n->pool != NULL)
@@ -258,6 +260,7 @@ struct node *node_new(const struct settings *settings, GError **error)
 	n->orphans = orphans_new(n);
 	n->api = transports_new();
 	n->neighbours = neighbours_new();
+	n->load = node_load_new(n);
 	n->repeats = repeats_new();
 	n->quotas = quotas_new(n);
 	if (!make_candidates(n, error) || !make_handshakes(n, error)) {
@@ -275,6 +278,7 @@ void node_leave(struct node *n)
 {
 	g_source_remove(n->reap_source);
 	drain_end(n);
+	node_load_free(&n->load);
 	watch_close_all(n);
 	repeats_attach(n->repeats, NULL); // calls that end after this are not kept
 	link_metrics_free(&n->link_metrics);

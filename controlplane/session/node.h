@@ -25,6 +25,7 @@ struct journal;
 struct media_transport;
 struct orphans;
 struct neighbours;
+struct node_load;
 struct quotas;
 struct repeats;
 struct transports;
@@ -43,6 +44,7 @@ struct node {
 	struct transports *api; // those of TransportService
 	struct neighbours *neighbours; // NULL where netlink is not to be had
 	struct drain drain;
+	struct node_load *load; // of the cores
 	struct orphans *orphans;
 	struct repeats *repeats;
 	struct quotas *quotas;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// controlplane/session/node_service.c - NodeService: the node and its numbers.
+// controlplane/session/node_service.c - NodeService: the node and its numbers; StatisticsService.
 //
 // Statistics are the dataplane's own, read from the segment and given the names of our resources.
 
 #include "controlplane/session/node.h"
+#include "controlplane/session/node_cores.h"
 #include "controlplane/session/orphans.h"
 #include "controlplane/session/services.h"
+#include "controlplane/session/transport/fields.h"
 #include "proto/api/sluice/v1/node.pb-c.h"
 #include "proto/shm/snapshot.h"
 
@@ -17,6 +19,7 @@
 struct answer {
 	GPtrArray *owned; // strings
 	GPtrArray *workers, *drops, *transports, *inbound, *outbound;
+	GPtrArray *remote_inbound, *remote_outbound;
 	Sluice__V1__Books books;
 };
 
@@ -34,12 +37,12 @@ static char *own(struct answer *a, char *text)
 	return text;
 }
 
-static void get_node(struct rpc_call *call, void *data)
+void node_reply(struct rpc_call *call, struct node *n)
 {
-	struct node *n = data;
 	const struct shm_view *v = link_client_view(n->link);
 	Sluice__V1__Node m = SLUICE__V1__NODE__INIT;
 	Sluice__V1__Limits limits = SLUICE__V1__LIMITS__INIT;
+	Sluice__V1__Drain drain = SLUICE__V1__DRAIN__INIT;
 	char boot_id[17] = "";
 	char fingerprint[DTLS_FINGERPRINT_TEXT_SIZE];
 	GPtrArray *addresses = g_ptr_array_new_with_free_func(g_free);
@@ -67,6 +70,13 @@ static void get_node(struct rpc_call *call, void *data)
 	m.orphan_count = orphans_count(n->orphans);
 	m.room_count = g_hash_table_size(n->rooms);
 	m.participant_count = node_participants(n);
+	m.transport_count = transports_count(n);
+	drain.start_time_ms = n->drain.start_time_ms;
+	drain.deadline_time_ms = n->drain.deadline_time_ms;
+	drain.remove_at_deadline = n->drain.remove_at_deadline;
+	drain.drained = n->drain.drained;
+	if (n->drain.draining)
+		m.drain = &drain;
 	rpc_call_reply(call, &m.base);
 	g_ptr_array_unref(addresses);
 }
@@ -97,10 +107,9 @@ static void fill_drops(struct answer *a, const uint64_t ingress[SHM_DROPS_MAX],
 	}
 }
 
-static void fill_worker(struct answer *a, uint32_t number, const struct shm_worker_stats *s)
+void statistics_fill_worker(Sluice__V1__WorkerStats *m, uint32_t number,
+			    const struct shm_worker_stats *s)
 {
-	Sluice__V1__WorkerStats *m = add(a->workers, sizeof(*m));
-
 	sluice__v1__worker_stats__init(m);
 	m->worker = number;
 	m->packets_received = s->packets_received;
@@ -119,6 +128,13 @@ static void fill_worker(struct answer *a, uint32_t number, const struct shm_work
 		m->packets_dropped += m->copies_dropped;
 		m->copies_dropped = 0;
 	}
+}
+
+static void fill_worker(struct answer *a, uint32_t number, const struct shm_worker_stats *s)
+{
+	Sluice__V1__WorkerStats *m = add(a->workers, sizeof(*m));
+
+	statistics_fill_worker(m, number, s);
 	a->books.packets_received += m->packets_received;
 	a->books.packets_forwarded += m->packets_forwarded;
 	a->books.packets_consumed += m->packets_consumed;
@@ -164,8 +180,11 @@ static void fill_transport(struct answer *a, const struct participant *p,
 		return;
 	Sluice__V1__TransportStats *m = add(a->transports, sizeof(*m));
 	sluice__v1__transport_stats__init(m);
+	if (p->transport != NULL)
+		m->transport = p->transport->name;
 	m->participant = p->name;
 	m->publish = publish;
+	m->worker = state.owner;
 	if (t->config.suite != SHM_SUITE_NONE)
 		m->srtp_cipher = (char *)(uintptr_t)dtls_srtp_suite_name(t->config.suite);
 	m->selected_remote = own(a, node_addr_text(&state.selected_remote));
@@ -178,6 +197,33 @@ static void fill_transport(struct answer *a, const struct participant *p,
 	m->last_consent_age_ms =
 		state.consent_us == 0 ? -1
 				      : (g_get_monotonic_time() - (int64_t)state.consent_us) / 1000;
+}
+
+static char *kind_of(const struct track *t)
+{
+	return (char *)(uintptr_t)(t->negotiated.kind == SDP_AUDIO ? "audio" : "video");
+}
+
+// NTP on the Unix epoch, in milliseconds (RFC 3550 4).
+static double ntp_ms(uint64_t ntp)
+{
+	const double epoch_s = 2208988800.0;
+
+	return ((double)ntp / 4294967296.0 - epoch_s) * 1000;
+}
+
+static void fill_remote_outbound(struct answer *a, const struct track *t,
+				 const struct shm_encoding_stats *s)
+{
+	Sluice__V1__RemoteOutboundRtpStats *m = add(a->remote_outbound, sizeof(*m));
+
+	sluice__v1__remote_outbound_rtp_stats__init(m);
+	m->track = t->name;
+	m->ssrc = s->ssrc;
+	m->packets_sent = s->reported_packets;
+	m->bytes_sent = s->reported_octets;
+	m->reports_sent = s->reports;
+	m->remote_timestamp = ntp_ms(s->reported_ntp);
 }
 
 static void fill_inbound(struct answer *a, const struct track *t)
@@ -203,30 +249,63 @@ static void fill_inbound(struct answer *a, const struct track *t)
 		m->packets_lost = s[i].packets_lost;
 		m->jitter = (double)s[i].jitter / t->negotiated.codecs[0].clock_rate;
 		m->pli_count = s[i].pli_count;
+		m->key_frames_received = s[i].keyframes;
+		m->kind = kind_of(t);
+		m->mid = (char *)(uintptr_t)t->negotiated.mid;
+		if (s[i].reports != 0)
+			fill_remote_outbound(a, t, &s[i]);
 	}
 }
 
-static void fill_outbound(struct answer *a, const struct participant *p,
-			  const struct subscription *s)
+// One consumer: a subscription, or one of TransportService.
+struct outgoing {
+	const struct participant *participant;
+	const struct track *track;
+	struct shm_ref ref;
+	uint32_t ssrc;
+	char *consumer; // name; NULL: a subscription
+};
+
+static void fill_remote_inbound(struct answer *a, const struct outgoing *o,
+				const struct shm_subscription_stats *s)
 {
-	const struct shm_view *v = link_client_view(p->node->link);
+	Sluice__V1__RemoteInboundRtpStats *m = add(a->remote_inbound, sizeof(*m));
+
+	sluice__v1__remote_inbound_rtp_stats__init(m);
+	m->participant = o->participant->name;
+	m->track = o->track->name;
+	m->ssrc = o->ssrc;
+	m->packets_lost = s->reported_packets_lost;
+	m->jitter = (double)s->reported_jitter / o->track->negotiated.codecs[0].clock_rate;
+	m->round_trip_time = (double)s->round_trip_us / G_USEC_PER_SEC;
+	if (o->consumer != NULL)
+		m->consumer = o->consumer;
+}
+
+static void fill_outbound(struct answer *a, const struct outgoing *o)
+{
+	const struct shm_view *v = link_client_view(o->participant->node->link);
 	struct shm_subscription_stats stats;
 
-	if (s->ref.generation == 0)
+	if (o->ref.generation == 0)
 		return;
-	struct shm_subscription_slot *slot = &v->subscriptions[s->ref.index];
+	struct shm_subscription_slot *slot = &v->subscriptions[o->ref.index];
 	if (!shm_snapshot_read(&slot->stats_seq, &stats, &slot->stats, sizeof(stats)) ||
-	    stats.generation != s->ref.generation)
+	    stats.generation != o->ref.generation)
 		return;
 	Sluice__V1__OutboundRtpStats *m = add(a->outbound, sizeof(*m));
 	sluice__v1__outbound_rtp_stats__init(m);
-	m->participant = p->name;
-	m->track = s->track->name;
-	m->ssrc = s->ssrc;
+	m->participant = o->participant->name;
+	m->track = o->track->name;
+	m->ssrc = o->ssrc;
 	m->packets_sent = stats.packets_sent;
 	m->bytes_sent = stats.bytes_sent;
 	m->pli_count = stats.pli_count;
 	m->max_send_gap = (double)stats.max_send_gap_us / G_USEC_PER_SEC;
+	m->kind = kind_of(o->track);
+	if (o->consumer != NULL)
+		m->consumer = o->consumer;
+	fill_remote_inbound(a, o, &stats);
 }
 
 static void fill_participant(struct answer *a, const struct participant *p)
@@ -235,8 +314,32 @@ static void fill_participant(struct answer *a, const struct participant *p)
 	fill_transport(a, p, &p->subscribe, false);
 	for (guint i = 0; i < p->tracks->len; i++)
 		fill_inbound(a, p->tracks->pdata[i]);
-	for (guint i = 0; i < p->subscriptions->len; i++)
-		fill_outbound(a, p, p->subscriptions->pdata[i]);
+	for (guint i = 0; i < p->subscriptions->len; i++) {
+		const struct subscription *s = p->subscriptions->pdata[i];
+		const struct outgoing o = {
+			.participant = p, .track = s->track, .ref = s->ref, .ssrc = s->ssrc};
+		fill_outbound(a, &o);
+	}
+}
+
+static void fill_api_transport(struct answer *a, const struct transport *t)
+{
+	GHashTableIter it;
+	gpointer data;
+
+	// One in a room is among the room's participants.
+	if (room_is_hidden(t->member->room))
+		fill_participant(a, t->member);
+	g_hash_table_iter_init(&it, t->consumers);
+	while (g_hash_table_iter_next(&it, NULL, &data)) {
+		struct consumer *c = data;
+		const struct outgoing o = {.participant = t->member,
+					   .track = c->track,
+					   .ref = c->ref,
+					   .ssrc = c->config.ssrc,
+					   .consumer = c->name};
+		fill_outbound(a, &o);
+	}
 }
 
 static void fill_everybody(struct node *n, struct answer *a)
@@ -250,42 +353,86 @@ static void fill_everybody(struct node *n, struct answer *a)
 		while (g_hash_table_iter_next(&participants, NULL, &p))
 			fill_participant(a, p);
 	}
+	GList *all = transports_list(n);
+	for (const GList *i = all; i != NULL; i = i->next)
+		fill_api_transport(a, i->data);
+	g_list_free(all);
 }
 
-static void reply(struct rpc_call *call, struct answer *a)
+static void fill_room(struct answer *a, const struct room *r)
+{
+	GHashTableIter it;
+	gpointer data;
+
+	g_hash_table_iter_init(&it, r->participants);
+	while (g_hash_table_iter_next(&it, NULL, &data)) {
+		const struct participant *p = data;
+		fill_participant(a, p);
+		if (p->transport != NULL)
+			fill_api_transport(a, p->transport);
+	}
+}
+
+// What a request is about: at most one of the three; none: the whole node.
+struct filter {
+	char *participant, *room, *transport; // as asked for
+};
+
+static bool fill_filtered(struct node *n, struct rpc_call *call, const struct filter *f,
+			  struct answer *a)
+{
+	if (f->participant[0] != '\0') {
+		struct participant *p = service_participant(n, call, "participant", f->participant);
+		if (p == NULL)
+			return false;
+		fill_participant(a, p);
+	} else if (f->room[0] != '\0') {
+		struct room *r = service_room(n, call, "room", f->room);
+		if (r == NULL)
+			return false;
+		fill_room(a, r);
+	} else if (f->transport[0] != '\0') {
+		struct transport *t = field_transport(n, call, "transport", f->transport);
+		if (t == NULL)
+			return false;
+		if (!room_is_hidden(t->member->room))
+			fill_participant(a, t->member);
+		fill_api_transport(a, t);
+	} else {
+		fill_everybody(n, a);
+	}
+	return true;
+}
+
+static void fill_message(Sluice__V1__Statistics *m, struct answer *a)
+{
+	m->n_workers = a->workers->len;
+	m->workers = (Sluice__V1__WorkerStats **)a->workers->pdata;
+	m->n_drops = a->drops->len;
+	m->drops = (Sluice__V1__DropCounter **)a->drops->pdata;
+	m->n_transports = a->transports->len;
+	m->transports = (Sluice__V1__TransportStats **)a->transports->pdata;
+	m->n_inbound_rtp = a->inbound->len;
+	m->inbound_rtp = (Sluice__V1__InboundRtpStats **)a->inbound->pdata;
+	m->n_outbound_rtp = a->outbound->len;
+	m->outbound_rtp = (Sluice__V1__OutboundRtpStats **)a->outbound->pdata;
+	m->n_remote_inbound_rtp = a->remote_inbound->len;
+	m->remote_inbound_rtp = (Sluice__V1__RemoteInboundRtpStats **)a->remote_inbound->pdata;
+	m->n_remote_outbound_rtp = a->remote_outbound->len;
+	m->remote_outbound_rtp = (Sluice__V1__RemoteOutboundRtpStats **)a->remote_outbound->pdata;
+	m->books = &a->books;
+	m->timestamp = (double)g_get_real_time() / 1000;
+}
+
+// Answers once, or sends one of many. False: the call has failed and is over.
+static bool tell(struct node *n, struct rpc_call *call, const struct filter *f, bool many)
 {
 	Sluice__V1__Statistics m = SLUICE__V1__STATISTICS__INIT;
 
-	m.n_workers = a->workers->len;
-	m.workers = (Sluice__V1__WorkerStats **)a->workers->pdata;
-	m.n_drops = a->drops->len;
-	m.drops = (Sluice__V1__DropCounter **)a->drops->pdata;
-	m.n_transports = a->transports->len;
-	m.transports = (Sluice__V1__TransportStats **)a->transports->pdata;
-	m.n_inbound_rtp = a->inbound->len;
-	m.inbound_rtp = (Sluice__V1__InboundRtpStats **)a->inbound->pdata;
-	m.n_outbound_rtp = a->outbound->len;
-	m.outbound_rtp = (Sluice__V1__OutboundRtpStats **)a->outbound->pdata;
-	m.books = &a->books;
-	m.timestamp = (double)g_get_real_time() / 1000;
-	rpc_call_reply(call, &m.base);
-}
-
-static void get_statistics(struct rpc_call *call, void *data)
-{
-	struct node *n = data;
-	const Sluice__V1__GetStatisticsRequest *q = (const void *)rpc_call_request(call);
-	const struct participant *p = NULL;
-
-	if (q->participant[0] != '\0') {
-		p = service_participant(n, call, "participant", q->participant);
-		if (p == NULL)
-			return;
-	}
 	if (link_client_view(n->link) == NULL) {
 		rpc_call_fail(call, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
 			      "No dataplane is attached: try again later.");
-		return;
+		return false;
 	}
 	struct answer a = {
 		.owned = g_ptr_array_new_with_free_func(g_free),
@@ -294,22 +441,109 @@ static void get_statistics(struct rpc_call *call, void *data)
 		.transports = g_ptr_array_new_with_free_func(g_free),
 		.inbound = g_ptr_array_new_with_free_func(g_free),
 		.outbound = g_ptr_array_new_with_free_func(g_free),
+		.remote_inbound = g_ptr_array_new_with_free_func(g_free),
+		.remote_outbound = g_ptr_array_new_with_free_func(g_free),
 		.books = SLUICE__V1__BOOKS__INIT,
 	};
-	fill_workers(n, &a);
-	if (p != NULL)
-		fill_participant(&a, p);
-	else
-		fill_everybody(n, &a);
-	reply(call, &a);
-	GPtrArray *lists[] = {a.owned, a.workers, a.drops, a.transports, a.inbound, a.outbound};
+	bool ok = fill_filtered(n, call, f, &a);
+	if (ok) {
+		fill_workers(n, &a);
+		fill_message(&m, &a);
+		if (many)
+			rpc_call_send(call, &m.base);
+		else
+			rpc_call_reply(call, &m.base);
+	}
+	GPtrArray *lists[] = {a.owned,	 a.workers,  a.drops,	       a.transports,
+			      a.inbound, a.outbound, a.remote_inbound, a.remote_outbound};
 	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)
 		g_ptr_array_unref(lists[i]);
+	return ok;
+}
+
+static void get_statistics(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__GetStatisticsRequest *q = (const void *)rpc_call_request(call);
+	const struct filter f = {q->participant, q->room, q->transport};
+
+	tell(data, call, &f, false);
+}
+
+struct statistics_watch {
+	struct node *node;
+	struct rpc_call *call;
+	struct filter filter;
+	unsigned source;
+};
+
+static void statistics_watch_free(struct statistics_watch *w)
+{
+	g_clear_handle_id(&w->source, g_source_remove);
+	g_free(w->filter.participant);
+	g_free(w->filter.room);
+	g_free(w->filter.transport);
+	g_free(w);
+}
+
+static void on_statistics_cancel(struct rpc_call *call, void *data)
+{
+	rpc_call_finish(call); // only frees it
+	statistics_watch_free(data);
+}
+
+static gboolean on_statistics_due(gpointer data)
+{
+	struct statistics_watch *w = data;
+
+	if (tell(w->node, w->call, &w->filter, true))
+		return G_SOURCE_CONTINUE;
+	w->source = 0;
+	statistics_watch_free(w);
+	return G_SOURCE_REMOVE;
+}
+
+enum { INTERVAL_MS = 1000, INTERVAL_MS_MIN = 100, INTERVAL_MS_MAX = 60000 };
+
+static void watch_statistics(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__WatchStatisticsRequest *q = (const void *)rpc_call_request(call);
+	const Sluice__V1__GetStatisticsRequest *f = q->filter;
+	uint32_t ms = q->interval_ms != 0 ? q->interval_ms : INTERVAL_MS;
+
+	if (ms < INTERVAL_MS_MIN || ms > INTERVAL_MS_MAX) {
+		rpc_call_fact(call, "field", "interval_ms");
+		rpc_call_fact(call, "value", "%u", ms);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID),
+			      "interval_ms: %u: 0, or %d to %d.", ms, INTERVAL_MS_MIN,
+			      INTERVAL_MS_MAX);
+		return;
+	}
+	struct statistics_watch *w = g_new0(struct statistics_watch, 1);
+	*w = (struct statistics_watch){.node = data, .call = call};
+	w->filter.participant = g_strdup(f != NULL ? f->participant : "");
+	w->filter.room = g_strdup(f != NULL ? f->room : "");
+	w->filter.transport = g_strdup(f != NULL ? f->transport : "");
+	if (!tell(data, call, &w->filter, true)) {
+		statistics_watch_free(w);
+		return;
+	}
+	rpc_call_on_cancel(call, on_statistics_cancel, w);
+	w->source = g_timeout_add(ms, on_statistics_due, w);
+}
+
+static void get_node(struct rpc_call *call, void *data)
+{
+	node_reply(call, data);
 }
 
 static const struct rpc_method methods[] = {
-	{"GetNode", get_node},
+	{"GetNode", get_node},		{"GetStatistics", get_statistics},
+	{"ListCores", node_list_cores}, {"ListInterfaces", node_list_interfaces},
+	{"DrainNode", node_drain},	{"UndrainNode", node_undrain},
+};
+static const struct rpc_method statistics_methods[] = {
 	{"GetStatistics", get_statistics},
+	{"WatchStatistics", watch_statistics},
 };
 
 void node_service_register(struct node *node, struct rpc_server *server)
@@ -320,6 +554,13 @@ void node_service_register(struct node *node, struct rpc_server *server)
 		.method_count = G_N_ELEMENTS(methods),
 	};
 
-	service.data = node;
+	static struct rpc_service statistics = {
+		.name = "sluice.v1.StatisticsService",
+		.methods = statistics_methods,
+		.method_count = G_N_ELEMENTS(statistics_methods),
+	};
+
+	service.data = statistics.data = node;
 	rpc_server_register(server, &service);
+	rpc_server_register(server, &statistics);
 }
