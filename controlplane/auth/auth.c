@@ -142,6 +142,9 @@ static struct caller *by_certificate(const struct auth *a, const struct http_pee
 struct caller *auth_identify(struct auth *a, const struct http_peer *from,
 			     const char *authorization, struct auth_refusal *why)
 {
+	if (from->kind == HTTP_PEER_CERTIFICATE && from->names == NULL)
+		return auth_refuse(why, RPC_UNAUTHENTICATED, RPC_REASON(CERTIFICATE_MISSING),
+				   "this listener wants a client certificate");
 	if (authorization != NULL && a->keys != NULL)
 		return by_token(a, authorization, why);
 	if (a->development)

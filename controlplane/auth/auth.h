@@ -5,7 +5,8 @@
 // Place    rpc/ -> [auth] -> repeats -> handlers, for gRPC; the handlers of plain HTTP ask by
 //          auth_exchange().
 // Thread   the API's GMainContext.
-// Order    a bearer token is looked at first, then the socket's peer, then the certificate.
+// Order    a bearer token is looked at first, then the socket's peer, then the certificate. A
+//          listener that asks for certificates lets nobody in without one.
 #pragma once
 
 #include "controlplane/auth/caller.h"

@@ -150,12 +150,12 @@ bool quotas_room(struct quotas *q, struct rpc_call *call, const char *tenant)
 	return rooms < limit || refuse(call, RPC_REASON(QUOTA_ROOMS), tenant, "rooms", limit);
 }
 
-bool quotas_publish(struct quotas *q, struct rpc_call *call, const char *tenant)
+static bool below_bitrate(const struct quotas *q, struct rpc_call *call, const char *tenant)
 {
 	unsigned limit = q->node->settings->quota_bitrate_kbps;
 	const struct published *p = g_hash_table_lookup(q->tenants, tenant);
 
-	if (limit == 0 || tenant[0] == '\0' || p == NULL || p->bits_per_s / 1000 < limit)
+	if (limit == 0 || p == NULL || p->bits_per_s / 1000 < limit)
 		return true;
 	return refuse(call, RPC_REASON(QUOTA_BITRATE), tenant, "kbit/s", limit);
 }
@@ -169,5 +169,5 @@ bool quotas_participant(struct quotas *q, struct rpc_call *call, const char *ten
 	count(q, tenant, &rooms, &participants);
 	if (limit != 0 && participants >= limit)
 		return refuse(call, RPC_REASON(QUOTA_PARTICIPANTS), tenant, "participants", limit);
-	return quotas_publish(q, call, tenant);
+	return below_bitrate(q, call, tenant);
 }

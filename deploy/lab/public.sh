@@ -62,3 +62,17 @@ lab_warn_of_firewall() {
 }
 
 undo_nft() { ! nft list table inet "$1" >/dev/null 2>&1 || nft delete table inet "$1"; }
+
+# Makes a key for tokens, for as long as the lab lives. Sets lab_token_keys.
+lab_tokens() {
+	local secret
+	lab_token_keys=$lab_state/token-keys
+	secret=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=')
+	(umask 077 && printf 'quickstart HS256 %s\n' "$secret" >"$lab_token_keys")
+}
+
+# lab_join_link URL: the page's address with a token in its fragment.
+lab_join_link() {
+	SLUICE_BUILD=$lab_build "$lab_tree/controlplane/ctl/sluicectl" token --keys "$lab_token_keys" \
+		--room '*' --subject guest --lifetime 86400 --link "$1"
+}

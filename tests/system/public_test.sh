@@ -53,7 +53,7 @@ mkfifo "$work/output"
 LAB_BUILD=${LAB_BUILD:-$PWD/build} deploy/quickstart --name pubtest --public $here >"$work/output" 2>&1 &
 quickstart=$!
 await_greeting
-url=$(sed -n 's/.*Page: //p' "$work/log")
+url=$(sed -n "s/.*Join link, with a token for a day: //p" "$work/log")
 [[ $url == "https://$here:"* ]] || { echo "FAIL: it greets with \"$url\"" && exit 1; }
 ip netns exec $outside node tests/browser/check.mjs --url "$url" --participants 2 --seconds 5 \
 	--video 320x180@15 | tee "$work/check"

@@ -3,7 +3,7 @@
 // The server's services over gRPC-Web on the page's own origin. Every call has a deadline; failures
 // are RpcError with a canonical code.
 import { GrpcWebFetchTransport } from "@protobuf-ts/grpcweb-transport";
-import { RpcError } from "@protobuf-ts/runtime-rpc";
+import { RpcError, type RpcMetadata } from "@protobuf-ts/runtime-rpc";
 import { NodeServiceClient } from "./gen/sluice/v1/node.client";
 import type { Node } from "./gen/sluice/v1/node";
 import { SignallingServiceClient } from "./gen/sluice/v1/signalling.client";
@@ -44,8 +44,9 @@ export function failureText(error: unknown): string {
   }
 }
 
-function transport(fetchInit: RequestInit): GrpcWebFetchTransport {
-  return new GrpcWebFetchTransport({ baseUrl: location.origin, format: "binary", fetchInit });
+function transport(fetchInit: RequestInit, token: string): GrpcWebFetchTransport {
+  const meta: RpcMetadata = token ? { authorization: `Bearer ${token}` } : {};
+  return new GrpcWebFetchTransport({ baseUrl: location.origin, format: "binary", fetchInit, meta });
 }
 
 // The abort signal frees the page from a server that never answers; the deadline tells the server.
@@ -57,10 +58,20 @@ function deadline() {
 const requestId = () => crypto.randomUUID();
 
 export class Api {
-  #client = new SignallingServiceClient(transport({ credentials: "omit" }));
-  #node = new NodeServiceClient(transport({ credentials: "omit" }));
+  #client: SignallingServiceClient;
+  #node: NodeServiceClient;
   // A request with keepalive outlives the page that sends it.
-  #farewell = new SignallingServiceClient(transport({ credentials: "omit", keepalive: true }));
+  #farewell: SignallingServiceClient;
+
+  // `token`: a bearer token, empty where the server asks for none.
+  constructor(token: string) {
+    const plain = transport({ credentials: "omit" }, token);
+    this.#client = new SignallingServiceClient(plain);
+    this.#node = new NodeServiceClient(plain);
+    this.#farewell = new SignallingServiceClient(
+      transport({ credentials: "omit", keepalive: true }, token),
+    );
+  }
 
   join(room: string, displayName: string): Promise<JoinResponse> {
     const request = {

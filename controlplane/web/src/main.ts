@@ -9,7 +9,7 @@ import { installHook } from "./hook";
 import { Lobby } from "./lobby";
 import type { Entry } from "./lobby";
 import { MediaKind } from "./gen/sluice/v1/room";
-import { readParams } from "./params";
+import { readParams, takeToken } from "./params";
 import type { Kind } from "./publish";
 import { Session } from "./session";
 import type { RemoteParticipant } from "./session";
@@ -21,7 +21,7 @@ const FIGURES_EVERY_MS = 1_000;
 const SELF = ""; // the key of the own tile
 
 const params = readParams(location.search);
-const api = new Api();
+const api = new Api(takeToken());
 const rates = new Rates();
 const stage = new Stage(byId("stage"), () => offerSound());
 const lobby = new Lobby(params, enter);

@@ -9,6 +9,10 @@
 //   audio=0       sends no audio
 //   codec=VP8     preferred video codec: VP8, VP9, H264 or AV1
 
+// and its fragment, which no server sees:
+//
+//   #token=JWT    the bearer token to call with
+
 export interface Params {
   room: string;
   name: string;
@@ -32,6 +36,17 @@ function videoOf(text: string | null): Params["video"] {
     height: Number(match[2]),
     frameRate: match[3] ? Number(match[3]) : DEFAULT_VIDEO.frameRate,
   };
+}
+
+// The token leaves the address bar, so that it is not copied along with the address. Kept for a
+// reload of this tab alone.
+export function takeToken(): string {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem("token", given);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  return sessionStorage.getItem("token") ?? "";
 }
 
 export function readParams(search: string): Params {
