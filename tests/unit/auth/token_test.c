@@ -182,6 +182,23 @@ static void a_good_token_is_its_callers_grants(void **state)
 	}
 }
 
+// Else a removed participant would come back under a signature written in another way.
+static void a_token_is_the_same_under_any_signature(void **state)
+{
+	static const char claims[] = "{\"aud\":\"sluice\",\"exp\":1700000099}";
+	const struct fixture *f = *state;
+	char *tokens[] = {es256(f, es_header, claims), es256(f, es_header, claims)};
+	struct auth_refusal why;
+
+	assert_string_not_equal(tokens[0], tokens[1]);
+	struct caller *a = verify(f, tokens[0], &why), *b = verify(f, tokens[1], &why);
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_true(a->token == b->token);
+	caller_drop(a);
+	caller_drop(b);
+}
+
 static const struct {
 	const char *what, *header, *claims;
 	Sluice__V1__ErrorReason reason; // METHOD_UNKNOWN stands for "good"
@@ -327,6 +344,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_good_token_is_its_callers_grants),
+		T(a_token_is_the_same_under_any_signature),
 		T(refused_with_their_reasons),
 		T(nobody_elses_signature),
 		T(key_files_that_are_wrong),
