@@ -332,6 +332,11 @@ int64_t conn_idle_since_us(const struct conn *c)
 	return conn_exchange_count(c) > 0 ? INT64_MAX : c->since_us;
 }
 
+bool conn_was_heard(const struct conn *c)
+{
+	return c->heard;
+}
+
 void conn_tick(struct conn *c, int64_t now_us)
 {
 	int64_t limit_s = INT64_MAX;

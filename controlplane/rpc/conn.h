@@ -39,6 +39,9 @@ struct conn *conn_new(int fd, SSL_CTX *ctx, struct http_peer *peer, const struct
 // under way.
 int64_t conn_idle_since_us(const struct conn *conn);
 
+// True once any byte of HTTP has come.
+bool conn_was_heard(const struct conn *conn);
+
 // Once a second. May call closed.
 void conn_tick(struct conn *conn, int64_t now_us);
 void conn_announce_shutdown(struct conn *conn);

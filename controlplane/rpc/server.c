@@ -185,8 +185,17 @@ static void server_closed(struct conn *conn, void *data)
 	server_check_drained(s);
 }
 
-// The connection that has been of no use for longest gives way to the newcomer: neither the idle
-// nor the slow can keep others out. NULL if all are at work.
+// Of less use: one that never asked for anything before one that did, then who has been idle
+// longer.
+static bool server_idler(const struct conn *a, const struct conn *b)
+{
+	if (conn_was_heard(a) != conn_was_heard(b))
+		return conn_was_heard(b);
+	return conn_idle_since_us(a) < conn_idle_since_us(b);
+}
+
+// The connection that has been of least use gives way to the newcomer: neither the idle nor the
+// slow can keep others out. NULL if all are at work.
 static struct conn *server_idlest(const struct rpc_server *s)
 {
 	struct conn *idlest = NULL;
@@ -195,7 +204,7 @@ static struct conn *server_idlest(const struct rpc_server *s)
 		struct conn *conn = s->conns->pdata[i];
 
 		if (conn_idle_since_us(conn) < INT64_MAX &&
-		    (idlest == NULL || conn_idle_since_us(conn) < conn_idle_since_us(idlest)))
+		    (idlest == NULL || server_idler(conn, idlest)))
 			idlest = conn;
 	}
 	return idlest;

@@ -49,7 +49,7 @@ struct srtp_stream {
 };
 
 struct srtp_lanes {
-	IMB_MGR *mgr;
+	alignas(KEY_ALIGN) IMB_MGR *mgr; // and with it the size, as aligned_alloc() wants
 	unsigned cm_count; // AES-CM jobs under way
 	struct srtp_job *cm_jobs[LANES_JOBS_MAX];
 	struct cm_scratch {
