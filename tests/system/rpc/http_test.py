@@ -175,9 +175,10 @@ class Routes(WithCurl):
 
 class Grpc(WithCurl):
     def test_unknown_compression_names_the_known(self):
+        # Without a body: curl 7.88 misses the end of an answer that comes before it has sent one.
         status, fields, _ = self.curl(
             '/sluice.v1.RoomService/CreateRoom', '-X', 'POST', '-H', 'grpc-encoding: snappy',
-            '-H', 'content-type: application/grpc', '-d', 'x')
+            '-H', 'content-type: application/grpc')
         self.assertEqual((status, fields['grpc-status'], fields['grpc-accept-encoding']),
                          (200, '12', 'identity, gzip'))
 
