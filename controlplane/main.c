@@ -19,6 +19,7 @@
 #include "controlplane/rpc/metrics_route.h"
 #include "controlplane/rpc/server.h"
 #include "controlplane/session/node.h"
+#include "controlplane/whip/whip.h"
 
 enum { EXIT_SETTING = 2 };
 
@@ -28,6 +29,7 @@ struct controlplane {
 	struct rpc_server *server;
 	struct auth *auth;
 	struct node *node;
+	struct whip_server *whip;
 	struct metrics *metrics;
 	struct metrics_listener *metrics_listener;
 	struct metrics_route metrics_route;
@@ -101,6 +103,7 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 	if (c->node == NULL)
 		return false;
 	node_register(c->node, c->server, c->auth);
+	c->whip = whip_server_new(c->node, c->server, c->auth);
 	return controlplane_start_metrics(c, error) && rpc_server_start(c->server, error);
 }
 
@@ -137,6 +140,7 @@ static int controlplane_run(struct controlplane *c)
 	node_leave(c->node);
 	rpc_server_free(&c->server);
 	metrics_free(&c->metrics);
+	whip_server_free(&c->whip);
 	auth_free(&c->auth);
 	g_main_loop_unref(c->loop);
 	return EXIT_SUCCESS;

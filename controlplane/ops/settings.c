@@ -87,6 +87,22 @@ static bool settings_is_range(const char *value)
 	return settings_parse_range(value, &first, &last);
 }
 
+// "stun:host", or "turn:host user password". It ends up in a header field.
+static bool settings_is_ice_server(const char *value)
+{
+	char **words = g_strsplit(value, " ", -1);
+	guint count = g_strv_length(words);
+	bool stun = g_str_has_prefix(value, "stun:") || g_str_has_prefix(value, "stuns:");
+	bool turn = g_str_has_prefix(value, "turn:") || g_str_has_prefix(value, "turns:");
+	bool ok = ((stun && count == 1) || (turn && count == 3)) && g_str_is_ascii(value) &&
+		  strpbrk(value, "<>\"\\\t\r\n") == NULL;
+
+	for (char **word = words; *word != NULL; word++)
+		ok = ok && (*word)[0] != '\0';
+	g_strfreev(words);
+	return ok;
+}
+
 static bool settings_is_ice(const char *value)
 {
 	return g_str_equal(value, "lite") || g_str_equal(value, "full");
@@ -179,6 +195,8 @@ static const struct config_row settings_rows[] = {
 	{ROW("media", NUMBER, media_port), "3478", NULL, NULL, 1, 65535},
 	{ROW("media", TEXT, announce_address), "", settings_is_address,
 	 "the public IP address of a 1:1 NAT, such as 203.0.113.1"},
+	{ROW("media", LIST, ice_servers), "", settings_is_ice_server,
+	 "stun:HOST, or turn:HOST USER PASSWORD"},
 	{ROW("media", TEXT, internal_port_range), "40000-48191", settings_is_range,
 	 "FIRST-LAST, both from 1024 to 65535"},
 	{ROW("media", TEXT, ice), "lite", settings_is_ice, "lite or full"},

@@ -41,6 +41,7 @@ struct settings {
 	char **media_address;
 	unsigned media_port;
 	char *announce_address;
+	char **ice_servers;
 	char *internal_port_range;
 	char *ice; // "lite" or "full"
 	// [node]

@@ -6,6 +6,7 @@
 #include "controlplane/ops/log.h"
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
+#include "controlplane/session/player.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/transport/transport.h"
 
@@ -101,10 +102,13 @@ void participant_leave(struct participant *p, const char *reason)
 			link_epoch_remove(e, SHM_RECORD_SUBSCRIPTION, s->ref);
 	}
 	g_ptr_array_set_size(p->subscriptions, 0);
+	player_free(p, e);
 	room_submit(p->room, e);
 	media_transport_close(&p->publish);
 	media_transport_close(&p->subscribe);
 	session_removed(p, reason);
+	if (p->on_left != NULL)
+		p->on_left(p->on_left_data);
 	g_hash_table_steal(p->room->participants, p->id);
 	g_hash_table_iter_init(&it, p->room->participants);
 	while (g_hash_table_iter_next(&it, NULL, &other))

@@ -23,8 +23,15 @@
 
 enum { PARTICIPANT_IDLE_S = 60 };
 
+struct player;
 struct room;
 struct transport;
+
+enum participant_kind {
+	PARTICIPANT_SESSION, // SignallingService: publishes, and hears everybody by our offers
+	PARTICIPANT_WHIP, // publishes only
+	PARTICIPANT_WHEP, // plays only: 'player'
+};
 
 // What a participant publishes: one m-line of its.
 struct track {
@@ -91,6 +98,7 @@ struct offer_waiter {
 
 struct participant {
 	unsigned count; // see Life
+	enum participant_kind kind;
 	struct node *node;
 	struct room *room;
 	char *id;
@@ -106,6 +114,8 @@ struct participant {
 	struct summary summary; // of what has ended before it leaves
 	bool gone;
 	struct transport *transport; // that it carries for TransportService, or NULL
+	void (*on_left)(void *data); // tells whoever keeps a session for it; may be NULL
+	void *on_left_data;
 
 	struct media_transport publish;
 	struct media_transport subscribe;
@@ -123,6 +133,8 @@ struct participant {
 	bool offer_out; // it has not been answered
 	bool offer_due; // something has changed since
 	bool announced; // the subscribe transport's credentials are known to the dataplane
+
+	struct player *player; // of PARTICIPANT_WHEP, or NULL
 
 	// Signalling.
 	struct rpc_call *watch; // WatchSession, or NULL
@@ -167,10 +179,6 @@ struct publish_offer {
 // The waiter is told now or when the dataplane knows the credentials. All is borrowed for the call.
 void publish_offer(struct participant *p, const struct publish_offer *offer,
 		   const struct offer_waiter *waiter);
-// Tells whoever waits that there is no answer.
-void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__ErrorReason reason,
-		  const char *format, ...) G_GNUC_PRINTF(4, 5);
-void offer_refuse_result(struct participant *p, const struct link_result *result);
 void publish_cancel(struct participant *p); // whoever waits is told ABORTED
 // Adds the track as it stands to an epoch. False: the limit of tracks is reached.
 bool publish_apply_track(struct track *t, struct link_epoch *e);
@@ -180,6 +188,17 @@ struct track *publish_new_track(struct participant *p, const char *id, const str
 // Adds the removal of a track and of every subscription to it to 'e', and frees the track.
 void publish_remove_track(struct track *t, struct link_epoch *e);
 extern const struct media_transport_events publish_events;
+
+// offer_waiter.c: tells whoever waits, if anybody does.
+void offer_answered(struct participant *p, const char *sdp);
+void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		  const char *format, ...) G_GNUC_PRINTF(4, 5);
+void offer_refuse_open(struct participant *p, const char *reason); // media_transport_open()'s
+void offer_refuse_result(struct participant *p, const struct link_result *result);
+// ICE restart without an offer: the waiter is answered NULL when the new credentials are known.
+void offer_restart(struct participant *p, struct media_transport *t,
+		   const struct ice_credentials *remote, const struct offer_waiter *waiter);
+void offer_restarted(struct participant *p, const struct link_result *result);
 
 // subscribe.c
 // Hears 'track' from now on, unless it is its own.

@@ -9,6 +9,7 @@
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/participant.h"
+#include "controlplane/session/player.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/transport/transport.h"
 
@@ -116,8 +117,10 @@ void publish_remove_track(struct track *t, struct link_epoch *e)
 	gpointer other;
 
 	g_hash_table_iter_init(&it, p->room->participants);
-	while (g_hash_table_iter_next(&it, NULL, &other))
+	while (g_hash_table_iter_next(&it, NULL, &other)) {
 		subscribe_forget(other, t, e);
+		player_forget(other, t);
+	}
 	transports_forget_track(p->node, t);
 	if (t->ref.generation != 0)
 		link_epoch_remove(e, SHM_RECORD_TRACK, t->ref);
@@ -267,44 +270,14 @@ static void merge_tracks(struct participant *p, const struct publish_offer *offe
 	}
 }
 
-// Whoever waits is told once.
 static void answer(struct participant *p)
 {
 	struct sdp_local local = media_transport_sdp_local(&p->publish);
 	char *sdp = sdp_publication_answer(p->publication, &local);
-	struct offer_waiter waiter = p->waiter;
 
-	p->waiter = (struct offer_waiter){0};
-	if (waiter.answered != NULL)
-		waiter.answered(waiter.data, sdp);
+	offer_answered(p, sdp);
 	free(sdp);
 	ice_credentials_wipe(&local.ice);
-}
-
-void offer_refuse_result(struct participant *p, const struct link_result *result)
-{
-	bool gone = result->kind == LINK_GONE;
-
-	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
-		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(DATAPLANE_REFUSED),
-		     "The transport could not be made: %s.", link_result_text(result));
-}
-
-void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__ErrorReason reason,
-		  const char *format, ...)
-{
-	struct offer_waiter waiter = p->waiter;
-	va_list args;
-
-	p->waiter = (struct offer_waiter){0};
-	if (waiter.failed == NULL)
-		return;
-	va_start(args, format);
-	char *text = g_strdup_vprintf(format, args);
-	va_end(args);
-	waiter.failed(waiter.data,
-		      &(struct rpc_error){.code = code, .reason = reason, .text = text});
-	g_free(text);
 }
 
 // Tracks of an offer that came to nothing: none of them ever was the dataplane's.
@@ -325,8 +298,10 @@ static void on_announced(void *user, const struct link_result *result)
 	struct participant *p = user;
 	struct sdp_publication *o = p->publication;
 
-	if (o == NULL)
+	if (o == NULL) {
+		offer_restarted(p, result);
 		return;
+	}
 	if (result->kind != LINK_APPLIED) {
 		if (p->publish.phase == MEDIA_NEW) {
 			// The next offer opens another.
@@ -366,10 +341,7 @@ static void open_transport(struct participant *p)
 	if (media_transport_open(&p->publish, p->node, &publish_events, p, false,
 				 &p->publication->ice, &reason))
 		return;
-	bool gone = link_client_view(p->node->link) == NULL;
-	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
-		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(NODE_FULL),
-		     "The transport could not be made: %s.", reason);
+	offer_refuse_open(p, reason);
 	g_free(reason);
 	sdp_publication_destroy(&p->publication);
 }
@@ -415,12 +387,12 @@ void publish_offer(struct participant *p, const struct publish_offer *offer,
 		   const struct offer_waiter *waiter)
 {
 	if (p->publication != NULL) {
-		waiter->failed(waiter->data,
-			       &(struct rpc_error){RPC_FAILED_PRECONDITION,
-						   RPC_REASON(OFFER_PENDING),
-						   "The offer before is not answered yet: wait for "
-						   "its answer.",
-						   NULL});
+		const struct rpc_error pending = {
+			.code = RPC_FAILED_PRECONDITION,
+			.reason = RPC_REASON(OFFER_PENDING),
+			.text = "The offer before is not answered yet: wait for its answer.",
+		};
+		waiter->failed(waiter->data, &pending);
 		return;
 	}
 	p->waiter = *waiter;

@@ -113,13 +113,18 @@ void quotas_measure(struct quotas *q)
 	q->measured_us = now_us;
 }
 
-static bool refuse(struct rpc_call *call, Sluice__V1__ErrorReason reason, const char *tenant,
-		   const char *what, unsigned limit)
+static bool refuse(struct rpc_call *call, const char *tenant, const struct quota_excess *e)
 {
-	rpc_call_fact(call, "limit", "%u", limit);
-	rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, reason,
-		      "tenant %s: its quota of %u %s is used up: end some, or have it raised.",
-		      tenant, limit, what);
+	rpc_call_fact(call, "limit", "%u", e->limit);
+	rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, e->reason, QUOTA_EXCESS_FORMAT, tenant,
+		      e->limit, e->what);
+	return false;
+}
+
+static bool exceeds(struct quota_excess *e, Sluice__V1__ErrorReason reason, const char *what,
+		    unsigned limit)
+{
+	*e = (struct quota_excess){reason, what, limit};
 	return false;
 }
 
@@ -140,27 +145,27 @@ static void count(const struct quotas *q, const char *tenant, unsigned *rooms,
 	}
 }
 
-bool quotas_room(struct quotas *q, struct rpc_call *call, const char *tenant)
+static bool room_permitted(struct quotas *q, const char *tenant, struct quota_excess *e)
 {
 	unsigned rooms, participants, limit = q->node->settings->quota_rooms;
 
 	if (limit == 0 || tenant[0] == '\0')
 		return true;
 	count(q, tenant, &rooms, &participants);
-	return rooms < limit || refuse(call, RPC_REASON(QUOTA_ROOMS), tenant, "rooms", limit);
+	return rooms < limit || exceeds(e, RPC_REASON(QUOTA_ROOMS), "rooms", limit);
 }
 
-static bool below_bitrate(const struct quotas *q, struct rpc_call *call, const char *tenant)
+static bool publish_permitted(struct quotas *q, const char *tenant, struct quota_excess *e)
 {
 	unsigned limit = q->node->settings->quota_bitrate_kbps;
 	const struct published *p = g_hash_table_lookup(q->tenants, tenant);
 
 	if (limit == 0 || p == NULL || p->bits_per_s / 1000 < limit)
 		return true;
-	return refuse(call, RPC_REASON(QUOTA_BITRATE), tenant, "kbit/s", limit);
+	return exceeds(e, RPC_REASON(QUOTA_BITRATE), "kbit/s", limit);
 }
 
-bool quotas_participant(struct quotas *q, struct rpc_call *call, const char *tenant)
+static bool participant_permitted(struct quotas *q, const char *tenant, struct quota_excess *e)
 {
 	unsigned rooms, participants, limit = q->node->settings->quota_participants;
 
@@ -168,6 +173,25 @@ bool quotas_participant(struct quotas *q, struct rpc_call *call, const char *ten
 		return true;
 	count(q, tenant, &rooms, &participants);
 	if (limit != 0 && participants >= limit)
-		return refuse(call, RPC_REASON(QUOTA_PARTICIPANTS), tenant, "participants", limit);
-	return below_bitrate(q, call, tenant);
+		return exceeds(e, RPC_REASON(QUOTA_PARTICIPANTS), "participants", limit);
+	return publish_permitted(q, tenant, e);
+}
+
+bool quotas_entry(struct quotas *q, const char *tenant, bool new_room, struct quota_excess *e)
+{
+	return (!new_room || room_permitted(q, tenant, e)) && participant_permitted(q, tenant, e);
+}
+
+bool quotas_room(struct quotas *q, struct rpc_call *call, const char *tenant)
+{
+	struct quota_excess e;
+
+	return room_permitted(q, tenant, &e) || refuse(call, tenant, &e);
+}
+
+bool quotas_participant(struct quotas *q, struct rpc_call *call, const char *tenant)
+{
+	struct quota_excess e;
+
+	return participant_permitted(q, tenant, &e) || refuse(call, tenant, &e);
 }

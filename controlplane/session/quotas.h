@@ -10,6 +10,14 @@
 
 #include "controlplane/session/room.h"
 
+// Which quota is used up. The sentence takes the tenant, the limit and what it counts.
+struct quota_excess {
+	Sluice__V1__ErrorReason reason;
+	const char *what;
+	unsigned limit;
+};
+#define QUOTA_EXCESS_FORMAT "tenant %s: its quota of %u %s is used up: end some, or have it raised."
+
 struct quotas;
 
 struct quotas *quotas_new(struct node *node);
@@ -21,3 +29,8 @@ void quotas_measure(struct quotas *quotas);
 // True if 'tenant' may have one more. Else the call has been failed. A tenant of "" has no quota.
 bool quotas_room(struct quotas *quotas, struct rpc_call *call, const char *tenant);
 bool quotas_participant(struct quotas *quotas, struct rpc_call *call, const char *tenant);
+
+// The same for who comes by plain HTTP: one more participant, and a room if it is new. Else false
+// with '*excess'.
+bool quotas_entry(struct quotas *quotas, const char *tenant, bool new_room,
+		  struct quota_excess *excess);

@@ -6,6 +6,7 @@
 #include "controlplane/ops/log.h"
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
+#include "controlplane/session/player.h"
 
 struct room *room_create(struct node *node, const char *id)
 {
@@ -161,6 +162,7 @@ void room_track_live(struct track *t)
 			continue;
 		session_track(other, t, true);
 		subscribe_track(other, t);
+		player_track_live(other);
 	}
 }
 

@@ -45,7 +45,8 @@ struct subscription *subscribe_by_uid(const struct participant *p, const char *u
 void subscribe_track(struct participant *p, struct track *track)
 {
 	// A transport of TransportService consumes what it is told to.
-	if (track->owner == p || p->transport != NULL || subscribe_find(p, track) != NULL)
+	if (p->kind != PARTICIPANT_SESSION || track->owner == p || p->transport != NULL ||
+	    subscribe_find(p, track) != NULL)
 		return;
 	struct subscription *s = g_aligned_alloc0(1, sizeof(*s), alignof(struct subscription));
 	struct sdp_source source = {

@@ -50,6 +50,7 @@ struct sdp_line {
 };
 
 struct sdp_subscriber;
+struct sdp_playback_line;
 
 struct sdp_subscriber *sdp_subscriber_create(void);
 void sdp_subscriber_destroy(struct sdp_subscriber **subscriber);
@@ -86,3 +87,8 @@ struct sdp_subscriber_answer {
 // -EINVAL with the sentence in 'reason', and then nothing has changed.
 int sdp_subscriber_take_answer(struct sdp_subscriber *subscriber, const char *answer, size_t size,
 			       char reason[SDP_REASON_SIZE], struct sdp_subscriber_answer *out);
+
+// An accepted line as one to play on: our payload types that the answer took. No codecs unless
+// SDP_LINE_ACCEPTED.
+void sdp_subscriber_playback(const struct sdp_subscriber *subscriber, int line,
+			     struct sdp_playback_line *out);

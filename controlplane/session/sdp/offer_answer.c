@@ -6,6 +6,7 @@
 // Owns     nothing.
 // Spec     RFC 9429 5.11 (applying an answer), RFC 3264 6, RFC 8842 5.3 (setup in answers).
 #include "controlplane/session/sdp/offer_state.h"
+#include "controlplane/session/sdp/playback.h"
 
 #include <errno.h>
 #include <glib.h>
@@ -187,4 +188,24 @@ int sdp_subscriber_take_answer(struct sdp_subscriber *subscriber, const char *an
 	}
 	sdp_description_destroy(&d);
 	return err;
+}
+
+void sdp_subscriber_playback(const struct sdp_subscriber *subscriber, int line,
+			     struct sdp_playback_line *out)
+{
+	const struct sdp_slot *slot = &subscriber->slots[line];
+
+	memset(out, 0, sizeof(*out));
+	out->kind = slot->line.kind;
+	out->receives = slot->line.state == SDP_LINE_ACCEPTED;
+	out->ext = slot->line.ext;
+	strcpy(out->mid, slot->line.mid);
+	for (size_t i = 0; out->receives && i < slot->line.pt_count; i++) {
+		for (size_t k = 0; k < slot->codec_count; k++) {
+			if (slot->codecs[k].from != slot->line.pts[i].from)
+				continue;
+			out->codecs[out->codec_count++] = slot->codecs[k].codec;
+			break;
+		}
+	}
 }

@@ -22,8 +22,8 @@ struct sdp_playback_line {
 	size_t codec_count; // at least 1
 	struct rtp_ext_map ext; // with the viewer's ids
 
-	const struct sdp_track *first; // what plays at first; NULL: the line is inactive for good
-	uint32_t ssrc; // unique within the playback; not 0 where there is a first track
+	uint32_t ssrc; // unique within the playback; 0: the line is inactive for good
+	const struct sdp_track *first; // what plays at first, or NULL
 };
 
 struct sdp_playback {

@@ -53,11 +53,11 @@ static void write_line(GstSDPMessage *message, const struct sdp_playback *p,
 			    line == p->lines);
 	if (m->rtcp_rsize)
 		sdp_write_flag(media, "rtcp-rsize");
-	sdp_write_flag(media, line->first != NULL ? "sendonly" : "inactive");
+	sdp_write_flag(media, line->ssrc != 0 ? "sendonly" : "inactive");
 	sdp_write_ext(media, &line->ext);
 	for (size_t i = 0; i < codec_count; i++)
 		sdp_write_codec(media, &codecs[i]);
-	if (line->first != NULL)
+	if (line->ssrc != 0)
 		write_source(media, line, stream_id);
 	sdp_writer_add(message, media);
 }

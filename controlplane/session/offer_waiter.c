@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/session/offer_waiter.c - telling whoever waits for the answer to an offer: once.
+//
+// Place    publish.c and player_sdp.c end here; a gRPC call or an HTTP request waits.
+// Thread   the API's GMainContext.
+
+#include "controlplane/session/node.h"
+#include "controlplane/session/participant.h"
+
+static struct offer_waiter take(struct participant *p)
+{
+	struct offer_waiter waiter = p->waiter;
+
+	p->waiter = (struct offer_waiter){0};
+	return waiter;
+}
+
+void offer_answered(struct participant *p, const char *sdp)
+{
+	struct offer_waiter waiter = take(p);
+
+	if (waiter.answered != NULL)
+		waiter.answered(waiter.data, sdp);
+}
+
+void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__ErrorReason reason,
+		  const char *format, ...)
+{
+	struct offer_waiter waiter = take(p);
+	va_list args;
+
+	if (waiter.failed == NULL)
+		return;
+	va_start(args, format);
+	char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	waiter.failed(waiter.data,
+		      &(struct rpc_error){.code = code, .reason = reason, .text = text});
+	g_free(text);
+}
+
+void offer_refuse_open(struct participant *p, const char *reason)
+{
+	bool gone = link_client_view(p->node->link) == NULL;
+
+	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
+		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(NODE_FULL),
+		     "The transport could not be made: %s.", reason);
+}
+
+void offer_refuse_result(struct participant *p, const struct link_result *result)
+{
+	bool gone = result->kind == LINK_GONE;
+
+	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
+		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(DATAPLANE_REFUSED),
+		     "The transport could not be made: %s.", link_result_text(result));
+}
+
+void offer_restart(struct participant *p, struct media_transport *t,
+		   const struct ice_credentials *remote, const struct offer_waiter *waiter)
+{
+	p->waiter = *waiter;
+	media_transport_restart(t, remote);
+}
+
+void offer_restarted(struct participant *p, const struct link_result *result)
+{
+	if (result->kind == LINK_APPLIED)
+		offer_answered(p, NULL);
+	else
+		offer_refuse_result(p, result);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/whip/session.c - see session.h.
+#include "controlplane/whip/session.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "controlplane/session/names.h"
+#include "controlplane/session/room.h"
+#include "controlplane/session/sdp/fragment.h"
+#include "controlplane/whip/reply.h"
+#include "controlplane/whip/server.h"
+
+static void session_free(void *data)
+{
+	struct whip_session *s = data;
+
+	if (s->counter_timer != 0)
+		g_source_remove(s->counter_timer);
+	if (s->x != NULL) {
+		s->x->sink = NULL;
+		whip_refuse(s->x, 503, "The session has ended.");
+	}
+	s->p->on_left = NULL;
+	participant_drop(s->p);
+	explicit_bzero(s->secret, sizeof(s->secret));
+	explicit_bzero(s->url, strlen(s->url));
+	ice_credentials_wipe(&s->remote);
+	g_free(s->url);
+	g_free(s->etag);
+	g_free(s->line);
+	g_free(s->mid);
+	g_free(s);
+}
+
+// A new ICE session has a new entity-tag.
+static void new_etag(struct whip_session *s)
+{
+	char *random = name_random(8);
+
+	g_free(s->etag);
+	s->etag = g_strdup_printf("\"%s\"", random);
+	g_free(random);
+}
+
+struct whip_session *whip_session_new(const struct whip_server *server, struct room *room,
+				      const char *id, bool whep, const struct caller *caller)
+{
+	struct whip_session *s = g_new0(struct whip_session, 1);
+	char *secret = name_random(WHIP_SECRET_BYTES);
+
+	s->server = server;
+	s->whep = whep;
+	s->p = participant_hold(participant_new(room, id, whep ? "WHEP" : "WHIP"));
+	s->p->kind = whep ? PARTICIPANT_WHEP : PARTICIPANT_WHIP;
+	s->p->token = caller->token;
+	s->p->token_expires_s = caller->expires_s;
+	s->p->on_left = session_free;
+	s->p->on_left_data = s;
+	g_strlcpy(s->secret, secret, sizeof(s->secret));
+	s->url = g_strdup_printf("/%s/%s/%s/%s", whep ? "whep" : "whip", room->id, id, secret);
+	new_etag(s);
+	explicit_bzero(secret, strlen(secret));
+	g_free(secret);
+	return s;
+}
+
+struct whip_session *whip_session_find(const struct whip_server *server,
+				       const struct whip_target *target)
+{
+	struct room *room = room_find(server->node, target->room);
+	const struct participant *p =
+		room != NULL ? room_participant(room, target->participant) : NULL;
+	struct whip_session *s;
+
+	if (p == NULL || p->on_left != session_free)
+		return NULL;
+	s = p->on_left_data;
+	if (s->whep != target->whep ||
+	    CRYPTO_memcmp(s->secret, target->secret, WHIP_SECRET_CHARS) != 0)
+		return NULL;
+	return s;
+}
+
+struct media_transport *whip_session_transport(const struct whip_session *s)
+{
+	return s->whep ? &s->p->subscribe : &s->p->publish;
+}
+
+void whip_session_remember(struct whip_session *s, const struct sdp_description *d)
+{
+	const struct sdp_media *m = sdp_description_tagged(d);
+	GString *line;
+
+	if (m == NULL)
+		return;
+	s->remote = m->transport.ice;
+	line = g_string_new(NULL);
+	g_string_printf(line, "%s 9 %s", m->kind_name, m->proto);
+	for (size_t i = 0; i < m->format_count; i++)
+		g_string_append_printf(line, " %s", m->formats[i]);
+	g_free(s->line);
+	g_free(s->mid);
+	s->line = g_string_free(line, FALSE);
+	s->mid = g_strdup(m->mid);
+}
+
+static gboolean leave(gpointer data)
+{
+	participant_leave(data, "no session came of it");
+	return G_SOURCE_REMOVE;
+}
+
+// Not from within whoever refuses the offer, who still looks at the participant.
+static void leave_later(struct whip_session *s)
+{
+	g_idle_add_full(G_PRIORITY_DEFAULT, leave, participant_hold(s->p),
+			(GDestroyNotify)participant_drop);
+}
+
+static struct http_exchange *stop_waiting(struct whip_session *s)
+{
+	struct http_exchange *x = g_steal_pointer(&s->x);
+
+	if (x != NULL)
+		x->sink = NULL;
+	return x;
+}
+
+static gboolean on_counter_offer_void(gpointer data)
+{
+	struct whip_session *s = data;
+
+	s->counter_timer = 0;
+	participant_leave(s->p, "counter-offer not answered");
+	return G_SOURCE_REMOVE;
+}
+
+static void reply_offer(struct whip_session *s, struct http_exchange *x, const char *sdp)
+{
+	GDateTime *now = g_date_time_new_now_utc();
+	GDateTime *until = g_date_time_add_seconds(now, WHIP_COUNTER_OFFER_S);
+	char *type = g_date_time_format(until, WHIP_TYPE_SDP
+					"; valid-until=\"%a, %d %b %Y %H:%M:%S GMT\"");
+	const struct http_field fields[] = {
+		{"content-type", type},
+		{"location", s->url},
+		{"etag", s->etag},
+	};
+
+	s->countered = true;
+	s->counter_timer = g_timeout_add_seconds(WHIP_COUNTER_OFFER_S, on_counter_offer_void, s);
+	http_reply(x, 406, fields, G_N_ELEMENTS(fields), g_bytes_new(sdp, strlen(sdp)));
+	g_free(type);
+	g_date_time_unref(until);
+	g_date_time_unref(now);
+}
+
+static void reply_answer(struct whip_session *s, struct http_exchange *x, const char *sdp)
+{
+	struct http_field fields[WHIP_LINKS_MAX + 4] = {
+		{"content-type", WHIP_TYPE_SDP},
+		{"location", s->url},
+		{"etag", s->etag},
+		{"accept-patch", WHIP_TYPE_FRAGMENT},
+	};
+	size_t count = 4 + whip_server_links(s->server, fields + 4);
+
+	http_reply(x, 201, fields, count, g_bytes_new(sdp, strlen(sdp)));
+}
+
+static void reply_restart(struct whip_session *s, struct http_exchange *x)
+{
+	struct sdp_local local = media_transport_sdp_local(whip_session_transport(s));
+	char *text = sdp_fragment_answer(&local, s->line, s->mid);
+	const struct http_field fields[] = {
+		{"content-type", WHIP_TYPE_FRAGMENT},
+		{"etag", s->etag},
+	};
+
+	http_reply(x, 200, fields, G_N_ELEMENTS(fields), g_bytes_new_take(text, strlen(text)));
+	ice_credentials_wipe(&local.ice);
+}
+
+static void on_answered(void *data, const char *sdp)
+{
+	struct whip_session *s = data;
+	struct http_exchange *x = stop_waiting(s);
+
+	if (s->waiting == WHIP_WAITS_RESTART)
+		new_etag(s); // also where nobody waits any more: what the client knows is stale
+	if (x == NULL)
+		return;
+	if (sdp == NULL)
+		reply_restart(s, x);
+	else if (s->waiting == WHIP_WAITS_OFFER)
+		reply_offer(s, x, sdp);
+	else
+		reply_answer(s, x, sdp);
+}
+
+static void on_failed(void *data, const struct rpc_error *error)
+{
+	struct whip_session *s = data;
+	struct http_exchange *x = stop_waiting(s);
+
+	// A failed restart keeps the session.
+	if (s->waiting != WHIP_WAITS_RESTART)
+		leave_later(s);
+	if (x != NULL)
+		whip_refuse_error(x, error);
+}
+
+static void on_closed(void *data, bool complete)
+{
+	struct whip_session *s = data;
+
+	(void)complete;
+	s->x = NULL;
+	if (s->waiting != WHIP_WAITS_RESTART)
+		leave_later(s);
+}
+
+struct offer_waiter whip_session_wait(struct whip_session *s, struct http_exchange *x,
+				      enum whip_waiting waiting)
+{
+	static const struct http_sink sink = {.closed = on_closed};
+
+	s->x = x;
+	s->waiting = waiting;
+	x->sink = &sink;
+	x->sink_data = s;
+	return (struct offer_waiter){on_answered, on_failed, s};
+}

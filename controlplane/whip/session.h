@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/whip/session.h - one WHIP or WHEP session: a participant that HTTP speaks for.
+//
+// Life     from the POST to the participant's end, whatever ends it: DELETE, consent lost, removal.
+//          Its URL holds a secret of 256 random bits; who knows it may act.
+// Waiting  one request at a time waits for the dataplane (POST, ICE restart). If its client goes
+//          away before the 201, so does the session: nobody knows its URL.
+// Thread   the API's GMainContext.
+// Spec     RFC 9725 4.2 and 4.3, draft-ietf-wish-whep-04 4.2 to 4.4.
+#pragma once
+
+#include "controlplane/auth/caller.h"
+#include "controlplane/rpc/exchange.h"
+#include "controlplane/session/participant.h"
+#include "controlplane/whip/target.h"
+
+enum { WHIP_COUNTER_OFFER_S = 30 }; // draft-ietf-wish-whep-04 4.2.2
+
+struct whip_server;
+
+enum whip_waiting {
+	WHIP_WAITS_ANSWER, // 201
+	WHIP_WAITS_OFFER, // 406
+	WHIP_WAITS_RESTART, // 200
+};
+
+struct whip_session {
+	const struct whip_server *server;
+	struct participant *p; // one count
+	bool whep;
+	bool countered; // the viewer has our offer and owes the answer
+	unsigned counter_timer; // GSource id, or 0
+	char secret[WHIP_SECRET_CHARS + 1];
+	char *url; // path of the session
+	char *etag; // of the ICE session, with its quotes
+	struct ice_credentials remote; // of the ICE session
+	char *line; // "audio 9 UDP/TLS/RTP/SAVPF 111": what the transport is read from
+	char *mid; // of that line
+	struct http_exchange *x; // who waits, or NULL
+	enum whip_waiting waiting;
+};
+
+// Enters the room as 'id', for 'caller'. The session is its participant's, and ends with it.
+struct whip_session *whip_session_new(const struct whip_server *server, struct room *room,
+				      const char *id, bool whep, const struct caller *caller);
+
+// The session of a URL, NULL if there is none; the secret is compared in constant time.
+struct whip_session *whip_session_find(const struct whip_server *server,
+				       const struct whip_target *target);
+
+// The waiter that answers 'x' as 'waiting' says.
+struct offer_waiter whip_session_wait(struct whip_session *s, struct http_exchange *x,
+				      enum whip_waiting waiting);
+
+// What an ICE restart and trickle need of an offer or answer.
+void whip_session_remember(struct whip_session *s, const struct sdp_description *d);
+
+struct media_transport *whip_session_transport(const struct whip_session *s);

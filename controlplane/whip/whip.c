@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// controlplane/whip/whip.c - which resource, which method: see whip.h.
+#include "controlplane/whip/whip.h"
+
+#include <string.h>
+
+#include "controlplane/rpc/peer.h"
+#include "controlplane/whip/reply.h"
+#include "controlplane/whip/server.h"
+
+// Bodies nobody defined: RFC 9725 4.1 wants GET to succeed with no content.
+static const char endpoint_methods[] = "GET, HEAD, OPTIONS, POST";
+static const char session_methods[] = "DELETE, GET, HEAD, OPTIONS, PATCH";
+static const char all_methods[] = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+
+static bool reads(const struct http_exchange *x)
+{
+	return g_str_equal(x->method, "GET") || g_str_equal(x->method, "HEAD");
+}
+
+size_t whip_server_links(const struct whip_server *server, struct http_field *out)
+{
+	for (size_t i = 0; i < server->link_count; i++)
+		out[i] = (struct http_field){"link", server->links[i]};
+	return server->link_count;
+}
+
+static void reply_options(struct http_exchange *x, const struct whip_target *target)
+{
+	bool session = target->kind == WHIP_SESSION;
+	const struct http_field fields[] = {
+		{"allow", session ? session_methods : endpoint_methods},
+		session ? (struct http_field){"accept-patch", WHIP_TYPE_FRAGMENT}
+			: (struct http_field){"accept-post", WHIP_TYPE_SDP},
+	};
+
+	http_reply(x, 200, fields, G_N_ELEMENTS(fields), NULL);
+}
+
+static void on_endpoint(struct whip_server *server, struct http_exchange *x,
+			const struct whip_target *target)
+{
+	if (g_str_equal(x->method, "POST"))
+		whip_post(server, x, target);
+	else if (reads(x))
+		http_reply(x, 200, NULL, 0, NULL);
+	else
+		whip_refuse_with(x, 405, "allow", endpoint_methods,
+				 "method: an endpoint takes POST.");
+}
+
+static void on_session(struct whip_server *server, struct http_exchange *x,
+		       const struct whip_target *target)
+{
+	struct whip_session *s = whip_session_find(server, target);
+
+	if (s == NULL) {
+		whip_refuse(x, 404, "There is no such session: it has ended, or the URL is wrong.");
+	} else if (g_str_equal(x->method, "PATCH")) {
+		whip_patch(s, x);
+	} else if (g_str_equal(x->method, "DELETE")) { // whatever its If-Match says
+		participant_leave(s->p, "left");
+		http_reply(x, 200, NULL, 0, NULL);
+	} else if (reads(x)) {
+		http_reply(x, 200, NULL, 0, NULL);
+	} else {
+		whip_refuse_with(x, 405, "allow", session_methods,
+				 "method: a session takes PATCH and DELETE.");
+	}
+}
+
+static void on_request(struct http_exchange *x, void *data)
+{
+	struct whip_server *server = data;
+	struct whip_target target;
+
+	if (!whip_target_parse(x->path, &target))
+		whip_refuse(x, 404,
+			    "path: neither /whip/ROOM, /whep/ROOM nor /whep/ROOM/PARTICIPANT, each "
+			    "1 to 64 characters of A-Z, a-z, 0-9, _ and -.");
+	else if (g_str_equal(x->method, "OPTIONS"))
+		reply_options(x, &target);
+	else if (!reads(x) && !rate_limit_take(server->rate, x->from->text, g_get_monotonic_time()))
+		whip_refuse(x, 429, "More than %d requests a second: wait.", RATE_PER_S);
+	else if (target.kind == WHIP_SESSION)
+		on_session(server, x, &target);
+	else
+		on_endpoint(server, x, &target);
+}
+
+// "turn:turn.example.net user password" as RFC 9725 4.6 writes it.
+static char *link_of(const char *ice_server)
+{
+	char **words = g_strsplit(ice_server, " ", 3);
+	char *link = g_strv_length(words) == 3
+			     ? g_strdup_printf("<%s>; rel=\"ice-server\"; username=\"%s\"; "
+					       "credential=\"%s\"; credential-type=\"password\"",
+					       words[0], words[1], words[2])
+			     : g_strdup_printf("<%s>; rel=\"ice-server\"", words[0]);
+
+	g_strfreev(words);
+	return link;
+}
+
+struct whip_server *whip_server_new(struct node *node, struct rpc_server *server, struct auth *auth)
+{
+	struct whip_server *w = g_new0(struct whip_server, 1);
+	struct http_route route = {
+		.methods = all_methods,
+		.expose = "accept-patch, accept-post, etag, link, location, retry-after",
+		.handler = on_request,
+		.data = w,
+	};
+
+	w->node = node;
+	w->auth = auth;
+	w->rate = rate_limit_new();
+	for (char **i = node->settings->ice_servers; *i != NULL && w->link_count < WHIP_LINKS_MAX;
+	     i++)
+		w->links[w->link_count++] = link_of(*i);
+	route.prefix = "/whip/";
+	rpc_server_route(server, &route);
+	route.prefix = "/whep/";
+	rpc_server_route(server, &route);
+	return w;
+}
+
+void whip_server_free(struct whip_server **whip)
+{
+	struct whip_server *w = *whip;
+
+	*whip = NULL;
+	if (w == NULL)
+		return;
+	for (size_t i = 0; i < w->link_count; i++)
+		g_free(w->links[i]);
+	rate_limit_free(&w->rate);
+	g_free(w);
+}
