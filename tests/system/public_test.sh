@@ -63,4 +63,4 @@ kill -TERM $quickstart
 wait $quickstart || true
 quickstart=
 lab_host_state >"$work/after"
-lab_compare "$work/before" "$work/after"
+lab_compare "$work/before" "$work/after" || exit 1 # and says what is different
