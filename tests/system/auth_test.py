@@ -278,28 +278,42 @@ class Auth(unittest.TestCase):
         self.assertIn("PERMISSION_DENIED user 65534 may not use this socket", said.stdout,
                       said.stderr)
 
-    def test_plain_http(self):
+    def ask(self, path, bearer, offer=None):
+        """(status, WWW-Authenticate) of a plain HTTP request; with an offer it is a POST."""
         tls = ssl.create_default_context()
         tls.check_hostname = False
         tls.verify_mode = ssl.CERT_NONE
+        request = urllib.request.Request(f"https://{SFU4}:{PORT}{path}", data=offer)
+        request.add_header("Content-Type", "application/sdp")
+        if bearer:
+            request.add_header("Authorization", f"Bearer {bearer}")
+        try:
+            with urllib.request.urlopen(request, context=tls, timeout=PATIENCE_S) as answer:
+                return answer.status, ""
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers.get("WWW-Authenticate", "")
 
-        def get(bearer):
-            request = urllib.request.Request(f"https://{SFU4}:{PORT}/metrics")
-            if bearer:
-                request.add_header("Authorization", f"Bearer {bearer}")
-            try:
-                with urllib.request.urlopen(request, context=tls, timeout=PATIENCE_S) as answer:
-                    return answer.status, ""
-            except urllib.error.HTTPError as error:
-                return error.code, error.headers.get("WWW-Authenticate", "")
-
-        self.assertEqual(get(token(room="*", observe=True)), (200, ""))
-        self.assertEqual(get(token()), (403, ""))
-        self.assertEqual(get(None), (401, 'Bearer realm="sluice"'))
-        status, challenge = get(token(exp=1))
+    def test_plain_http(self):
+        self.assertEqual(self.ask("/metrics", token(room="*", observe=True)), (200, ""))
+        self.assertEqual(self.ask("/metrics", token()), (403, ""))
+        self.assertEqual(self.ask("/metrics", None), (401, 'Bearer realm="sluice"'))
+        status, challenge = self.ask("/metrics", token(exp=1))
         self.assertEqual(status, 401)
         self.assertIn('error="invalid_token"', challenge)
         self.assertIn("expired", challenge)
+
+    def test_whip_and_whep(self):
+        """Bearer tokens (RFC 9725 4.6). Whoever may gets further: to an offer without media, to a
+        room without a publisher."""
+        for path, grant, other, further in (("/whep/t-1", "subscribe", "publish", 409),
+                                            ("/whip/t-1", "publish", "subscribe", 422)):
+            with self.subTest(path):
+                self.assertEqual(self.ask(path, None, b"v=0"), (401, 'Bearer realm="sluice"'))
+                self.assertEqual(self.ask(path, token(exp=1), b"v=0")[0], 401)
+                self.assertEqual(self.ask(path, token(without=[grant]), b"v=0"), (403, ""))
+                self.assertEqual(self.ask(path, token(room="other"), b"v=0"), (403, ""))
+                self.nothing_created()
+                self.assertEqual(self.ask(path, token(without=[other]), b"v=0"), (further, ""))
 
 
 def main():
