@@ -69,11 +69,6 @@ void auth_free(struct auth **where)
 	g_free(a);
 }
 
-bool auth_is_development(const struct auth *a)
-{
-	return a->development;
-}
-
 void auth_set_tenants(struct auth *a, auth_tenant_fn tenant_of, void *user)
 {
 	a->tenant_of = tenant_of;

@@ -28,7 +28,6 @@ struct auth;
 
 struct auth *auth_new(const struct auth_options *options, GError **error);
 void auth_free(struct auth **auth);
-bool auth_is_development(const struct auth *auth);
 
 // The tenant a room belongs to, or NULL if there is no such room.
 typedef const char *(*auth_tenant_fn)(void *user, const char *room_id);

@@ -17,11 +17,6 @@ struct caller *caller_new(enum caller_kind kind, unsigned grants, const char *su
 	return c;
 }
 
-struct caller *caller_hold(struct caller *c)
-{
-	return g_rc_box_acquire(c);
-}
-
 static void caller_clear(void *data)
 {
 	struct caller *c = data;

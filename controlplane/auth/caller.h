@@ -40,7 +40,6 @@ struct caller {
 
 struct caller *caller_new(enum caller_kind kind, unsigned grants, const char *subject,
 			  const char *tenant, const char *rooms);
-struct caller *caller_hold(struct caller *caller);
 void caller_drop(void *caller); // accepts NULL; a GDestroyNotify
 
 // True if 'id' (not a name) is a room of the caller's pattern.

@@ -36,7 +36,7 @@ static void certificate_set_error(GError **error, const char *what, const char *
 	ERR_clear_error();
 }
 
-// h2 where the client has it; otherwise http/1.1, which conn.c answers with a sentence.
+// h2 where the client has it; otherwise http/1.1.
 static int certificate_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 			    const unsigned char *offered, unsigned offered_size, void *data)
 {

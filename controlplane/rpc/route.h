@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/rpc/route.h - who answers a request: the API, the page, or a refusal.
 //
-// Path     h2_conn.c -> [route] -> dispatch.c | http_route.c | static_files.c
+// Path     h1_conn.c | h2_conn.c -> [route] -> dispatch.c | http_route.c | static_files.c
 // Owns     nothing.
 #ifndef SLUICE_CONTROLPLANE_RPC_ROUTE_H
 #define SLUICE_CONTROLPLANE_RPC_ROUTE_H

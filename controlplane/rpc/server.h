@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/rpc/server.h - the API server: listeners, services, the page, in one object.
 //
-// Path     main.c -> [server] -> listener.c -> h2_conn.c -> route.c -> dispatch.c | static.c
+// Path     main.c -> [server] -> listener.c -> h1_conn.c | h2_conn.c -> route.c -> dispatch.c
 // Thread   the GMainContext that was the thread's default when it was made.
 // Owns     its sockets, connections and calls. Borrows services and their data: they outlive it.
 #ifndef SLUICE_CONTROLPLANE_RPC_SERVER_H
