@@ -115,6 +115,8 @@ static void on_event(void *user, const struct shm_event *event)
 	case SHM_EVENT_TRANSPORT_CHECKED:
 	case SHM_EVENT_PATH_CHANGED:
 	case SHM_EVENT_ENCODING_BOUND:
+	case SHM_EVENT_DOMINANT_SPEAKER:
+	case SHM_EVENT_LAYERS_WANTED:
 		break; // in the state records when somebody asks
 	}
 }

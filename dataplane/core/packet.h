@@ -8,6 +8,7 @@
 #pragma once
 
 #include "proto/rtc/addr.h"
+#include "proto/rtc/layer/packet.h"
 #include "proto/shm/abi.h"
 
 #include <rte_ether.h>
@@ -55,6 +56,7 @@ struct packet {
 	uint16_t ext_profile;
 	uint16_t ext_offset; // of the extension body; 0: none
 	uint16_t ext_size;
+	struct layer_packet layer; // video: read by ingress/rtp once for all consumers
 };
 
 static inline struct packet *packet_of(struct rte_mbuf *m)

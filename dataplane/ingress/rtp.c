@@ -22,6 +22,7 @@ static_assert((int)SHM_CODEC_OPUS == (int)CODEC_OPUS && (int)SHM_CODEC_VP8 == (i
 		      (int)SHM_CODEC_VP9 == (int)CODEC_VP9 &&
 		      (int)SHM_CODEC_H264 == (int)CODEC_H264 &&
 		      (int)SHM_CODEC_AV1 == (int)CODEC_AV1 &&
+		      (int)SHM_CODEC_RED == (int)CODEC_RED &&
 		      (int)SHM_CODEC_COUNT == (int)CODEC_COUNT,
 	      "the two lists of codecs have the same numbers");
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "proto/rtc/keyframe_gate.h"
+#include "proto/rtc/layer/allocate.h"
 #include "proto/rtc/report.h"
 #include "proto/shm/segment.h"
 
@@ -40,8 +41,22 @@ struct encoding {
 	struct shm_encoding_stats stats;
 };
 
+// One layer of a track as it is being received: what the consumers' workers allocate by. Packed in
+// a word so that other cores read it whole.
+struct track_step {
+	uint32_t rate_kbps; // with everything below it that comes along
+	uint8_t encoding;
+	uint8_t spatial;
+	uint8_t temporal;
+	uint8_t active; // 1: the publisher sends it now
+};
+static_assert(sizeof(struct track_step) == sizeof(uint64_t), "one word");
+
 struct track {
 	alignas(64) _Atomic(const struct track_config *) config; // NULL: slot free
+	// Written by the publisher's worker a few times a second, read by every worker: the layers,
+	// lowest first. A step is a struct track_step; what stands after the first zero is void.
+	alignas(64) _Atomic uint64_t steps[ALLOCATE_STEPS_MAX];
 	// Publisher's worker only.
 	alignas(64) struct encoding encodings[SHM_ENCODINGS_MAX];
 };

@@ -95,6 +95,7 @@ bool codec_keyframe_starts(enum codec codec, const uint8_t *payload, size_t size
 
 	switch (codec) {
 	case CODEC_OPUS:
+	case CODEC_RED:
 		return true;
 	case CODEC_VP8:
 		return vp8_descriptor_read(&vp8, payload, size) && vp8.keyframe;

@@ -18,6 +18,7 @@ enum codec {
 	CODEC_VP9,
 	CODEC_H264,
 	CODEC_AV1,
+	CODEC_RED, // RFC 2198
 	CODEC_COUNT,
 };
 

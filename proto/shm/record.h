@@ -37,6 +37,7 @@ enum shm_codec {
 	SHM_CODEC_VP9,
 	SHM_CODEC_H264,
 	SHM_CODEC_AV1,
+	SHM_CODEC_RED, // RFC 2198 around the track's Opus; consumers without it get it stripped
 	SHM_CODEC_COUNT,
 };
 
@@ -115,12 +116,14 @@ struct shm_transport_state {
 struct shm_track_codec {
 	uint8_t pt; // 0..127
 	uint8_t codec; // enum shm_codec
-	uint16_t reserved_zero;
+	uint8_t rtx_pt; // RFC 4588: the payload type that repairs 'pt'; 0: none
+	uint8_t reserved_zero;
 	uint32_t clock_rate; // Hz
 };
 
 struct shm_encoding {
 	uint32_t ssrc; // 0: bound by MID and RID when its first packet arrives
+	uint32_t rtx_ssrc; // RFC 4588; 0: bound by MID and repaired RID, or there is none
 	char rid[SHM_RID_BYTES_MAX]; // NUL-padded; empty without simulcast
 };
 
@@ -133,8 +136,11 @@ struct shm_track_config {
 	struct shm_ref transport;
 	char mid[SHM_MID_BYTES_MAX]; // NUL-padded
 	struct rtp_ext_map ext; // as the publisher numbers them
-	uint8_t feedback; // enum shm_feedback
+	uint8_t feedback; // enum shm_feedback, as negotiated with the publisher
 	uint8_t reserved_zero[3];
+	// Tracks with the same number compete for the room's speakers and its forwarded audio and
+	// video (audio_top_n, video_last_n of the dataplane's configuration); 0: none.
+	uint32_t room;
 	struct shm_track_codec codecs[SHM_CODECS_MAX];
 	struct shm_encoding encodings[SHM_ENCODINGS_MAX];
 };
@@ -142,7 +148,9 @@ struct shm_track_config {
 enum shm_feedback {
 	SHM_FEEDBACK_PLI = 1 << 0,
 	SHM_FEEDBACK_FIR = 1 << 1,
-	SHM_FEEDBACK_TWCC = 1 << 2
+	SHM_FEEDBACK_TWCC = 1 << 2,
+	SHM_FEEDBACK_NACK = 1 << 3, // RFC 4585 6.2.1
+	SHM_FEEDBACK_REMB = 1 << 4, // draft-alvestrand-rmcat-remb
 };
 
 struct shm_encoding_state {
@@ -161,6 +169,19 @@ struct shm_track_state {
 struct shm_pt_map {
 	uint8_t from; // the publisher's payload type
 	uint8_t to; // the consumer's
+	uint8_t rtx; // of the consumer's RTX for 'to' (RFC 4588); 0: none
+	uint8_t reserved_zero;
+};
+
+struct shm_layer {
+	uint8_t spatial; // simulcast: the encoding; 0..3, 0 is the lowest
+	uint8_t temporal; // 0..3
+};
+
+enum shm_layer_wishes {
+	SHM_LAYER_WANTED = 1 << 0, // forwarded where it can be
+	SHM_LAYER_MINIMUM = 1 << 1, // rather nothing than less
+	SHM_LAYER_MAXIMUM = 1 << 2, // never more
 };
 
 struct shm_subscription_config {
@@ -173,6 +194,17 @@ struct shm_subscription_config {
 	uint16_t
 		sequence_start; // below 2^15 (RFC 3711 3.3.1: receivers guess the rollover counter)
 	uint32_t timestamp_start;
+	uint32_t rtx_ssrc; // of the consumer's RTX stream; 0: none
+	uint16_t rtx_sequence_start; // below 2^15
+	uint8_t feedback; // enum shm_feedback, as negotiated with the subscriber
+	uint8_t priority; // where not everything fits the larger goes first
+	uint8_t layer_wishes; // enum shm_layer_wishes: which of the three are set
+	uint8_t reserved_zero[3];
+	struct shm_layer wanted;
+	struct shm_layer minimum;
+	struct shm_layer maximum;
+	uint16_t reserved_zero2;
+	uint32_t tile_pixels; // of the subscriber's tile; 0: unknown
 	struct shm_pt_map pts[SHM_CODECS_MAX]; // payload types not listed are dropped by name
 	struct rtp_ext_map ext; // as negotiated with the subscriber
 	char mid[SHM_MID_BYTES_MAX]; // NUL-padded; of the subscriber's m-line

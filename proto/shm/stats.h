@@ -9,6 +9,7 @@
 
 #include "proto/shm/abi.h"
 #include "proto/shm/drops.h"
+#include "proto/shm/record.h"
 
 #include <stdint.h>
 
@@ -66,6 +67,13 @@ struct shm_transport_stats {
 	uint64_t bytes_sent; // UDP payload
 	uint64_t consent_requests_sent;
 	uint64_t consent_responses_sent;
+	// Towards the peer, by our own estimator.
+	uint64_t available_outgoing_bps; // the estimate; 0: nothing to estimate it by yet
+	uint64_t allocated_bps; // of it, what the allocation has granted
+	uint64_t pacer_refused; // packets
+	uint64_t pacer_delay_us; // all packets' together, see packets_sent
+	uint64_t probe_bytes_sent; // padding
+	uint64_t remb_bps; // what the peer's newest REMB says; 0: none came
 	uint32_t generation;
 	uint32_t reserved_zero;
 };
@@ -84,7 +92,24 @@ struct shm_encoding_stats {
 	uint32_t reported_octets;
 	uint32_t reports; // how many sender reports came in
 	uint64_t reported_ntp; // 0: none came in
+	uint64_t nack_count; // RTCP NACKs sent to the publisher
+	uint64_t retransmitted_packets_received; // by RTX
+	uint64_t retransmitted_bytes_received; // RTP payload
+	uint64_t packets_given_up; // asked for in vain
+	uint64_t frames; // first packets of frames, where the codec shows them
+	uint64_t rate_bps; // over the last second
+	uint32_t round_trip_us; // by XR RRTR and DLRR (RFC 3611); 0: unknown
+	uint32_t audio_level; // RFC 6464, 0 (loudest) to 127, of the newest packet
 };
+
+// Why a consumer gets the layer it gets.
+enum shm_layer_reason {
+	SHM_LAYER_REQUESTED = 0, // what was wanted, or the best there is
+	SHM_LAYER_BANDWIDTH, // the estimate does not carry more
+	SHM_LAYER_PUBLISHER, // the publisher does not send more now
+	SHM_LAYER_CPU, // this core is too busy for more
+};
+enum { SHM_LAYER_NONE = 0xff };
 
 struct shm_subscription_stats {
 	uint64_t packets_sent;
@@ -95,5 +120,15 @@ struct shm_subscription_stats {
 	uint32_t reported_jitter; // RTP timestamp units
 	uint32_t generation;
 	uint32_t round_trip_us; // by LSR and DLSR; 0: unknown
-	uint32_t reserved_zero;
+	uint8_t reported_fraction_lost; // in 1/256, of the newest report
+	// What is forwarded now, and where the allocation wants to be; SHM_LAYER_NONE: nothing.
+	uint8_t layer_reason; // enum shm_layer_reason
+	struct shm_layer layer;
+	struct shm_layer target_layer;
+	uint16_t reserved_zero;
+	uint64_t nack_count; // packets the subscriber asked for
+	uint64_t nack_refused; // of those: not kept any more, or over the budget
+	uint64_t retransmitted_packets_sent;
+	uint64_t retransmitted_bytes_sent; // RTP payload
+	uint64_t layer_changes; // of encoding or spatial layer
 };

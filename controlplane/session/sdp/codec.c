@@ -27,6 +27,7 @@ static const struct {
 	[CODEC_VP9] = {"VP9", "video/VP9", SDP_VIDEO, 90000, 1},
 	[CODEC_H264] = {"H264", "video/H264", SDP_VIDEO, 90000, 1},
 	[CODEC_AV1] = {"AV1", "video/AV1", SDP_VIDEO, 90000, 1},
+	[CODEC_RED] = {"", "", SDP_OTHER, 0, 0}, // not negotiated yet
 };
 
 const char *sdp_codec_name(enum codec codec)
