@@ -126,6 +126,7 @@ void path_housekeeping(struct worker *w)
 			plain_due(w, t);
 		else
 			ingress_consent_due(w, t);
+		ingress_layers_due(w, t);
 		forward_due(w, t);
 		egress_rtcp_due(w, t);
 	}

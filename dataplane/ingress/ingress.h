@@ -10,6 +10,8 @@
 
 #include "dataplane/core/packet.h"
 #include "dataplane/core/worker.h"
+#include "dataplane/tables/track.h"
+#include "proto/rtc/rtp.h"
 
 struct transport;
 struct burst {
@@ -40,6 +42,15 @@ void ingress_hand_over(struct worker *w, struct rte_mbuf *m, uint32_t owner);
 // 3a. RTP: SSRC -> stream (else MID and RID), replay, authentication, decryption; then the encoding
 //     and its receive accounting. What is left is opened, with struct packet complete.
 void ingress_rtp(struct worker *w, struct burst *b);
+
+// Of one opened video packet: its layers and whether a keyframe begins with it, into struct packet;
+// counts it for the layer's rate. 'dd_id' is the Dependency Descriptor's, 0: not negotiated.
+void ingress_layers_read(struct worker *w, struct encoding *e, struct packet *p, enum codec codec,
+			 const struct rtp_view *v, uint8_t dd_id);
+
+// Housekeeping of one owned transport: the rates of what it publishes, to where every worker reads
+// them (struct track, 'steps').
+void ingress_layers_due(struct worker *w, struct transport *t);
 
 // 3b. RTCP: opened and given to forward_rtcp(). Consumes the burst.
 void ingress_rtcp(struct worker *w, struct burst *b);

@@ -157,8 +157,12 @@ static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o
 	p->track = s->track;
 	p->encoding = s->encoding;
 	p->kind = c->shm.kind;
-	p->keyframe = c->shm.kind == SHM_KIND_VIDEO &&
-		      codec_keyframe_starts((enum codec)codec->codec, v.payload, v.payload_size);
+	p->keyframe = false;
+	p->layer = (struct layer_packet){0};
+	if (c->shm.kind == SHM_KIND_VIDEO)
+		ingress_layers_read(w, &w->dp->tracks[c->index].encodings[p->encoding], p,
+				    (enum codec)codec->codec, &v,
+				    c->shm.ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR]);
 	account(w, o->transport, c, p, &v);
 	return true;
 }

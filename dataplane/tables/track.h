@@ -8,6 +8,8 @@
 
 #include "proto/rtc/keyframe_gate.h"
 #include "proto/rtc/layer/allocate.h"
+#include "proto/rtc/layer/packet.h"
+#include "proto/rtc/layer/rates.h"
 #include "proto/rtc/report.h"
 #include "proto/shm/segment.h"
 
@@ -36,6 +38,8 @@ struct encoding {
 	uint64_t highest_index;
 	struct report report; // receive accounting
 	struct keyframe_gate gate;
+	struct dd_structure structure; // the newest the publisher has sent
+	struct layer_rates rates;
 	struct sender_report sr;
 	uint8_t fir_seq; // RFC 5104 4.3.1.1
 	struct shm_encoding_stats stats;

@@ -110,6 +110,7 @@ struct transport {
 	uint64_t received_us; // plain: the newest packet that proved itself
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
+	uint64_t layers_due_us; // next time the rates of its layers are told
 };
 
 // The credentials the selected pair belongs to: the older ones during an ICE restart.
