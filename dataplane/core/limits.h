@@ -18,4 +18,5 @@ enum dataplane_limits {
 	TWCC_INTERVAL_US = 100000,
 	RTCP_INTERVAL_US = 1000000, // SR and RR of our own
 	KEYFRAME_INTERVAL_US = 500000,
+	RESEND_UNESTIMATED_BPS = 5000000, // a transport's rate as long as nothing says better
 };

@@ -9,6 +9,7 @@
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
+#include "proto/rtc/loss/history.h"
 
 #include <rte_common.h>
 
@@ -43,10 +44,12 @@ void memplan_make(struct memplan *p, const struct shm_limits_config *l, uint32_t
 							     SMALL_PAGE_BYTES) -
 					      pools_packet_bytes()),
 		.contexts = ((uint64_t)l->transports * (RECEIVE_STREAMS_MAX + SRTCP_SOURCES_MAX) +
-			     l->subscriptions) *
+			     2 * (uint64_t)l->subscriptions) *
 			    CONTEXT_BYTES,
 	};
-	p->workers = l->workers * (hash_bytes(tuples) + l->tracks * sizeof(void *) +
+	uint64_t history = pools_history_packets(packets, l->workers) * sizeof(struct history_slot);
+
+	p->workers = l->workers * (hash_bytes(tuples) + history + l->tracks * sizeof(void *) +
 				   l->transports * sizeof(uint32_t) + WORKER_BYTES);
 	p->total = p->tables + p->workers + p->rings + p->packets;
 }

@@ -9,6 +9,7 @@
 
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/forward.h"
+#include "dataplane/forward/repair.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/ingress/streams.h"
 #include "dataplane/link/publish.h"
@@ -130,6 +131,7 @@ void path_housekeeping(struct worker *w)
 		forward_due(w, t);
 		egress_rtcp_due(w, t);
 	}
+	repair_due(w);
 	tuple_table_sweep(w->tuples, w->dp);
 	w->housekeeping_us = w->now_us + HOUSEKEEPING_US;
 	if (w->now_us >= w->publish_us) {

@@ -37,3 +37,8 @@ uint64_t pools_bytes(unsigned packets)
 	return packets * (uint64_t)pools_packet_bytes() + ring +
 	       RTE_MAX_LCORE * sizeof(struct rte_mempool_cache);
 }
+
+uint32_t pools_history_packets(uint32_t packets, unsigned workers)
+{
+	return rte_align32prevpow2(packets / 2 / workers);
+}

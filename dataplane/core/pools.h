@@ -15,4 +15,8 @@ struct rte_mempool *pools_packets_new(unsigned packets);
 size_t pools_packet_bytes(void);
 
 // Bytes of the whole pool: mbufs, the ring of the free ones, and every core's cache.
+// Packets that one of 'workers' may keep for retransmission: a power of two; all workers together
+// at most half of the pool.
+uint32_t pools_history_packets(uint32_t packets, unsigned workers);
+
 uint64_t pools_bytes(unsigned packets);

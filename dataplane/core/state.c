@@ -5,7 +5,9 @@
 // Thread   main, before the workers start and after they have stopped.
 #include "dataplane/core/state.h"
 #include "dataplane/core/hmac.h"
+#include "dataplane/core/pools.h"
 #include "dataplane/egress/egress.h"
+#include "dataplane/forward/repair.h"
 #include "dataplane/srtp/engine.h"
 #include "dataplane/tables/plain.h"
 #include "dataplane/tables/subscription.h"
@@ -41,6 +43,17 @@ static bool tables_new(struct dataplane *dp)
 	return true;
 }
 
+static bool history_new(struct dataplane *dp, struct worker *w)
+{
+	uint32_t count = pools_history_packets(dp->packets->size, dp->worker_count);
+	struct history_slot *slots = zeroed("history", count, sizeof(*slots));
+
+	if (slots == NULL)
+		return false;
+	history_init(&w->history, slots, count, REPAIR_AGE_US);
+	return true;
+}
+
 static bool worker_new(struct dataplane *dp, unsigned id)
 {
 	struct worker *w = &dp->workers[id];
@@ -55,8 +68,9 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->hmac = hmac_new();
 	w->srtp = dp->srtp->lanes_new();
 	w->egress = egress_new(dp, id);
+	bool kept = history_new(dp, w);
 	return w->tuples != NULL && w->fanout != NULL && w->transports_owned != NULL &&
-	       w->hmac != NULL && w->srtp != NULL && w->egress != NULL;
+	       w->hmac != NULL && w->srtp != NULL && w->egress != NULL && kept;
 }
 
 int state_new(struct dataplane *dp)
@@ -105,6 +119,8 @@ static void worker_free(struct dataplane *dp, struct worker *w)
 		ring_drain(w->from_worker[id]);
 	if (w->egress != NULL)
 		egress_free(w->egress);
+	repair_stop(w);
+	rte_free(w->history.slots);
 	hmac_free(w->hmac);
 	dp->srtp->lanes_free(w->srtp);
 	tuple_table_free(w->tuples);

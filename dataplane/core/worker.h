@@ -9,6 +9,7 @@
 
 #include "dataplane/core/limits.h"
 #include "dataplane/core/xmsg.h"
+#include "proto/rtc/loss/history.h"
 #include "proto/shm/segment.h"
 
 #include <rte_ether.h>
@@ -75,6 +76,7 @@ struct worker {
 	uint32_t transports_owned_count;
 	struct hmac *hmac; // for STUN integrity, made at start
 	struct srtp_lanes *srtp; // the engine's part of this worker, made at start
+	struct history history; // packets its consumers may ask for again
 	struct egress *egress; // seal jobs and frames of the burst under way
 	uint64_t housekeeping_us; // next time
 	uint64_t publish_us; // next time

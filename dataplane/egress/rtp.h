@@ -65,26 +65,29 @@ static inline size_t egress_put_header(uint8_t *at, const struct egress_rtp_pack
 	return RTP_HEADER_BYTES + (size_t)p->ext_size;
 }
 
-static inline uint8_t *egress_queue_job(struct worker *w, struct rte_mbuf *m,
-					const struct egress_rtp_packet *p)
+// Queues the frame, and a job to seal it where there is SRTP; its RTP header is written. 'counts':
+// the consumer whose media it is, NULL for a repeat.
+static inline void egress_queue_sealed(struct worker *w, struct rte_mbuf *m,
+				       const struct egress_rtp_packet *p, size_t header_size,
+				       struct subscription *counts)
 {
 	struct egress *e = w->egress;
 	uint8_t *at = egress_frame_payload(m, &p->transport->path);
-	size_t header_size = egress_put_header(at, p);
 
 	if (e->job_count == BURST_PKTS_MAX || e->plain_count == BURST_PKTS_MAX)
 		egress_flush(w);
 	unsigned frame = egress_queue(w, m);
 	e->entries[frame] = (struct egress_entry){
 		.transport = p->transport,
-		.subscription = p->subscription,
+		.subscription = counts,
 		.media_bytes = p->payload_size,
 	};
 	if (p->srtp == NULL) {
 		e->entries[frame].udp_bytes = (uint16_t)(header_size + p->payload_size);
 		e->plain_frame[e->plain_count++] = (uint16_t)frame;
-		memcpy(at + header_size, p->payload, p->payload_size);
-		return at;
+		if (p->payload != at + header_size)
+			memcpy(at + header_size, p->payload, p->payload_size);
+		return;
 	}
 	e->job_frame[e->job_count] = (uint16_t)frame;
 	e->jobs[e->job_count++] = (struct srtp_job){
@@ -95,6 +98,14 @@ static inline uint8_t *egress_queue_job(struct worker *w, struct rte_mbuf *m,
 		.header_size = (uint16_t)header_size,
 		.size = (uint16_t)(header_size + p->payload_size),
 	};
+}
+
+static inline uint8_t *egress_queue_job(struct worker *w, struct rte_mbuf *m,
+					const struct egress_rtp_packet *p)
+{
+	uint8_t *at = egress_frame_payload(m, &p->transport->path);
+
+	egress_queue_sealed(w, m, p, egress_put_header(at, p), p->subscription);
 	return at;
 }
 

@@ -31,5 +31,14 @@ struct forwarding {
 bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		    struct rtp_continuity_out *out);
 
+// Reads a packet once for all consumers of this worker. False if its track, its payload type or its
+// consumers are gone.
+bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f);
+
+// Sends the packet once more, as a repair of what went out under 'seq'. False after counting the
+// drop.
+bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
+		     uint16_t seq);
+
 // Rewrites the packet for the consumer and queues it (rewrite.c).
 void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f);

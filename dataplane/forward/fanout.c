@@ -8,6 +8,7 @@
 // Shared   from here on the packet is read-only: other workers may hold references to it.
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/consumer.h"
+#include "dataplane/forward/repair.h"
 
 #include <rte_prefetch.h>
 
@@ -50,8 +51,7 @@ void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count)
 
 enum { AHEAD = 4 }; // consumers whose lines are fetched before it is their turn
 
-// False if the packet's track, its payload type or its consumers are gone.
-static bool read_once(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
+bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 {
 	const struct packet *p = packet_of(m);
 	const struct fanout_list *list = w->fanout[p->track.index];
@@ -113,7 +113,7 @@ void forward_local(struct worker *w, struct rte_mbuf *m)
 {
 	struct forwarding f;
 
-	if (!read_once(w, m, &f)) {
+	if (!forwarding_read(w, m, &f)) {
 		drop_egress(w, SHM_EGRESS_DROP_FANOUT_STALE);
 		rte_pktmbuf_free(m);
 		return;
@@ -126,5 +126,7 @@ void forward_local(struct worker *w, struct rte_mbuf *m)
 			fetch(&list->entries[i + AHEAD], f.in.index);
 		consumer_send(w, &list->entries[i], &f);
 	}
+	if (list->keeps_history)
+		repair_keep(w, m);
 	egress_release(w, m);
 }

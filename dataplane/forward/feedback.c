@@ -6,6 +6,7 @@
 // Thread   the worker that owns the peer's transport.
 // Spec     RFC 3550 6.4, RFC 4585 6.3.1, RFC 5104 4.3.1.
 #include "dataplane/forward/consumer.h"
+#include "dataplane/forward/repair.h"
 #include "proto/rtc/rtcp.h"
 
 // A publisher's clock pair to this worker's consumers of the encoding.
@@ -152,6 +153,18 @@ static void payload_feedback(struct worker *w, struct transport *t, const struct
 		keyframe_wanted(w, t, fir.ssrc);
 }
 
+static void packets_missed(struct worker *w, struct transport *t, const struct rtcp_packet *p)
+{
+	struct rtcp_feedback f;
+	struct shm_ref track;
+
+	if (!rtcp_read_feedback(p, &f))
+		return;
+	struct subscription *s = consumer_by_ssrc(w, t, f.media_ssrc, &track);
+	if (s != NULL)
+		repair_nack(w, s, track, p);
+}
+
 static void reports(struct worker *w, struct transport *t, const struct rtcp_packet *p)
 {
 	struct rtcp_report_block block;
@@ -174,6 +187,8 @@ void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound
 			reports(w, t, &p);
 		else if (p.type == RTCP_PSFB)
 			payload_feedback(w, t, &p);
+		else if (p.type == RTCP_RTPFB && p.count == RTCP_RTPFB_NACK)
+			packets_missed(w, t, &p);
 	}
 }
 

@@ -9,6 +9,7 @@
 //          transport-wide number, is written into each copy.
 // Spec     RFC 3550 5.1, RFC 8285; which extensions pass: design section 4.
 #include "dataplane/egress/rtp.h"
+#include "dataplane/egress/rtx.h"
 #include "dataplane/forward/consumer.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/rtp.h"
@@ -80,4 +81,31 @@ void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwar
 	uint8_t *rtp = egress_rtp(w, &packet);
 	if (rtp != NULL)
 		block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
+}
+
+bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
+		     uint16_t seq)
+{
+	const struct subscription *s = c->subscription;
+	uint8_t pt = c->config->rtx_pt_by_pt[f->packet->pt];
+	const struct class_block *b = pt != 0 ? block_of(c, f) : NULL;
+
+	if (b == NULL)
+		return false;
+	const struct egress_rtp_packet packet = {
+		.transport = c->transport,
+		.subscription = c->subscription,
+		.srtp = c->config->rtx,
+		.timestamp = f->in.ts + s->continuity.ts_delta,
+		.pt = pt,
+		.marker = f->packet->marker,
+		.ext = b->bytes,
+		.ext_size = b->layout.size,
+		.payload = f->payload,
+		.payload_size = f->packet->rtp_payload_size,
+	};
+	uint8_t *rtp = egress_rtx(w, &packet, seq);
+	if (rtp != NULL)
+		block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
+	return rtp != NULL;
 }

@@ -311,43 +311,73 @@ static enum shm_refusal ssrc_spend(struct ssrc_list *l, uint32_t ssrc)
 	return SHM_REFUSAL_NONE;
 }
 
-void model_unspend_ssrc(struct model *m, const struct subscription_config *c)
+static void ssrc_unspend(struct ssrc_list *l, uint32_t ssrc)
 {
-	struct ssrc_list *l = &m->sent_ssrcs[c->shm.transport.index];
-
 	for (uint32_t i = 0; i < l->count; i++) {
-		if (l->ssrc[i] != c->shm.ssrc)
+		if (l->ssrc[i] != ssrc)
 			continue;
 		l->ssrc[i] = l->ssrc[--l->count];
 		return;
 	}
 }
 
-// The send stream: the running one goes on, a new subscription gets its own.
-static enum shm_refusal subscription_stream(struct model *m, struct subscription_config *c,
-					    const struct subscription_config *before,
-					    const struct transport_config *t)
+void model_unspend_ssrcs(struct model *m, const struct subscription_config *c)
+{
+	struct ssrc_list *l = &m->sent_ssrcs[c->shm.transport.index];
+
+	ssrc_unspend(l, c->shm.ssrc);
+	if (c->shm.rtx_ssrc != 0)
+		ssrc_unspend(l, c->shm.rtx_ssrc);
+}
+
+// One stream under a key of its own SSRC. Nothing stays spent where it is refused.
+static enum shm_refusal send_stream(struct model *m, const struct transport_config *t,
+				    uint32_t ssrc, uint16_t first, struct srtp_stream **made)
+{
+	enum shm_refusal refusal = ssrc_spend(&m->sent_ssrcs[t->index], ssrc);
+
+	if (refusal != SHM_REFUSAL_NONE)
+		return refusal;
+	*made = m->engine->stream_new((enum shm_suite)t->shm.suite, SRTP_SEND, t->shm.send_master,
+				      ssrc, first);
+	if (*made != NULL)
+		return SHM_REFUSAL_NONE;
+	ssrc_unspend(&m->sent_ssrcs[t->index], ssrc);
+	return SHM_REFUSAL_BAD_KEY;
+}
+
+static bool same_streams(const struct shm_subscription_config *before,
+			 const struct shm_subscription_config *after)
+{
+	return before->ssrc == after->ssrc && before->rtx_ssrc == after->rtx_ssrc &&
+	       memcmp(&before->transport, &after->transport, sizeof(after->transport)) == 0;
+}
+
+// The send streams: the running ones go on, a new subscription gets its own.
+static enum shm_refusal subscription_streams(struct model *m, struct subscription_config *c,
+					     const struct subscription_config *before,
+					     const struct transport_config *t)
 {
 	if (before != NULL) {
 		// Another track may follow under the same SSRC; the indices go on.
-		if (before->shm.ssrc != c->shm.ssrc ||
-		    memcmp(&before->shm.transport, &c->shm.transport, sizeof(c->shm.transport)) !=
-			    0)
+		if (!same_streams(&before->shm, &c->shm))
 			return SHM_REFUSAL_BAD_FIELD;
 		c->srtp = before->srtp;
+		c->rtx = before->rtx;
 		return SHM_REFUSAL_NONE;
 	}
 	if (t->shm.suite == SHM_SUITE_NONE) // goes out as it is
 		return SHM_REFUSAL_NONE;
-	enum shm_refusal refusal = ssrc_spend(&m->sent_ssrcs[t->index], c->shm.ssrc);
-	if (refusal != SHM_REFUSAL_NONE)
+	enum shm_refusal refusal = send_stream(m, t, c->shm.ssrc, c->shm.sequence_start, &c->srtp);
+	if (refusal != SHM_REFUSAL_NONE || c->shm.rtx_ssrc == 0)
 		return refusal;
-	c->srtp = m->engine->stream_new((enum shm_suite)t->shm.suite, SRTP_SEND, t->shm.send_master,
-					c->shm.ssrc, c->shm.sequence_start);
-	if (c->srtp != NULL)
-		return SHM_REFUSAL_NONE;
-	model_unspend_ssrc(m, c);
-	return SHM_REFUSAL_BAD_KEY;
+	refusal = send_stream(m, t, c->shm.rtx_ssrc, c->shm.rtx_sequence_start, &c->rtx);
+	if (refusal == SHM_REFUSAL_NONE)
+		return refusal;
+	ssrc_unspend(&m->sent_ssrcs[t->index], c->shm.ssrc);
+	m->engine->stream_free(c->srtp);
+	c->srtp = NULL;
+	return refusal;
 }
 
 static enum shm_refusal build_subscription(struct model *m, struct epoch *e,
@@ -377,14 +407,16 @@ static enum shm_refusal build_subscription(struct model *m, struct epoch *e,
 	if (!record_subscription_ok(&c->shm))
 		return SHM_REFUSAL_BAD_FIELD;
 	memset(c->pt_by_pt, 0xff, sizeof(c->pt_by_pt));
-	for (unsigned i = 0; i < c->shm.pt_count; i++)
+	for (unsigned i = 0; i < c->shm.pt_count; i++) {
 		c->pt_by_pt[c->shm.pts[i].from] = c->shm.pts[i].to;
+		c->rtx_pt_by_pt[c->shm.pts[i].from] = c->shm.pts[i].rtx;
+	}
 	const struct transport_config *t = model_transport(m, c->shm.transport);
 	if (t == NULL)
 		return SHM_REFUSAL_NO_TRANSPORT;
 	if (c->shm.track.generation != 0 && model_track(m, c->shm.track) == NULL)
 		return SHM_REFUSAL_NO_TRACK;
-	return t->established ? subscription_stream(m, c, before, t) : SHM_REFUSAL_NOT_ESTABLISHED;
+	return t->established ? subscription_streams(m, c, before, t) : SHM_REFUSAL_NOT_ESTABLISHED;
 }
 
 // A record may appear once in an epoch: its slot has one 'before'.

@@ -205,6 +205,7 @@ static struct fanout_list *build_fanout(const struct model *m, uint32_t track, u
 			continue;
 		fanout_entry_fill(m, &l->entries[l->count], c);
 		l->entries[l->count++].ext_class = ext_class_of(first, c);
+		l->keeps_history |= c->shm.rtx_ssrc != 0;
 	}
 	return l;
 }

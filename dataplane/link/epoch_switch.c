@@ -49,6 +49,7 @@ static void write_subscription_state(struct model *m, uint32_t index,
 	if (c != NULL) {
 		state.generation = c->generation;
 		state.srtp_index_reserved = c->shm.sequence_start + INDEX_RESERVE;
+		state.rtx_index_reserved = c->shm.rtx_sequence_start + INDEX_RESERVE;
 		rtp_continuity_init(&state.continuity, c->shm.sequence_start,
 				    c->shm.timestamp_start);
 	}
@@ -160,6 +161,7 @@ static void retire_subscription(struct model *m, const struct epoch_subscription
 {
 	if (es->after == NULL) {
 		m->engine->stream_free(es->before->srtp);
+		m->engine->stream_free(es->before->rtx);
 		write_subscription_state(m, es->index, NULL);
 	}
 	config_free(es->before, sizeof(*es->before));
@@ -196,8 +198,9 @@ void model_abort(struct model *m, struct epoch *e)
 		struct epoch_subscription *es = &e->subscriptions[i];
 		m->subscriptions[es->index] = es->before;
 		if (es->before == NULL && es->after != NULL && es->after->srtp != NULL) {
-			model_unspend_ssrc(m, es->after);
+			model_unspend_ssrcs(m, es->after);
 			m->engine->stream_free(es->after->srtp);
+			m->engine->stream_free(es->after->rtx);
 		}
 		config_free(es->after, sizeof(*es->after));
 	}

@@ -90,6 +90,7 @@ static void model_empty(struct epochs *e)
 		if (m->subscriptions[i] == NULL)
 			continue;
 		m->engine->stream_free(m->subscriptions[i]->srtp);
+		m->engine->stream_free(m->subscriptions[i]->rtx);
 		explicit_bzero((void *)(uintptr_t)m->subscriptions[i], sizeof(**m->subscriptions));
 		rte_free((void *)(uintptr_t)m->subscriptions[i]);
 	}

@@ -68,8 +68,8 @@ void model_abort(struct model *m, struct epoch *e);
 void model_release_transport(struct model *m, const struct transport_config *gone,
 			     const struct transport_config *stays);
 
-// Refused: 'c' never sent under its SSRC, which may come again.
-void model_unspend_ssrc(struct model *m, const struct subscription_config *c);
+// Refused: 'c' never sent under its SSRCs, which may come again.
+void model_unspend_ssrcs(struct model *m, const struct subscription_config *c);
 
 // Fills codec_by_pt from the record's codecs.
 void model_track_index_codecs(struct track_config *c);

@@ -64,7 +64,9 @@ void publish_subscription(struct worker *w, struct subscription *s)
 
 	s->srtp_index_reserved =
 		reserved_for(s->srtp_index_reserved, s->continuity.out_next, SEQ_INDEX_MAX + 1);
+	s->rtx_index_reserved = reserved_for(s->rtx_index_reserved, s->rtx.next, SEQ_INDEX_MAX + 1);
 	state.srtp_index_reserved = s->srtp_index_reserved;
+	state.rtx_index_reserved = s->rtx_index_reserved;
 	shm_snapshot_write(&slot->state_seq, &slot->state, &state, sizeof(state));
 }
 

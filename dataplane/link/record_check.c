@@ -128,10 +128,12 @@ bool record_track_ok(const struct shm_track_config *c)
 bool record_subscription_ok(const struct shm_subscription_config *c)
 {
 	if (c->ssrc == 0 || c->paused > 1 || c->sequence_start > SEQUENCE_START_MAX ||
+	    c->rtx_ssrc == c->ssrc || c->rtx_sequence_start > SEQUENCE_START_MAX ||
 	    !in_range(c->pt_count, 1, SHM_CODECS_MAX))
 		return false;
 	for (unsigned i = 0; i < c->pt_count; i++)
-		if (c->pts[i].from > RTP_PT_MAX || c->pts[i].to > RTP_PT_MAX)
+		if (c->pts[i].from > RTP_PT_MAX || c->pts[i].to > RTP_PT_MAX ||
+		    c->pts[i].rtx > RTP_PT_MAX)
 			return false;
 	return true;
 }

@@ -64,7 +64,7 @@ static void transport_established(struct worker *w, struct transport *t,
 
 	t->srtcp = e->srtcp;
 	t->srtcp_index = 1;
-	twcc_init(&t->twcc, c->shm.rtcp_ssrc, TWCC_INTERVAL_US);
+	transport_feedback_start(t, c->shm.rtcp_ssrc);
 	consent_start(w, t, c);
 	select_first(w, t, c);
 	t->rtcp_due_us = w->now_us + RTCP_INTERVAL_US;
@@ -158,6 +158,9 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	memset(&s->stats, 0, sizeof(s->stats));
 	s->stats.generation = c->generation;
 	s->srtp_index_reserved = c->shm.sequence_start + INDEX_RESERVE; // as main wrote it
+	rtx_sender_init(&s->rtx, c->shm.rtx_ssrc, 0, c->shm.rtx_sequence_start);
+	s->rtx_index_reserved = c->shm.rtx_sequence_start + INDEX_RESERVE;
+	memset(&s->answers, 0, sizeof(s->answers));
 	s->last_sent_us = 0;
 	s->sr_packets = 0;
 	s->sr_octets = 0;

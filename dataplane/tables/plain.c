@@ -143,7 +143,7 @@ static void start(struct worker *w, struct transport *t, const struct epoch_tran
 	t->latching = (c->flags & SHM_TRANSPORT_LATCH) != 0;
 	t->srtcp = e->srtcp;
 	t->srtcp_index = 1;
-	twcc_init(&t->twcc, c->rtcp_ssrc, TWCC_INTERVAL_US);
+	transport_feedback_start(t, c->rtcp_ssrc);
 	t->phase = SHM_PHASE_ESTABLISHED;
 	t->received_us = w->now_us;
 	t->rtcp_due_us = w->now_us + RTCP_INTERVAL_US;

@@ -14,6 +14,7 @@
 #include "dataplane/srtp/engine.h"
 #include "dataplane/tables/track.h"
 #include "proto/rtc/continuity.h"
+#include "proto/rtc/loss/rtx.h"
 #include "proto/shm/segment.h"
 
 #include <stdalign.h>
@@ -27,8 +28,25 @@ struct subscription_config {
 	uint32_t index;
 	uint32_t generation;
 	struct shm_subscription_config shm; // checked copy
+	uint8_t rtx_pt_by_pt[128]; // that of its RTX; 0: none
 	uint8_t pt_by_pt[128]; // consumer's payload type by the publisher's; 0xff: not negotiated
 	struct srtp_stream *srtp; // made by main; the owner's from the epoch on
+	struct srtp_stream
+		*rtx; // of its RTX stream, likewise; NULL: none, or goes out without SRTP
+};
+
+enum { ANSWERS_KEPT = 16 };
+
+// Answers to a consumer's NACKs: how many it may ask for at a time, and the newest given, which may
+// still be under way.
+struct nack_answers {
+	uint64_t asks_us; // start of the time that 'asks' counts
+	uint32_t asks;
+	uint32_t next; // place of the oldest in 'given'
+	struct {
+		uint64_t at_us; // 0: none
+		uint64_t index; // of the source
+	} given[ANSWERS_KEPT];
 };
 
 struct subscription {
@@ -43,6 +61,9 @@ struct subscription {
 	uint64_t srtp_index_reserved;
 	uint64_t last_sent_us;
 	struct shm_subscription_stats stats; // what every packet changes comes first
+	struct nack_answers answers; // to its NACKs
+	struct rtx_sender rtx;
+	uint64_t rtx_index_reserved;
 	uint64_t waiting_us; // video: since when a keyframe is waited for; 0: not yet
 	uint64_t asked_us; // when a keyframe was last asked for while waiting
 	struct sender_report sr; // of the encoding forwarded, from the publisher's worker
@@ -81,5 +102,6 @@ static_assert(sizeof(struct fanout_entry) == 64, "one cache line");
 struct fanout_list {
 	uint32_t count;
 	uint32_t track_generation;
+	bool keeps_history; // some consumer may ask for packets again
 	struct fanout_entry entries[];
 };

@@ -112,3 +112,10 @@ bool transport_select(struct worker *w, struct transport *t, const struct rtc_ad
 	publish_transport(w, t);
 	return true;
 }
+
+void transport_feedback_start(struct transport *t, uint32_t rtcp_ssrc)
+{
+	twcc_init(&t->twcc, rtcp_ssrc, TWCC_INTERVAL_US);
+	resend_budget_init(&t->resend);
+	resend_budget_set_rate(&t->resend, RESEND_UNESTIMATED_BPS);
+}

@@ -14,6 +14,7 @@
 #include "dataplane/srtp/srtcp.h"
 #include "proto/rtc/addr.h"
 #include "proto/rtc/consent.h"
+#include "proto/rtc/loss/resend.h"
 #include "proto/rtc/rtp_source.h"
 #include "proto/rtc/twcc.h"
 #include "proto/shm/segment.h"
@@ -108,6 +109,7 @@ struct transport {
 	bool latching; // its peer's address is not known yet
 	bool inactive; // and an event has said so
 	uint64_t received_us; // plain: the newest packet that proved itself
+	struct resend_budget resend; // what answers to its NACKs may cost
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
 	uint64_t layers_due_us; // next time the rates of its layers are told
@@ -127,6 +129,9 @@ const struct transport_config *transport_config_of(const struct dataplane *dp, s
 
 // Owner only: the transport behind 'ref' if 'w' owns it, else NULL.
 struct transport *transport_owned(struct worker *w, struct shm_ref ref);
+
+// Owner only: media may flow from now on; what is reported and asked for both ways begins anew.
+void transport_feedback_start(struct transport *t, uint32_t rtcp_ssrc);
 
 // Owner only: moves the packet's tuple to the front of the checked ones, adding it if it is new;
 // the least recently used goes when there are too many. Learns layer 2 from the packet.

@@ -206,6 +206,30 @@ void rtp_continuity_drop(struct rtp_continuity *c, const struct rtp_continuity_i
 	bits_of(c, in->index)->dropped |= bit_of(in->index);
 }
 
+// Walks down from in_highest: packets dropped take no step.
+bool rtp_continuity_source_of(const struct rtp_continuity *c, uint16_t seq, uint64_t *index)
+{
+	int64_t newest = (int64_t)c->out_next - 1;
+	int64_t wanted = seq_unwrap(newest, seq);
+
+	if (c->started == 0 || wanted < 0 || wanted > newest)
+		return false;
+	uint64_t steps = (uint64_t)(newest - wanted);
+	for (uint64_t back = 0; back < RTP_CONTINUITY_WINDOW; back++) {
+		uint64_t at = c->in_highest - back;
+
+		if (back > c->in_highest - c->in_floor || back > c->in_highest)
+			return false;
+		if ((rtp_continuity_bits(c, at)->dropped & bit_of(at)) != 0)
+			continue;
+		if (steps-- != 0)
+			continue;
+		*index = at;
+		return true;
+	}
+	return false;
+}
+
 bool rtp_continuity_jump(struct rtp_continuity *c, uint64_t index)
 {
 	if (index < c->out_next || index - c->out_next >= 0x8000 || index > SEQ_INDEX_MAX)

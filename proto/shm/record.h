@@ -214,6 +214,7 @@ struct shm_subscription_state {
 	uint32_t generation;
 	uint32_t reserved_zero;
 	uint64_t srtp_index_reserved; // no egress SRTP index at or above has been used
+	uint64_t rtx_index_reserved; // the same of its RTX stream
 	struct rtp_continuity continuity;
 };
 

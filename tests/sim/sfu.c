@@ -258,12 +258,12 @@ static bool forward_one(struct sim_world *w, uint32_t number, const struct sim_p
 // Where the keyframe's first packet had to be repaired, those behind it are in the history by then.
 static void forward(struct sim_world *w, uint32_t number, const struct sim_packet *p)
 {
-	const struct history *h = &w->tracks[p->track].encodings[p->encoding].history;
+	const struct sim_encoding *s = &w->tracks[p->track].encodings[p->encoding];
 
 	if (!forward_one(w, number, p))
 		return;
-	for (uint64_t i = p->source_index + 1; i < h->next; i++) {
-		uintptr_t kept = history_find(h, i);
+	for (uint64_t i = p->source_index + 1; i <= s->nack.highest; i++) {
+		uintptr_t kept = history_find(&s->history, 0, i);
 		if (kept != 0)
 			forward_one(w, number, (const struct sim_packet *)kept);
 	}
@@ -281,7 +281,8 @@ static void receive_video(struct sim_world *w, struct sim_packet *p)
 		keyframe_gate_seen(&s->gate);
 	}
 	events_hold(p);
-	uintptr_t old = history_put(&s->history, p->source_index, (uintptr_t)p, w->events.now_us);
+	uintptr_t old =
+		history_put(&s->history, 0, p->source_index, (uintptr_t)p, w->events.now_us);
 	if (old != 0)
 		events_release(&w->events, (struct sim_packet *)old);
 	while ((old = history_expire(&s->history, w->events.now_us)) != 0)
@@ -385,7 +386,7 @@ static void answer(struct sim_world *w, uint32_t number, uint8_t track, uint16_t
 		return;
 	const struct history *h = &w->tracks[track].encodings[slot->source].history;
 	const struct sim_packet *kept =
-		(const struct sim_packet *)history_find(h, slot->source_index);
+		(const struct sim_packet *)history_find(h, 0, slot->source_index);
 	if (kept == NULL || !rtx_sender_take(&w->transports[number].rtx, &rtx_index))
 		return;
 	struct sim_packet *p = copy(w, kept);

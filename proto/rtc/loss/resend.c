@@ -65,6 +65,15 @@ static void fill_credit(struct resend_budget *b, uint64_t now_us)
 		b->credit_bytes = burst_bytes(b);
 }
 
+bool resend_budget_take(struct resend_budget *b, uint32_t bytes, uint64_t now_us)
+{
+	fill_credit(b, now_us);
+	if (b->credit_bytes < (int64_t)bytes)
+		return false;
+	b->credit_bytes -= bytes;
+	return true;
+}
+
 // A copy under way arrives within the round trip, but its NACK left half of one ago.
 static bool may_be_under_way(const struct resend_slot *s, uint64_t now_us, uint64_t rtt_us)
 {
@@ -85,12 +94,10 @@ enum resend_verdict resend_ask(struct resend *r, struct resend_budget *b, uint16
 		r->too_soon++;
 		return RESEND_TOO_SOON;
 	}
-	fill_credit(b, now_us);
-	if (b->credit_bytes < s->size) {
+	if (!resend_budget_take(b, s->size, now_us)) {
 		r->over_budget++;
 		return RESEND_OVER_BUDGET;
 	}
-	b->credit_bytes -= s->size;
 	r->answered++;
 	s->sent_us = now_us;
 	s->resends++;

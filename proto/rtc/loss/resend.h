@@ -67,6 +67,9 @@ void resend_budget_init(struct resend_budget *b);
 // What the transport may be sent in total, from the estimator; a share of it is for answers.
 void resend_budget_set_rate(struct resend_budget *b, uint64_t bps);
 
+// True if 'bytes' more may be sent now; they then count.
+bool resend_budget_take(struct resend_budget *b, uint32_t bytes, uint64_t now_us);
+
 struct resend_sent {
 	uint64_t index;
 	uint64_t source_index;

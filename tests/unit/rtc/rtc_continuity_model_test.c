@@ -172,6 +172,20 @@ static struct rtp_continuity_in next_packet(struct prng *p, struct source *s, ui
 	};
 }
 
+// Backwards: whatever was given out of this stretch, as far as the window reaches.
+static void check_source_of(struct prng *p, const struct rtp_continuity *c)
+{
+	if (!m.started || m.seen_count == 0)
+		return;
+	uint64_t index = m.seen[m.seen_count - 1 - prng_below(p, m.seen_count)];
+	uint64_t source = UINT64_MAX;
+	bool near = index + RTP_CONTINUITY_WINDOW > m.highest && index >= m.base_in;
+	if (!near || in_list(m.dropped, m.dropped_count, index))
+		return;
+	assert_true(rtp_continuity_source_of(c, (uint16_t)model_out(index), &source));
+	assert_int_equal(source, index);
+}
+
 static void one_round(struct prng *p, int round)
 {
 	struct rtp_continuity c;
@@ -207,6 +221,7 @@ static void one_round(struct prng *p, int round)
 				model_map(&in, &b), &a, &b);
 		}
 		assert_true(rtp_continuity_valid(&c));
+		check_source_of(p, &c);
 	}
 }
 

@@ -15,59 +15,75 @@ enum { SLOTS = 64, AGE_US = 1000000 };
 static struct history_slot history_slots[SLOTS];
 static struct resend_slot resend_slots[SLOTS];
 
-// The model: what should be kept, by index; handles are index + 1.
-static void history_keeps_the_newest(void **state)
+enum { SOURCES = 3 };
+
+// The model: packets in order of arrival; the handle of each is its place here + 1.
+struct kept {
+	uint32_t source;
+	uint64_t index, arrival_us;
+};
+static struct kept kept[40000];
+static size_t kept_first, kept_end;
+
+static size_t model_find(uint32_t source, uint64_t index)
+{
+	for (size_t i = kept_first; i < kept_end; i++)
+		if (kept[i].source == source && kept[i].index == index)
+			return i + 1;
+	return 0;
+}
+
+static void model_put(struct history *h, uint32_t source, uint64_t index, uint64_t now_us)
+{
+	uintptr_t handle = kept_end + 1;
+	uintptr_t released = history_put(h, source, index, handle, now_us);
+
+	if (model_find(source, index) != 0) {
+		assert_int_equal(released, handle);
+		return;
+	}
+	assert_int_equal(released, kept_end - kept_first == SLOTS ? ++kept_first : 0);
+	kept[kept_end++] = (struct kept){source, index, now_us};
+}
+
+static void history_keeps_the_newest_of_all_sources(void **state)
 {
 	(void)state;
 	struct prng random = prng_start(0x48495354);
 	struct history h;
-	static uint64_t kept_us[200000]; // arrival + 1, 0: not kept
-	uint64_t next = 1000, now = 0;
+	uint64_t now_us = 1;
 
 	history_init(&h, history_slots, SLOTS, AGE_US);
-	for (int i = 0; i < 18000; i++) {
-		now += prng_below(&random, 40000);
-		uint64_t index = next - prng_below(&random, 10) + prng_below(&random, 10);
-		uintptr_t released = history_put(&h, index, (uintptr_t)index + 1, now);
-		if (released != index + 1)
-			kept_us[index] = now + 1;
-		else
-			assert_true(kept_us[index] != 0 || index + SLOTS / 2 < h.next);
-		if (released != 0 && released != index + 1) {
-			assert_true(released + SLOTS <= index + 1);
-			kept_us[released - 1] = 0;
+	for (int i = 0; i < 30000; i++) {
+		now_us += prng_below(&random, 40000);
+		model_put(&h, (uint32_t)prng_below(&random, SOURCES),
+			  (uint64_t)i / 20 + prng_below(&random, 30), now_us);
+		for (uintptr_t old; (old = history_expire(&h, now_us)) != 0;) {
+			assert_true(now_us - kept[kept_first].arrival_us > AGE_US);
+			assert_int_equal(old, ++kept_first);
 		}
-		next = index + 1 > next ? index + 1 : next;
-		for (uintptr_t old; (old = history_expire(&h, now)) != 0;) {
-			assert_true(now - (kept_us[old - 1] - 1) > AGE_US);
-			kept_us[old - 1] = 0;
-		}
+		assert_true(kept_first == kept_end ||
+			    now_us - kept[kept_first].arrival_us <= AGE_US);
 		if (prng_below(&random, 20) == 0 && h.count != 0)
-			kept_us[history_evict(&h) - 1] = 0;
-		uint32_t count = 0;
-		for (uint64_t n = next - 4 * SLOTS; n < next; n++) {
-			assert_int_equal(history_find(&h, n), kept_us[n] != 0 ? n + 1 : 0);
-			count += kept_us[n] != 0;
-		}
-		assert_int_equal(h.count, count);
+			assert_int_equal(history_evict(&h), ++kept_first);
+		assert_int_equal(h.count, kept_end - kept_first);
+		for (uint64_t n = 0; n < 60; n++)
+			assert_int_equal(history_find(&h, n % SOURCES, (uint64_t)i / 20 + n),
+					 model_find(n % SOURCES, (uint64_t)i / 20 + n));
 	}
 }
 
-static void history_gives_everything_back_after_a_jump(void **state)
+static void history_gives_everything_back(void **state)
 {
 	(void)state;
 	struct history h;
 
 	history_init(&h, history_slots, SLOTS, AGE_US);
 	for (uint64_t i = 0; i < 10; i++)
-		assert_int_equal(history_put(&h, i, (uintptr_t)i + 1, 0), 0);
-	assert_int_equal(history_put(&h, 1000010, 99, 5), 0);
-	assert_int_equal(h.count, 11);
-	unsigned bits = 0;
-	for (uintptr_t old; (old = history_evict(&h)) != 0;)
-		bits += old == 99 ? 1000 : 1;
-	assert_int_equal(bits, 1010);
-	assert_int_equal(h.count, 0);
+		assert_int_equal(history_put(&h, 1, i * 1000003, (uintptr_t)i + 1, 0), 0);
+	for (uintptr_t i = 1; i <= 10; i++)
+		assert_int_equal(history_evict(&h), i);
+	assert_int_equal(history_evict(&h), 0);
 }
 
 static void record(struct resend *r, uint64_t index, uint64_t now_us)
@@ -208,8 +224,8 @@ static void an_rtx_index_is_given_out_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(history_keeps_the_newest),
-		cmocka_unit_test(history_gives_everything_back_after_a_jump),
+		cmocka_unit_test(history_keeps_the_newest_of_all_sources),
+		cmocka_unit_test(history_gives_everything_back),
 		cmocka_unit_test(a_nack_finds_what_was_sent),
 		cmocka_unit_test(a_copy_under_way_is_waited_for),
 		cmocka_unit_test(a_storm_costs_its_budget),

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/forward/repair.c - NACKs of consumers, answered by RTX from this worker's history.
+//
+// Path     forward/feedback.c -> [repair] -> forward/rewrite.c -> egress/rtx.c
+// Thread   the worker that owns the subscriber's transport.
+// Bounds   a consumer's asks per time, and the bytes of all answers to a transport: what a storm of
+//          NACKs costs is known. Without RTX nothing is sent again: a repeat under the old index
+//          would have to be the same to the byte, and a new transport-wide number under an old
+//          nonce gives away the GCM key.
+// Spec     RFC 4585 6.2.1, RFC 4588.
+#include "dataplane/forward/repair.h"
+#include "dataplane/forward/consumer.h"
+
+#include <rte_mempool.h>
+
+enum {
+	ASKS_US = 10000, // in this time
+	ASKS_MAX = 64, // a consumer is listened to so often
+	EVICT_ONCE = 4096,
+};
+
+static uint32_t source_of(const struct packet *p)
+{
+	return p->track.index * SHM_ENCODINGS_MAX + p->encoding;
+}
+
+void repair_keep(struct worker *w, struct rte_mbuf *m)
+{
+	const struct packet *p = packet_of(m);
+
+	if (p->kind != SHM_KIND_VIDEO)
+		return;
+	rte_mbuf_refcnt_update(m, 1);
+	uintptr_t released =
+		history_put(&w->history, source_of(p), p->index, (uintptr_t)m, w->now_us);
+	if (released != 0)
+		rte_pktmbuf_free((struct rte_mbuf *)released);
+}
+
+// At most half of the pool by its size, and less when others need it.
+void repair_due(struct worker *w)
+{
+	uintptr_t m;
+
+	while ((m = history_expire(&w->history, w->now_us)) != 0)
+		rte_pktmbuf_free((struct rte_mbuf *)m);
+	if (w->history.count == 0 ||
+	    rte_mempool_avail_count(w->dp->packets) >= w->dp->packets->size / 4)
+		return;
+	for (unsigned i = 0; i < EVICT_ONCE && (m = history_evict(&w->history)) != 0; i++)
+		rte_pktmbuf_free((struct rte_mbuf *)m);
+}
+
+void repair_stop(struct worker *w)
+{
+	uintptr_t m;
+
+	while ((m = history_evict(&w->history)) != 0)
+		rte_pktmbuf_free((struct rte_mbuf *)m);
+}
+
+static bool may_ask(struct worker *w, struct nack_answers *a)
+{
+	if (w->now_us - a->asks_us >= ASKS_US) {
+		a->asks_us = w->now_us;
+		a->asks = 0;
+	}
+	return a->asks++ < ASKS_MAX;
+}
+
+// An answer of less than a round trip ago may still arrive.
+static bool under_way(const struct worker *w, const struct subscription *s, uint64_t index)
+{
+	for (unsigned i = 0; i < ANSWERS_KEPT; i++)
+		if (s->answers.given[i].at_us != 0 && s->answers.given[i].index == index &&
+		    w->now_us - s->answers.given[i].at_us < s->stats.round_trip_us)
+			return true;
+	return false;
+}
+
+static void given(const struct worker *w, struct subscription *s, uint64_t index)
+{
+	struct nack_answers *a = &s->answers;
+
+	a->given[a->next % ANSWERS_KEPT].at_us = w->now_us;
+	a->given[a->next++ % ANSWERS_KEPT].index = index;
+}
+
+static bool answer(struct worker *w, const struct fanout_entry *c, uint16_t seq)
+{
+	struct subscription *s = c->subscription;
+	uint32_t source = c->config->shm.track.index * SHM_ENCODINGS_MAX + s->encoding;
+	struct forwarding f;
+	uint64_t index;
+
+	if (!may_ask(w, &s->answers) || !rtp_continuity_source_of(&s->continuity, seq, &index) ||
+	    under_way(w, s, index))
+		return false;
+	struct rte_mbuf *m = (struct rte_mbuf *)history_find(&w->history, source, index);
+	if (m == NULL || packet_of(m)->ssrc != s->continuity.source || !forwarding_read(w, m, &f) ||
+	    !resend_budget_take(&c->transport->resend, packet_of(m)->payload_size, w->now_us) ||
+	    !consumer_resend(w, c, &f, seq))
+		return false;
+	given(w, s, index);
+	s->stats.retransmitted_packets_sent++;
+	s->stats.retransmitted_bytes_sent += packet_of(m)->rtp_payload_size;
+	return true;
+}
+
+static void ask(struct worker *w, const struct fanout_entry *c, uint16_t seq)
+{
+	struct shm_subscription_stats *stats = &c->subscription->stats;
+
+	stats->nack_count++;
+	if (!answer(w, c, seq))
+		stats->nack_refused++;
+}
+
+static const struct fanout_entry *entry_of(const struct worker *w, const struct subscription *s,
+					   struct shm_ref track)
+{
+	const struct fanout_list *list =
+		track.index < w->dp->limits.tracks ? w->fanout[track.index] : NULL;
+
+	for (uint32_t i = 0; list != NULL && i < list->count; i++)
+		if (list->entries[i].subscription == s)
+			return &list->entries[i];
+	return NULL;
+}
+
+void repair_nack(struct worker *w, struct subscription *s, struct shm_ref track,
+		 const struct rtcp_packet *p)
+{
+	const struct fanout_entry *c = entry_of(w, s, track);
+	struct rtcp_nack nack;
+
+	if (c == NULL || c->paused || c->config->shm.rtx_ssrc == 0)
+		return;
+	for (unsigned i = 0; rtcp_read_nack(p, i, &nack); i++) {
+		ask(w, c, nack.seq);
+		for (unsigned bit = 0; bit < 16; bit++)
+			if ((nack.following >> bit & 1) != 0)
+				ask(w, c, (uint16_t)(nack.seq + bit + 1));
+	}
+}

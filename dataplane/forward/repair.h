@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/forward/repair.h - packets kept for consumers that miss some, and answers to their
+// NACKs.
+//
+// Thread   the worker itself; repair_stop: main, after the workers have stopped.
+#pragma once
+
+#include "dataplane/core/worker.h"
+#include "dataplane/tables/subscription.h"
+#include "proto/rtc/rtcp.h"
+
+struct rte_mbuf;
+
+// Keeps a reference to a forwarded video packet for REPAIR_AGE_US at the most.
+enum { REPAIR_AGE_US = 1000000 };
+void repair_keep(struct worker *w, struct rte_mbuf *m);
+
+// Housekeeping: lets go of what is too old, and of more where the pool runs low.
+void repair_due(struct worker *w);
+
+// Lets go of everything.
+void repair_stop(struct worker *w);
+
+// The subscriber misses packets of consumer 's' of 'track': 'p' is its NACK.
+void repair_nack(struct worker *w, struct subscription *s, struct shm_ref track,
+		 const struct rtcp_packet *p);
