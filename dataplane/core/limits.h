@@ -8,7 +8,9 @@ enum dataplane_limits {
 	XMSG_RING_SLOTS = 4096, // between any two cores; power of two
 	FRAME_BYTES_MAX = 2048, // data room of an mbuf
 	HEADROOM_BYTES = 128,
-	RECEIVE_STREAMS_MAX = 16, // SSRCs opened per transport, bound or pending
+	ENCODINGS_RECEIVED_MAX = 16, // of all tracks of a transport
+	RECEIVE_STREAMS_MAX =
+		2 * ENCODINGS_RECEIVED_MAX, // SSRCs opened per transport: each with RTX
 	SRTCP_SOURCES_MAX = 16, // SSRCs that may send SRTCP on one transport
 	EGRESS_WAITING_MAX =
 		1024, // frames kept for a full port, a worker; then the newest are dropped

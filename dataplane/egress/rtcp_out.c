@@ -15,6 +15,8 @@
 #include <string.h>
 
 enum {
+	NACK_ONCE_MAX = 128, // packets asked for in one compound: at most 4 bytes each
+	NACK_ROUND_TRIP_US = 50000, // to a publisher that has not answered yet
 	COMPOUND_BYTES_MAX = 1100, // with SRTCP and headers below any MTU we meet
 	REPORTS_BYTES_MAX = 28 + 8 + SHM_CNAME_BYTES_MAX + 8, // one SR and its SDES
 };
@@ -112,10 +114,11 @@ static void sender_reports(struct compound *c, const struct transport_links *l)
 struct received {
 	const struct track_config *track;
 	struct encoding *encoding;
+	const struct encoding *first; // of the track
 };
 
 static unsigned received_all(const struct worker *w, const struct transport_links *l,
-			     struct received out[RECEIVE_STREAMS_MAX])
+			     struct received out[ENCODINGS_RECEIVED_MAX])
 {
 	unsigned count = 0;
 
@@ -127,8 +130,8 @@ static unsigned received_all(const struct worker *w, const struct transport_link
 		for (unsigned n = 0; track != NULL && n < track->shm.encoding_count; n++) {
 			struct encoding *e = &t->encodings[n];
 			if (e->ssrc != 0 && e->stats.track_generation == track->generation &&
-			    count < RECEIVE_STREAMS_MAX)
-				out[count++] = (struct received){track, e};
+			    count < ENCODINGS_RECEIVED_MAX)
+				out[count++] = (struct received){track, e, t->encodings};
 		}
 	}
 	return count;
@@ -136,7 +139,7 @@ static unsigned received_all(const struct worker *w, const struct transport_link
 
 static void receiver_report(struct compound *c, const struct received *r, unsigned count)
 {
-	struct rtcp_report_block blocks[RECEIVE_STREAMS_MAX];
+	struct rtcp_report_block blocks[ENCODINGS_RECEIVED_MAX];
 	size_t used = 0;
 
 	for (unsigned i = 0; i < count; i++)
@@ -172,6 +175,28 @@ static void keyframe_requests(struct compound *c, const struct received *r, unsi
 	compound_send(c);
 }
 
+// What is missing of one encoding, as many packets as that takes.
+static void nacks(struct compound *c, const struct received *r)
+{
+	struct nack_generator *g = &r->track->nacks[r->encoding - r->first];
+	uint64_t rtt_us = g->answer_us != 0 ? g->answer_us : NACK_ROUND_TRIP_US;
+	uint16_t seqs[NACK_ONCE_MAX];
+	size_t count;
+
+	do {
+		count = nack_generator_poll(g, c->worker->now_us, rtt_us, seqs, NACK_ONCE_MAX);
+		if (count == 0)
+			break;
+		put_empty_report(c);
+		rtcp_put_nack(&c->w, c->config->rtcp_ssrc, r->encoding->ssrc, seqs, count);
+		r->encoding->stats.nack_count++;
+		compound_send(c);
+	} while (count == NACK_ONCE_MAX);
+	r->encoding->stats.packets_given_up = g->given_up;
+	if (g->broken)
+		keyframe_gate_request(&r->encoding->gate);
+}
+
 static void transport_feedback(struct compound *c)
 {
 	for (;;) {
@@ -193,13 +218,16 @@ void egress_rtcp_due(struct worker *w, struct transport *t)
 		atomic_load_explicit(&t->config, memory_order_acquire);
 	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
 	struct compound c = {.worker = w, .transport = t};
-	struct received received[RECEIVE_STREAMS_MAX];
+	struct received received[ENCODINGS_RECEIVED_MAX];
 
 	if (config == NULL || t->phase != SHM_PHASE_ESTABLISHED || t->path.size == 0)
 		return;
 	c.config = &config->shm;
 	compound_start(&c);
 	unsigned count = l != NULL ? received_all(w, l, received) : 0;
+	for (unsigned i = 0; i < count; i++)
+		if (received[i].track->nacks != NULL)
+			nacks(&c, &received[i]);
 	keyframe_requests(&c, received, count);
 	if (w->now_us >= twcc_deadline_us(&t->twcc))
 		transport_feedback(&c);

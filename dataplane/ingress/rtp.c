@@ -15,7 +15,9 @@
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
 #include "proto/rtc/codec.h"
+#include "proto/rtc/loss/rtx.h"
 #include "proto/rtc/rtp_ext.h"
+#include "proto/rtc/seq.h"
 
 // A record's codec goes to proto/rtc as it is.
 static_assert((int)SHM_CODEC_OPUS == (int)CODEC_OPUS && (int)SHM_CODEC_VP8 == (int)CODEC_VP8 &&
@@ -98,27 +100,103 @@ static void describe(struct packet *p, const struct rtp_view *v, const uint8_t *
 	p->ext_size = v->ext_size;
 }
 
-static void account(struct worker *w, struct transport *t, const struct track_config *c,
-		    struct packet *p, const struct rtp_view *v)
+static void account(struct worker *w, const struct track_config *c, struct encoding *e,
+		    const struct packet *p, const struct rtp_view *v)
 {
-	struct encoding *e = &w->dp->tracks[c->index].encodings[p->encoding];
-	struct rtp_ext_item twcc;
-
 	report_receive(&e->report, p->index, p->timestamp, w->now_us);
 	if (p->index > e->highest_index)
 		e->highest_index = p->index;
 	e->stats.packets_received++;
 	e->stats.bytes_received += v->payload_size;
-	if (p->keyframe) {
-		e->stats.keyframes++;
-		keyframe_gate_seen(&e->gate);
+	if (c->nacks != NULL)
+		nack_generator_receive(&c->nacks[p->encoding], p->index, w->now_us);
+}
+
+// Whatever carries a transport-wide number is reported: media, repairs, padding.
+static void account_transport_wide(struct worker *w, struct transport *t,
+				   const struct track_config *c, const struct rtp_view *v)
+{
+	struct rtp_ext_item twcc;
+
+	if ((c->shm.feedback & SHM_FEEDBACK_TWCC) == 0 ||
+	    !rtp_ext_find(v, c->shm.ext.id[RTP_EXT_TRANSPORT_WIDE_CC], &twcc) || twcc.size != 2)
+		return;
+	t->twcc_media_ssrc = v->ssrc;
+	twcc_receive(&t->twcc, (uint16_t)(twcc.data[0] << 8 | twcc.data[1]), v->ssrc, w->now_us);
+}
+
+static void keyframe_seen(const struct track_config *c, struct encoding *e, const struct packet *p)
+{
+	e->stats.keyframes++;
+	keyframe_gate_seen(&e->gate);
+	if (c->nacks != NULL)
+		nack_generator_keyframe(&c->nacks[p->encoding], p->index);
+}
+
+static const struct shm_track_codec *codec_of_rtx(const struct track_config *c, uint8_t pt)
+{
+	for (unsigned i = 0; i < c->shm.codec_count; i++)
+		if (c->shm.codecs[i].rtx_pt == pt)
+			return &c->shm.codecs[i];
+	return NULL;
+}
+
+// RFC 4588: the original takes the packet's place, under the number it went missing under. False:
+// the packet is gone.
+static bool unwrap(struct worker *w, struct rte_mbuf *m, const struct track_config *c,
+		   struct encoding *e, struct rtp_view *v)
+{
+	struct packet *p = packet_of(m);
+	const struct shm_track_codec *codec = codec_of_rtx(c, v->pt);
+
+	if (codec == NULL || e->ssrc == 0 || v->payload_size < RTX_OSN_BYTES ||
+	    !rtx_unwrap(packet_payload(m), p->payload_size, v,
+			&(struct rtx_original){e->ssrc, codec->pt})) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTX_PADDING);
+		return false;
 	}
-	if ((c->shm.feedback & SHM_FEEDBACK_TWCC) != 0 &&
-	    rtp_ext_find(v, c->shm.ext.id[RTP_EXT_TRANSPORT_WIDE_CC], &twcc) && twcc.size == 2) {
-		t->twcc_media_ssrc = p->ssrc;
-		twcc_receive(&t->twcc, (uint16_t)(twcc.data[0] << 8 | twcc.data[1]), p->ssrc,
-			     w->now_us);
+	p->payload_offset += RTX_OSN_BYTES;
+	p->payload_size -= RTX_OSN_BYTES;
+	if (!rtp_parse(v, packet_payload(m), p->payload_size)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_MALFORMED);
+		return false;
 	}
+	int64_t index = seq_unwrap((int64_t)e->highest_index, v->seq);
+	if (index < 0 || c->nacks == NULL ||
+	    !nack_generator_repair(&c->nacks[packet_of(m)->encoding], (uint64_t)index, w->now_us)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTX_UNASKED);
+		return false;
+	}
+	p->index = (uint64_t)index;
+	e->stats.retransmitted_packets_received++;
+	e->stats.retransmitted_bytes_received += v->payload_size;
+	return true;
+}
+
+// A packet of an encoding, whichever way it came. False: it is gone.
+static bool take(struct worker *w, struct rte_mbuf *m, const struct opening *o,
+		 const struct track_config *c, struct encoding *e, const struct rtp_view *v)
+{
+	struct packet *p = packet_of(m);
+	const struct shm_track_codec *codec = c->codec_by_pt[v->pt];
+
+	if (codec == NULL) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_UNKNOWN_PT);
+		return false;
+	}
+	if (o->transport->plain)
+		plain_received(w, o->transport, p);
+	describe(p, v, rte_pktmbuf_mtod(m, const uint8_t *));
+	p->keyframe = false;
+	p->layer = (struct layer_packet){0};
+	if (c->shm.kind == SHM_KIND_VIDEO)
+		ingress_layers_read(w, e, p, (enum codec)codec->codec, v,
+				    c->shm.ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR]);
+	if (!o->stream->repairs)
+		account(w, c, e, p, v);
+	if (p->keyframe)
+		keyframe_seen(c, e, p);
+	return true;
 }
 
 // After authentication. False: the packet is gone.
@@ -146,25 +224,14 @@ static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o
 		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_UNKNOWN_SSRC);
 		return false;
 	}
-	const struct shm_track_codec *codec = c->codec_by_pt[v.pt];
-	if (codec == NULL) {
-		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_UNKNOWN_PT);
-		return false;
-	}
-	if (o->transport->plain)
-		plain_received(w, o->transport, p);
-	describe(p, &v, rte_pktmbuf_mtod(m, const uint8_t *));
 	p->track = s->track;
 	p->encoding = s->encoding;
 	p->kind = c->shm.kind;
-	p->keyframe = false;
-	p->layer = (struct layer_packet){0};
-	if (c->shm.kind == SHM_KIND_VIDEO)
-		ingress_layers_read(w, &w->dp->tracks[c->index].encodings[p->encoding], p,
-				    (enum codec)codec->codec, &v,
-				    c->shm.ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR]);
-	account(w, o->transport, c, p, &v);
-	return true;
+	account_transport_wide(w, o->transport, c, &v);
+	struct encoding *e = &w->dp->tracks[c->index].encodings[p->encoding];
+	if (s->repairs && !unwrap(w, m, c, e, &v))
+		return false;
+	return take(w, m, o, c, e, &v);
 }
 
 // The engine's verdict. False: the packet is gone.

@@ -35,17 +35,42 @@ static const struct track_config *track_by_mid(struct worker *w, struct transpor
 }
 
 // The encoding by RID; a track without simulcast has just the one. Negative if there is none.
-static int encoding_by_rid(const struct track_config *c, const struct rtp_ext_set *ext)
+static int encoding_by_rid(const struct track_config *c, const struct rtp_ext_set *ext,
+			   enum rtp_ext_kind kind)
 {
-	if (ext->data[RTP_EXT_REPAIRED_RID] != NULL)
-		return -1; // a repair stream: not negotiated
 	if (c->shm.encoding_count == 1 && c->shm.encodings[0].rid[0] == '\0')
 		return 0;
-	for (uint8_t i = 0; ext->data[RTP_EXT_RID] != NULL && i < c->shm.encoding_count; i++)
-		if (name_equal(c->shm.encodings[i].rid, SHM_RID_BYTES_MAX, ext->data[RTP_EXT_RID],
-			       ext->size[RTP_EXT_RID]))
+	for (uint8_t i = 0; ext->data[kind] != NULL && i < c->shm.encoding_count; i++)
+		if (name_equal(c->shm.encodings[i].rid, SHM_RID_BYTES_MAX, ext->data[kind],
+			       ext->size[kind]))
 			return i;
 	return -1;
+}
+
+static bool is_rtx(const struct track_config *c, uint8_t pt)
+{
+	for (unsigned i = 0; i < c->shm.codec_count; i++)
+		if (c->shm.codecs[i].rtx_pt != 0 && c->shm.codecs[i].rtx_pt == pt)
+			return true;
+	return false;
+}
+
+// The encoding whose RTX the record announces under that SSRC. NULL: none of this transport's.
+static const struct track_config *track_by_rtx(struct worker *w, struct transport *t, uint32_t ssrc,
+					       int *encoding)
+{
+	const struct transport_links *links = atomic_load_explicit(&t->links, memory_order_acquire);
+
+	for (uint32_t i = 0; links != NULL && i < links->track_count; i++) {
+		const struct track_config *c = atomic_load_explicit(
+			&w->dp->tracks[links->index[i]].config, memory_order_acquire);
+		for (unsigned n = 0; c != NULL && n < c->shm.encoding_count; n++) {
+			*encoding = (int)n;
+			if (c->shm.encodings[n].rtx_ssrc == ssrc)
+				return c;
+		}
+	}
+	return NULL;
 }
 
 static void stream_clear(struct worker *w, struct receive_stream *s)
@@ -115,8 +140,17 @@ struct receive_stream *streams_find(struct worker *w, struct transport *t, const
 		return NULL;
 	struct rtp_ext_set ext;
 	rtp_ext_collect(&ext, v, &tc->shm.receive_ext);
-	const struct track_config *c = track_by_mid(w, t, &ext);
-	int encoding = c != NULL ? encoding_by_rid(c, &ext) : -1;
+	int encoding = -1;
+	const struct track_config *c = track_by_rtx(w, t, v->ssrc, &encoding);
+	bool repairs = c != NULL;
+	if (c == NULL) {
+		c = track_by_mid(w, t, &ext);
+		repairs = c != NULL && is_rtx(c, v->pt);
+		encoding = c == NULL
+				   ? -1
+				   : encoding_by_rid(c, &ext,
+						     repairs ? RTP_EXT_REPAIRED_RID : RTP_EXT_RID);
+	}
 	if (encoding < 0)
 		return NULL;
 	s = place(w, t);
@@ -125,6 +159,7 @@ struct receive_stream *streams_find(struct worker *w, struct transport *t, const
 	*s = (struct receive_stream){
 		.ssrc = v->ssrc,
 		.encoding = (uint8_t)encoding,
+		.repairs = repairs,
 		.track = {c->index, c->generation},
 	};
 	ask(w, t, s);
@@ -137,7 +172,7 @@ static void unbind_former(struct worker *w, struct transport *t, const struct re
 	for (unsigned i = 0; i < RECEIVE_STREAMS_MAX; i++) {
 		struct receive_stream *s = &t->streams[i];
 		if (s != now && s->bound && s->encoding == now->encoding &&
-		    s->track.index == now->track.index)
+		    s->repairs == now->repairs && s->track.index == now->track.index)
 			stream_clear(w, s);
 	}
 }
@@ -151,7 +186,8 @@ const struct track_config *streams_bound(struct worker *w, struct transport *t,
 		return c;
 	s->bound = true;
 	unbind_former(w, t, s);
-	track_bind(w, c, s->encoding, s->ssrc);
+	if (!s->repairs)
+		track_bind(w, c, s->encoding, s->ssrc);
 	return c;
 }
 

@@ -258,6 +258,18 @@ void model_track_index_codecs(struct track_config *c)
 		c->codec_by_pt[c->shm.codecs[i].pt] = &c->shm.codecs[i];
 }
 
+// What is missing from the publisher: goes on over changes of the record. False without memory.
+static bool track_nacks(struct track_config *c, const struct track_config *before)
+{
+	if ((c->shm.feedback & SHM_FEEDBACK_NACK) == 0 || c->shm.kind != SHM_KIND_VIDEO)
+		return true;
+	if (before != NULL && before->nacks != NULL)
+		c->nacks = before->nacks;
+	else
+		c->nacks = rte_zmalloc("nacks", SHM_ENCODINGS_MAX * sizeof(*c->nacks), 64);
+	return c->nacks != NULL;
+}
+
 static enum shm_refusal build_track(struct model *m, struct epoch *e, const struct shm_command *op)
 {
 	if (op->ref.index >= m->dp->limits.tracks)
@@ -289,6 +301,8 @@ static enum shm_refusal build_track(struct model *m, struct epoch *e, const stru
 	const struct transport_config *t = model_transport(m, c->shm.transport);
 	if (t == NULL)
 		return SHM_REFUSAL_NO_TRANSPORT;
+	if (!track_nacks(c, before))
+		return SHM_REFUSAL_NO_MEMORY;
 	return t->established ? track_streams(m, et, t) : SHM_REFUSAL_NOT_ESTABLISHED;
 }
 

@@ -22,7 +22,7 @@ static enum shm_refusal check_tracks(const struct model *m)
 		if (model_transport(m, c->shm.transport) == NULL)
 			return SHM_REFUSAL_IN_USE;
 		m->encodings[c->shm.transport.index] += c->shm.encoding_count;
-		if (m->encodings[c->shm.transport.index] > RECEIVE_STREAMS_MAX)
+		if (m->encodings[c->shm.transport.index] > ENCODINGS_RECEIVED_MAX)
 			return SHM_REFUSAL_NO_MEMORY;
 	}
 	return SHM_REFUSAL_NONE;

@@ -152,6 +152,8 @@ static void retire_transport(struct model *m, const struct epoch_transport *et)
 
 static void retire_track(struct model *m, const struct epoch_track *et)
 {
+	if (et->before != NULL && (et->after == NULL || et->after->nacks != et->before->nacks))
+		rte_free(et->before->nacks);
 	if (et->after == NULL)
 		write_track_state(m, et->index, 0);
 	config_free(et->before, sizeof(*et->before));
@@ -211,6 +213,9 @@ void model_abort(struct model *m, struct epoch *e)
 			m->engine->stream_free(et->streams[j]);
 			free(et->sources[j]);
 		}
+		if (et->after != NULL &&
+		    (et->before == NULL || et->before->nacks != et->after->nacks))
+			rte_free(et->after->nacks);
 		config_free(et->after, sizeof(*et->after));
 	}
 	for (uint32_t i = 0; i < e->transport_count; i++) {

@@ -93,7 +93,8 @@ static bool codecs_ok(const struct shm_track_config *c)
 		return false;
 	for (unsigned i = 0; i < c->codec_count; i++) {
 		const struct shm_track_codec *codec = &c->codecs[i];
-		if (codec->pt > RTP_PT_MAX || seen[codec->pt] || codec->clock_rate == 0 ||
+		if (codec->pt > RTP_PT_MAX || codec->rtx_pt > RTP_PT_MAX || seen[codec->pt] ||
+		    codec->clock_rate == 0 ||
 		    !in_range(codec->codec, SHM_CODEC_OPUS, SHM_CODEC_COUNT - 1))
 			return false;
 		seen[codec->pt] = true;

@@ -30,6 +30,8 @@ void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding
 	};
 
 	memset(e, 0, sizeof(*e));
+	if (c->nacks != NULL)
+		nack_generator_init(&c->nacks[encoding]);
 	e->ssrc = ssrc;
 	e->stats.ssrc = ssrc;
 	e->stats.track_generation = c->generation;

@@ -10,6 +10,7 @@
 #include "proto/rtc/layer/allocate.h"
 #include "proto/rtc/layer/packet.h"
 #include "proto/rtc/layer/rates.h"
+#include "proto/rtc/loss/nack_generator.h"
 #include "proto/rtc/report.h"
 #include "proto/shm/segment.h"
 
@@ -24,6 +25,9 @@ struct track_config {
 	struct shm_track_config shm; // checked copy
 	const struct shm_track_codec *codec_by_pt[128]; // into 'shm'; NULL: not negotiated
 	uint32_t worker_mask; // workers that have consumers of it
+	// [SHM_ENCODINGS_MAX], what to ask the publisher for again; made by main with the record,
+	// the publisher's worker's from then on. NULL: NACK was not negotiated.
+	struct nack_generator *nacks;
 };
 
 // The publisher's own clock pair, from its newest SR.

@@ -53,6 +53,7 @@ struct checked_tuple {
 struct receive_stream {
 	uint32_t ssrc;
 	bool bound; // a packet was authenticated: it feeds 'track'
+	bool repairs; // RTX (RFC 4588) of the encoding
 	bool pending; // asked of main, not there yet
 	uint8_t encoding;
 	struct shm_ref track;

@@ -102,6 +102,21 @@ void nack_generator_receive(struct nack_generator *g, uint64_t index, uint64_t n
 	}
 }
 
+bool nack_generator_repair(struct nack_generator *g, uint64_t index, uint64_t now_us)
+{
+	uint32_t at = lower_bound(g, index);
+
+	if (at == g->count || g->missing[at].index != index)
+		return false;
+	const struct nack_missing *m = &g->missing[at];
+	uint64_t took_us = now_us - m->asked_us;
+	if (m->tries == 1)
+		g->answer_us = g->answer_us == 0 ? took_us : (7 * g->answer_us + took_us) / 8;
+	g->recovered += m->tries != 0;
+	remove_at(g, at, 1);
+	return true;
+}
+
 void nack_generator_keyframe(struct nack_generator *g, uint64_t index)
 {
 	uint32_t older = lower_bound(g, index);

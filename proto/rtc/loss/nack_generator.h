@@ -44,6 +44,7 @@ struct nack_generator {
 	uint64_t keyframe; // where the last one began
 	uint64_t reorder_us; // how long a packet may be overtaken before it counts as lost
 	uint64_t rtt_us; // as the last poll had it
+	uint64_t answer_us; // smoothed time from an ask to its answer, 0: none came
 	uint64_t asked; // counters
 	uint64_t recovered; // came after an ask
 	uint64_t given_up;
@@ -55,6 +56,9 @@ struct nack_generator {
 void nack_generator_init(struct nack_generator *g);
 // A packet numbered 'index' (48-bit SRTP index or unwrapped number) arrived, in whatever way.
 void nack_generator_receive(struct nack_generator *g, uint64_t index, uint64_t now_us);
+// An answer to an ask of ours (RTX): true if the packet was missing, which it no longer is. The
+// time it took becomes 'answer_us', so that the round trip is known where nothing else tells it.
+bool nack_generator_repair(struct nack_generator *g, uint64_t index, uint64_t now_us);
 // A keyframe begins at 'index': what is older is given up, as above, and nothing is broken any
 // more.
 void nack_generator_keyframe(struct nack_generator *g, uint64_t index);
