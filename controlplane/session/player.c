@@ -111,7 +111,8 @@ static void line_config(struct player_line *line)
 	g_assert(count > 0 && count <= SHM_CODECS_MAX);
 	c->pt_count = (uint8_t)count;
 	for (size_t i = 0; i < count; i++)
-		c->pts[i] = (struct shm_pt_map){.from = pts[i].from, .to = pts[i].to};
+		c->pts[i] = (struct shm_pt_map){
+			.from = pts[i].from, .to = pts[i].to, .rtx = pts[i].rtx};
 }
 
 void player_fill(struct participant *p)
@@ -130,11 +131,23 @@ void player_fill(struct participant *p)
 	}
 }
 
+static bool plays_rtx(const struct sdp_playback_line *line)
+{
+	for (size_t i = 0; i < line->codec_count; i++) {
+		if (line->codecs[i].rtx != 0)
+			return true;
+	}
+	return false;
+}
+
 void player_line_begin(struct player_line *line)
 {
 	struct shm_subscription_config *c = &line->config;
 
 	c->ssrc = g_random_int() | 1;
+	if (line->sdp.kind == SDP_VIDEO && plays_rtx(&line->sdp))
+		c->rtx_ssrc = g_random_int() & ~UINT32_C(1); // another than the one above
+	c->rtx_sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
 	c->sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
 	c->timestamp_start = g_random_int();
 	c->ext = line->sdp.ext;

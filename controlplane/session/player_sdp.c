@@ -19,6 +19,7 @@ static void answer_viewer(struct participant *p)
 	for (size_t i = 0; i < player->line_count; i++) {
 		const struct player_line *line = &player->lines[i];
 		playback->lines[i].ssrc = line->config.ssrc;
+		playback->lines[i].rtx_ssrc = line->config.rtx_ssrc;
 		playback->lines[i].first = line->track != NULL ? &line->track->negotiated : NULL;
 	}
 	sdp = sdp_playback_answer(playback, &local, p->uid);
@@ -174,12 +175,14 @@ void player_counter_offer(struct participant *p, const char *only,
 			.track_id = t->id,
 			.cname = p->uid,
 			.ssrc = g_random_int() | 1,
+			.rtx_ssrc = g_random_int() & ~UINT32_C(1),
 			.track = &t->negotiated,
 		};
 		if (sdp_subscriber_add(p->lines, &source) != (int)player->line_count)
 			continue; // no payload type is left
 		line->track = t;
 		line->config.ssrc = source.ssrc;
+		line->config.rtx_ssrc = source.rtx_ssrc;
 		player->line_count++;
 	}
 	g_ptr_array_unref(tracks);
@@ -195,10 +198,13 @@ static void take_lines(struct participant *p)
 	for (size_t i = 0; i < player->line_count; i++) {
 		struct player_line *line = &player->lines[i];
 		uint32_t ssrc = line->config.ssrc;
+		uint32_t rtx_ssrc = line->config.rtx_ssrc;
 
 		sdp_subscriber_playback(p->lines, (int)i, &line->sdp);
 		player_line_begin(line);
 		line->config.ssrc = line->sdp.codec_count > 0 ? ssrc : 0;
+		if (line->config.rtx_ssrc != 0)
+			line->config.rtx_ssrc = rtx_ssrc;
 		line->track = NULL;
 	}
 	player->settled = true;

@@ -85,11 +85,13 @@ static void track_config(const struct track *t, struct shm_track_config *c)
 		c->codecs[i] = (struct shm_track_codec){
 			.pt = n->codecs[i].pt,
 			.codec = (uint8_t)n->codecs[i].codec,
+			.rtx_pt = n->codecs[i].rtx,
 			.clock_rate = n->codecs[i].clock_rate,
 		};
 	for (size_t i = 0; i < n->encoding_count; i++) {
 		const struct sdp_encoding *from = &n->encodings[i];
 		c->encodings[i].ssrc = from->ssrc;
+		c->encodings[i].rtx_ssrc = from->rtx_ssrc;
 		memcpy(c->encodings[i].rid, from->rid,
 		       MIN(strlen(from->rid), sizeof(c->encodings[i].rid)));
 	}

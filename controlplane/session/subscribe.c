@@ -54,6 +54,7 @@ void subscribe_track(struct participant *p, struct track *track)
 		.track_id = track->id,
 		.cname = track->owner->uid,
 		.ssrc = g_random_int() | 1,
+		.rtx_ssrc = g_random_int() & ~UINT32_C(1), // another than the one above
 		.track = &track->negotiated,
 	};
 	s->uid = name_random(16);
@@ -146,8 +147,14 @@ static bool fill_config(struct participant *p, struct subscription *s)
 	c->sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
 	c->timestamp_start = g_random_int();
 	c->pt_count = (uint8_t)line->pt_count;
-	for (size_t i = 0; i < line->pt_count; i++)
-		c->pts[i] = (struct shm_pt_map){.from = line->pts[i].from, .to = line->pts[i].to};
+	for (size_t i = 0; i < line->pt_count; i++) {
+		const struct sdp_pt_pair *pt = &line->pts[i];
+		c->pts[i] = (struct shm_pt_map){.from = pt->from, .to = pt->to, .rtx = pt->rtx};
+		if (pt->rtx != 0)
+			c->rtx_ssrc = line->rtx_ssrc;
+	}
+	c->rtx_sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
+	c->feedback = line->feedback;
 	c->ext = line->ext;
 	memcpy(c->mid, line->mid, MIN(strlen(line->mid), sizeof(c->mid)));
 	return true;

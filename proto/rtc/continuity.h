@@ -124,8 +124,8 @@ enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
 void rtp_continuity_drop(struct rtp_continuity *c, const struct rtp_continuity_in *in);
 
 // The other way: to which packet of the source now forwarded sequence number 'seq' belongs, for a
-// NACK. It need not have been sent: what comes late goes there, too. False where none can, for 'seq'
-// is too old, from before the last switch, or not reached yet.
+// NACK. It need not have been sent: what comes late goes there, too. False where none can, for
+// 'seq' is too old, from before the last switch, or not reached yet.
 bool rtp_continuity_source_of(const struct rtp_continuity *c, uint16_t seq, uint64_t *index);
 
 // After adoption of a record: give out nothing below 'index' (a reserved high-water mark). Returns

@@ -289,14 +289,16 @@ static void the_17th_ssrc_is_refused(void **state)
 		room_subscribe(s->r, i, i, s->consumer, 0x1000 + i);
 	}
 	room_apply(s->r);
-	room_track(s->r, ENCODINGS_RECEIVED_MAX, s->publisher, SHM_KIND_AUDIO, SHM_CODEC_OPUS, 0x99);
+	room_track(s->r, ENCODINGS_RECEIVED_MAX, s->publisher, SHM_KIND_AUDIO, SHM_CODEC_OPUS,
+		   0x99);
 	assert_int_equal(refusal_of(s->r), SHM_REFUSAL_NO_MEMORY);
 	for (uint32_t i = 0; i < ENCODINGS_RECEIVED_MAX; i++)
 		send_mid(s, SSRC + i, '0', NULL);
 	assert_int_equal(arrived(s, NULL), ENCODINGS_RECEIVED_MAX);
 	room_op(s->r, SHM_RECORD_SUBSCRIPTION, SHM_ACTION_REMOVE, 3, 1);
 	room_op(s->r, SHM_RECORD_TRACK, SHM_ACTION_REMOVE, 3, 1);
-	room_track(s->r, ENCODINGS_RECEIVED_MAX, s->publisher, SHM_KIND_AUDIO, SHM_CODEC_OPUS, 0x99);
+	room_track(s->r, ENCODINGS_RECEIVED_MAX, s->publisher, SHM_KIND_AUDIO, SHM_CODEC_OPUS,
+		   0x99);
 	room_apply(s->r);
 	send_mid(s, SSRC + 3, '?', NULL);
 	assert_int_equal(drops_of(s->r, SHM_INGRESS_DROP_RTP_UNKNOWN_SSRC), 1);

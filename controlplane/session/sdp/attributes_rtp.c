@@ -189,8 +189,10 @@ int sdp_take_ssrc_group(struct sdp_section *s, const char *value)
 		if (entry == NULL)
 			return ssrc == 0 ? 0 : refuse_ssrcs(s);
 		entry->simulcast |= simulcast;
-		if (repairs && first != 0)
+		if (repairs && first != 0) {
 			entry->repairs = (uint32_t)first;
+			entry->fec = strcmp(semantics, "FID") != 0;
+		}
 		first = first == 0 ? ssrc : first;
 	}
 	return 0;
@@ -249,11 +251,21 @@ static bool rtx_apt(struct sdp_codec *c)
 	return true;
 }
 
+// The first one counts where several repair one payload type.
+static void repair(struct sdp_media *m, const struct sdp_codec *rtx)
+{
+	for (size_t i = 0; i < m->codec_count; i++) {
+		if (m->codecs[i].pt == rtx->apt && m->codecs[i].rtx == 0)
+			m->codecs[i].rtx = rtx->pt;
+	}
+}
+
 void sdp_finish_codecs(struct sdp_section *s)
 {
 	for (size_t i = 0; i < s->media->codec_count; i++) {
 		s->media->codecs[i].feedback |= s->feedback_all;
-		(void)rtx_apt(&s->media->codecs[i]);
+		if (rtx_apt(&s->media->codecs[i]))
+			repair(s->media, &s->media->codecs[i]);
 	}
 }
 

@@ -30,6 +30,13 @@ static const struct {
 	[CODEC_RED] = {"", "", SDP_OTHER, 0, 0}, // not negotiated yet
 };
 
+void sdp_codec_serve(struct sdp_codec *codec, enum sdp_kind kind)
+{
+	codec->feedback &= kind == SDP_VIDEO ? SDP_FEEDBACK_SERVED : SDP_FEEDBACK_AUDIO;
+	if ((codec->feedback & SDP_FEEDBACK_NACK) == 0)
+		codec->rtx = 0;
+}
+
 const char *sdp_codec_name(enum codec codec)
 {
 	return served[codec].name;

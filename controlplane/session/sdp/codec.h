@@ -27,12 +27,15 @@ enum sdp_kind {
 
 // Feedback a payload type was offered with. Only SDP_FEEDBACK_SERVED ever leaves us.
 enum sdp_feedback {
-	SDP_FEEDBACK_PLI = 1 << 0, // nack pli; the first three as SHM_FEEDBACK_*
+	SDP_FEEDBACK_PLI = 1 << 0, // nack pli; all as SHM_FEEDBACK_*
 	SDP_FEEDBACK_FIR = 1 << 1, // ccm fir
 	SDP_FEEDBACK_TWCC = 1 << 2, // transport-cc
 	SDP_FEEDBACK_NACK = 1 << 3, // plain nack
 	SDP_FEEDBACK_REMB = 1 << 4, // goog-remb
-	SDP_FEEDBACK_SERVED = SDP_FEEDBACK_PLI | SDP_FEEDBACK_FIR | SDP_FEEDBACK_TWCC,
+	SDP_FEEDBACK_SERVED =
+		SDP_FEEDBACK_PLI | SDP_FEEDBACK_FIR | SDP_FEEDBACK_TWCC | SDP_FEEDBACK_NACK,
+	// Of audio: lost packets of it are not asked for again.
+	SDP_FEEDBACK_AUDIO = SDP_FEEDBACK_TWCC,
 };
 
 struct sdp_codec {
@@ -42,9 +45,13 @@ struct sdp_codec {
 	uint8_t channels; // 1 where the rtpmap says nothing
 	uint8_t feedback; // enum sdp_feedback
 	uint8_t apt; // rtx only: the payload type it repairs; else SDP_PT_NONE
+	uint8_t rtx; // the payload type that repairs this one (RFC 4588); 0: none
 	char name[SDP_CODEC_NAME_LEN_MAX + 1]; // as written in the rtpmap
 	char fmtp[SDP_FMTP_LEN_MAX + 1]; // as written; empty without a=fmtp
 };
+
+// What of an offered payload type is served: keeps RTX and feedback that we act on.
+void sdp_codec_serve(struct sdp_codec *codec, enum sdp_kind kind);
 
 // "VP8" and "video/VP8"; "" for CODEC_NONE.
 const char *sdp_codec_name(enum codec codec);

@@ -57,6 +57,7 @@ struct sdp_ssrc {
 	uint32_t repairs; // the SSRC whose retransmissions or FEC this one carries (FID, FEC-FR);
 			  // or 0
 	bool simulcast; // a member of an ssrc-group:SIM
+	bool fec; // 'repairs' is by FEC-FR, not by FID
 };
 
 struct sdp_media {

@@ -64,7 +64,7 @@ static void take_codecs(struct sdp_track *t, const struct sdp_media *m)
 			continue;
 		c = &t->codecs[t->codec_count++];
 		*c = m->codecs[i];
-		c->feedback &= SDP_FEEDBACK_SERVED;
+		sdp_codec_serve(c, m->kind);
 		t->feedback |= c->feedback;
 	}
 }
@@ -74,7 +74,17 @@ static bool is_primary(const struct sdp_ssrc *s, bool simulcast)
 	return s->repairs == 0 && (!simulcast || s->simulcast);
 }
 
-static void add_encoding(struct sdp_track *t, uint32_t ssrc, const char *rid)
+static uint32_t rtx_of(const struct sdp_media *m, uint32_t ssrc)
+{
+	for (size_t i = 0; ssrc != 0 && i < m->ssrc_count; i++) {
+		if (m->ssrcs[i].repairs == ssrc && !m->ssrcs[i].fec)
+			return m->ssrcs[i].ssrc;
+	}
+	return 0;
+}
+
+static void add_encoding(struct sdp_track *t, const struct sdp_media *m, uint32_t ssrc,
+			 const char *rid)
 {
 	struct sdp_encoding *e;
 
@@ -82,6 +92,7 @@ static void add_encoding(struct sdp_track *t, uint32_t ssrc, const char *rid)
 		return;
 	e = &t->encodings[t->encoding_count++];
 	e->ssrc = ssrc;
+	e->rtx_ssrc = rtx_of(m, ssrc);
 	strcpy(e->rid, rid);
 }
 
@@ -91,17 +102,17 @@ static void take_encodings(struct sdp_track *t, const struct sdp_media *m)
 	bool simulcast = false;
 
 	for (size_t i = 0; i < m->rid_send_count; i++)
-		add_encoding(t, 0, m->rids_send[i]);
+		add_encoding(t, m, 0, m->rids_send[i]);
 	if (t->encoding_count > 0)
 		return;
 	for (size_t i = 0; i < m->ssrc_count; i++)
 		simulcast |= m->ssrcs[i].simulcast;
 	for (size_t i = 0; i < m->ssrc_count; i++) {
 		if (is_primary(&m->ssrcs[i], simulcast) && (simulcast || t->encoding_count == 0))
-			add_encoding(t, m->ssrcs[i].ssrc, "");
+			add_encoding(t, m, m->ssrcs[i].ssrc, "");
 	}
 	if (t->encoding_count == 0)
-		add_encoding(t, 0, "");
+		add_encoding(t, m, 0, "");
 }
 
 static void take_track(struct sdp_track *t, const struct sdp_media *m,

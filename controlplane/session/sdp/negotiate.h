@@ -5,8 +5,9 @@
 //          answer(). WHIP is the same.
 // Thread   any; no state between calls.
 // Owns     a publication owns its description and its tracks.
-// Serves   Opus, VP8, VP9, H.264, AV1; feedback nack pli, ccm fir, transport-cc. RTX, RED, FEC,
-//          telephone-event and comfort noise are left out of the answer, so nobody sends them.
+// Serves   Opus, VP8, VP9, H.264, AV1; feedback nack pli, ccm fir, transport-cc, and for video nack
+//          with RTX. RED, FEC, telephone-event and comfort noise are left out of the answer, so
+//          nobody sends them.
 // Spec     RFC 9429 5.3 (answers), RFC 9143 7.3 (BUNDLE answer), RFC 8842 5.3 (setup).
 #pragma once
 
@@ -20,6 +21,7 @@ enum sdp_track_limits {
 
 struct sdp_encoding {
 	uint32_t ssrc; // 0: learned from the first packet by MID and RID
+	uint32_t rtx_ssrc; // of its RTX; 0: learned likewise, or there is none
 	char rid[SDP_RID_LEN_MAX + 1]; // empty without simulcast
 };
 

@@ -95,8 +95,8 @@ static uint8_t feedback_for(const struct sdp_track *track)
 	uint8_t keyframes = SDP_FEEDBACK_PLI | SDP_FEEDBACK_FIR;
 
 	if (track->kind == SDP_VIDEO && (track->feedback & keyframes) != 0)
-		return keyframes | SDP_FEEDBACK_TWCC;
-	return SDP_FEEDBACK_TWCC;
+		return keyframes | SDP_FEEDBACK_TWCC | SDP_FEEDBACK_NACK;
+	return track->kind == SDP_VIDEO ? SDP_FEEDBACK_TWCC | SDP_FEEDBACK_NACK : SDP_FEEDBACK_TWCC;
 }
 
 static size_t map_codecs(struct sdp_subscriber *s, const struct sdp_track *track,
@@ -159,6 +159,7 @@ int sdp_subscriber_add(struct sdp_subscriber *subscriber, const struct sdp_sourc
 	line->kind = source->track->kind;
 	line->state = SDP_LINE_OFFERED;
 	line->ssrc = source->ssrc;
+	line->rtx_ssrc = line->kind == SDP_VIDEO ? source->rtx_ssrc : 0;
 	strcpy(line->stream_id, source->stream_id);
 	strcpy(line->track_id, source->track_id);
 	strcpy(line->cname, source->cname);

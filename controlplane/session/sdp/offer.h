@@ -23,6 +23,7 @@ enum sdp_line_state {
 struct sdp_pt_pair {
 	uint8_t from; // the publisher's payload type
 	uint8_t to; // ours, on this subscriber's transport
+	uint8_t rtx; // that of its RTX; 0: none
 };
 
 // Who arrives on a line. All strings are copied.
@@ -32,6 +33,7 @@ struct sdp_source {
 	const char *cname;
 	uint32_t ssrc; // of the consumer, unique within the transport
 	const struct sdp_track *track; // as the publisher negotiated it
+	uint32_t rtx_ssrc; // video: of its RTX, unique likewise; 0: none
 };
 
 struct sdp_line {
@@ -42,6 +44,7 @@ struct sdp_line {
 	char track_id[SDP_ID_LEN_MAX + 1];
 	char cname[SDP_CNAME_LEN_MAX + 1];
 	uint32_t ssrc;
+	uint32_t rtx_ssrc; // video alone
 	// What the subscriber accepted; empty unless SDP_LINE_ACCEPTED.
 	struct sdp_pt_pair pts[SDP_TRACK_CODECS_MAX];
 	size_t pt_count;

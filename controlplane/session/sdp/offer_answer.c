@@ -89,8 +89,11 @@ static void accept_codecs(struct sdp_slot *slot, const struct sdp_media *m)
 
 		if (theirs == NULL || !sdp_codec_equal(theirs, &ours->codec))
 			continue;
-		line->pts[line->pt_count++] =
-			(struct sdp_pt_pair){.from = ours->from, .to = ours->codec.pt};
+		line->pts[line->pt_count++] = (struct sdp_pt_pair){
+			.from = ours->from,
+			.to = ours->codec.pt,
+			.rtx = theirs->rtx == ours->codec.rtx ? theirs->rtx : 0,
+		};
 		line->feedback |= theirs->feedback & ours->codec.feedback;
 	}
 }
@@ -204,7 +207,8 @@ void sdp_subscriber_playback(const struct sdp_subscriber *subscriber, int line,
 		for (size_t k = 0; k < slot->codec_count; k++) {
 			if (slot->codecs[k].from != slot->line.pts[i].from)
 				continue;
-			out->codecs[out->codec_count++] = slot->codecs[k].codec;
+			out->codecs[out->codec_count] = slot->codecs[k].codec;
+			out->codecs[out->codec_count++].rtx = slot->line.pts[i].rtx;
 			break;
 		}
 	}

@@ -28,11 +28,8 @@ static bool is_repeated(const struct sdp_slot *slot, size_t index)
 static void write_formats(GstSDPMedia *media, const struct sdp_slot *slot)
 {
 	for (size_t i = 0; i < slot->codec_count; i++) {
-		char pt[8];
-
-		g_snprintf(pt, sizeof(pt), "%u", slot->codecs[i].codec.pt);
 		if (!is_repeated(slot, i))
-			gst_sdp_media_add_format(media, pt);
+			sdp_write_formats(media, &slot->codecs[i].codec, 1);
 	}
 }
 
@@ -65,6 +62,8 @@ static void write_line(GstSDPMessage *message, const struct sdp_local *local,
 	if (line->state != SDP_LINE_IDLE) {
 		sdp_write(media, "msid", "%s %s", line->stream_id, line->track_id);
 		sdp_write(media, "ssrc", "%u cname:%s", line->ssrc, line->cname);
+		if (line->rtx_ssrc != 0)
+			sdp_write_rtx_ssrc(media, line->ssrc, line->rtx_ssrc, line->cname);
 	}
 	sdp_writer_add(message, media);
 }

@@ -24,7 +24,7 @@ static bool is_free(const struct sdp_pt_table *table, unsigned pt)
 {
 	return ((pt >= DYNAMIC_MIN && pt <= DYNAMIC_MAX) ||
 		(pt >= FURTHER_MIN && pt <= FURTHER_MAX)) &&
-	       table->at[pt].codec == CODEC_NONE;
+	       table->at[pt].codec == CODEC_NONE && table->at[pt].apt == 0;
 }
 
 static unsigned pick(const struct sdp_pt_table *table, unsigned wanted)
@@ -42,6 +42,18 @@ static unsigned pick(const struct sdp_pt_table *table, unsigned wanted)
 	return SDP_PT_NONE;
 }
 
+// Behind its own where that is free, as browsers do. 0 where none is.
+static uint8_t assign_rtx(struct sdp_pt_table *table, const struct sdp_codec *codec)
+{
+	unsigned pt = sdp_codec_kind(codec->codec) == SDP_VIDEO ? pick(table, codec->pt + 1u)
+								: SDP_PT_NONE;
+
+	if (pt == SDP_PT_NONE)
+		return 0;
+	table->at[pt].apt = codec->pt;
+	return (uint8_t)pt;
+}
+
 const struct sdp_codec *sdp_pt_assign(struct sdp_pt_table *table, const struct sdp_codec *wanted)
 {
 	struct sdp_codec *entry = find(table, wanted, sdp_codec_same);
@@ -54,5 +66,6 @@ const struct sdp_codec *sdp_pt_assign(struct sdp_pt_table *table, const struct s
 		return find(table, wanted, sdp_codec_equal);
 	table->at[pt] = *wanted;
 	table->at[pt].pt = (uint8_t)pt;
+	table->at[pt].rtx = assign_rtx(table, &table->at[pt]);
 	return &table->at[pt];
 }

@@ -54,8 +54,10 @@ static void take_line(struct sdp_playback_line *line, const struct sdp_media *m,
 	strcpy(line->mid, m->mid);
 	line->ext = *ext;
 	for (size_t i = 0; i < m->codec_count && line->codec_count < SDP_TRACK_CODECS_MAX; i++) {
-		if (m->codecs[i].codec != CODEC_NONE)
-			line->codecs[line->codec_count++] = m->codecs[i];
+		if (m->codecs[i].codec == CODEC_NONE)
+			continue;
+		line->codecs[line->codec_count] = m->codecs[i];
+		sdp_codec_serve(&line->codecs[line->codec_count++], m->kind);
 	}
 }
 
@@ -135,7 +137,8 @@ size_t sdp_playback_map(const struct sdp_playback_line *line, const struct sdp_t
 		for (size_t k = 0; k < line->codec_count; k++) {
 			if (!sdp_codec_equal(&track->codecs[i], &line->codecs[k]))
 				continue;
-			pts[n++] = (struct sdp_pt_pair){track->codecs[i].pt, line->codecs[k].pt};
+			pts[n++] = (struct sdp_pt_pair){track->codecs[i].pt, line->codecs[k].pt,
+							line->codecs[k].rtx};
 			break;
 		}
 	}

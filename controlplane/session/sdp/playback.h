@@ -23,6 +23,7 @@ struct sdp_playback_line {
 	struct rtp_ext_map ext; // with the viewer's ids
 
 	uint32_t ssrc; // unique within the playback; 0: the line is inactive for good
+	uint32_t rtx_ssrc; // video: of its RTX, likewise; 0: none
 	const struct sdp_track *first; // what plays at first, or NULL
 };
 

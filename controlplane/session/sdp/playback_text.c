@@ -25,8 +25,7 @@ static size_t order_codecs(const struct sdp_playback_line *line,
 			if (taken[k] || (i < mapped && line->codecs[k].pt != pts[i].to))
 				continue;
 			taken[k] = true;
-			out[n] = line->codecs[k];
-			out[n++].feedback &= SDP_FEEDBACK_SERVED;
+			out[n++] = line->codecs[k];
 		}
 	}
 	return n;
@@ -38,6 +37,8 @@ static void write_source(GstSDPMedia *media, const struct sdp_playback_line *lin
 	sdp_write(media, "msid", "%s %s-%s", stream_id, stream_id, line->mid);
 	sdp_write(media, "ssrc", "%u cname:%s", line->ssrc, stream_id);
 	sdp_write(media, "ssrc", "%u msid:%s %s-%s", line->ssrc, stream_id, stream_id, line->mid);
+	if (line->rtx_ssrc != 0)
+		sdp_write_rtx_ssrc(media, line->ssrc, line->rtx_ssrc, stream_id);
 }
 
 static void write_line(GstSDPMessage *message, const struct sdp_playback *p,

@@ -70,6 +70,9 @@ void sdp_write_formats(GstSDPMedia *media, const struct sdp_codec *codecs, size_
 
 		snprintf(pt, sizeof(pt), "%u", codecs[i].pt);
 		gst_sdp_media_add_format(media, pt);
+		snprintf(pt, sizeof(pt), "%u", codecs[i].rtx);
+		if (codecs[i].rtx != 0)
+			gst_sdp_media_add_format(media, pt);
 	}
 }
 
@@ -124,6 +127,7 @@ void sdp_write_codec(GstSDPMedia *media, const struct sdp_codec *codec)
 	} feedback[] = {
 		{SDP_FEEDBACK_TWCC, "transport-cc"},
 		{SDP_FEEDBACK_FIR, "ccm fir"},
+		{SDP_FEEDBACK_NACK, "nack"},
 		{SDP_FEEDBACK_PLI, "nack pli"},
 	};
 
@@ -138,6 +142,16 @@ void sdp_write_codec(GstSDPMedia *media, const struct sdp_codec *codec)
 	}
 	if (codec->fmtp[0] != '\0')
 		sdp_write(media, "fmtp", "%u %s", codec->pt, codec->fmtp);
+	if (codec->rtx == 0)
+		return;
+	sdp_write(media, "rtpmap", "%u rtx/%u", codec->rtx, codec->clock_rate);
+	sdp_write(media, "fmtp", "%u apt=%u", codec->rtx, codec->pt);
+}
+
+void sdp_write_rtx_ssrc(GstSDPMedia *media, uint32_t ssrc, uint32_t rtx_ssrc, const char *cname)
+{
+	sdp_write(media, "ssrc-group", "FID %u %u", ssrc, rtx_ssrc);
+	sdp_write(media, "ssrc", "%u cname:%s", rtx_ssrc, cname);
 }
 
 void sdp_write_ext(GstSDPMedia *media, const struct rtp_ext_map *ext)

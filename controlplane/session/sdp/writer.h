@@ -32,6 +32,8 @@ void sdp_write(GstSDPMedia *media, const char *key, const char *format, ...)
 void sdp_write_flag(GstSDPMedia *media, const char *key);
 void sdp_write_formats(GstSDPMedia *media, const struct sdp_codec *codecs, size_t count);
 void sdp_write_codec(GstSDPMedia *media, const struct sdp_codec *codec);
+// RFC 5576 4.2: 'rtx_ssrc' repairs 'ssrc'.
+void sdp_write_rtx_ssrc(GstSDPMedia *media, uint32_t ssrc, uint32_t rtx_ssrc, const char *cname);
 void sdp_write_ext(GstSDPMedia *media, const struct rtp_ext_map *ext);
 
 // ICE, DTLS, mid, rtcp-mux and rtcp-mux-only (RFC 8858, RFC 9725 4.4.1). Candidates only where

@@ -24,7 +24,8 @@ struct room {
 static void add(struct room *r, unsigned track, uint32_t ssrc, int line)
 {
 	char id[16];
-	struct sdp_source source = {"alice", id, "sluice", ssrc, &r->publisher->tracks[track]};
+	struct sdp_source source = {"alice",	id, "sluice", ssrc, &r->publisher->tracks[track],
+				    1000 + ssrc};
 
 	g_snprintf(id, sizeof(id), "track%u", ssrc);
 	assert_int_equal(sdp_subscriber_add(r->subscriber, &source), line);
@@ -91,7 +92,8 @@ static void accepts(void **state)
 	assert_int_equal(line(&r, 1)->pt_count, 1);
 	assert_int_equal(line(&r, 1)->pts[0].from, 96);
 	assert_int_equal(line(&r, 1)->pts[0].to, 96);
-	assert_int_equal(line(&r, 1)->feedback, SDP_FEEDBACK_PLI);
+	assert_int_equal(line(&r, 1)->pts[0].rtx, 0); // not taken
+	assert_int_equal(line(&r, 1)->feedback, SDP_FEEDBACK_PLI | SDP_FEEDBACK_NACK);
 	assert_int_equal(
 		answer(&r,
 		       ANSWER
@@ -100,6 +102,25 @@ static void accepts(void **state)
 		       &a, reason),
 		0);
 	assert_true(a.ice_changed && !a.fingerprint_changed);
+	close_room(&r);
+}
+
+static void takes_rtx(void **state)
+{
+	static const char takes[] = ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO
+		"m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:1\r\na=rtcp-mux\r\na=recvonly\r\n"
+		"a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\n"
+		"a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
+	struct room r;
+	struct sdp_subscriber_answer a;
+	char reason[SDP_REASON_SIZE] = "";
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	assert_int_equal(answer(&r, takes, &a, reason), 0);
+	assert_int_equal(line(&r, 1)->pt_count, 1);
+	assert_int_equal(line(&r, 1)->pts[0].rtx, 97);
+	assert_int_equal(line(&r, 1)->rtx_ssrc, line(&r, 1)->ssrc + 1000);
 	close_room(&r);
 }
 
@@ -122,14 +143,18 @@ static void offer_says(void **state)
 	assert_string_equal(v->track_id, "track101");
 	assert_string_equal(v->cname, "sluice");
 	assert_int_equal(v->ssrcs[0].ssrc, 101);
-	assert_int_equal(v->ssrc_count, 1);
+	assert_int_equal(v->ssrc_count, 2);
+	assert_int_equal(v->ssrcs[1].ssrc, 1101);
+	assert_int_equal(v->ssrcs[1].repairs, 101);
 	assert_int_equal(v->rid_send_count, 0);
 	assert_int_equal(v->ext.id[RTP_EXT_RID], 0);
 	assert_int_not_equal(v->ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR], 0);
 	assert_int_equal(v->ext.id[RTP_EXT_MID], d->media[0].ext.id[RTP_EXT_MID]);
-	assert_int_equal(v->codec_count, r.publisher->tracks[1].codec_count);
-	for (size_t i = 0; i < v->codec_count; i++)
+	assert_int_equal(v->codec_count, 2 * r.publisher->tracks[1].codec_count);
+	for (size_t i = 0; i < v->codec_count; i += 2) {
 		assert_int_equal(v->codecs[i].feedback, SDP_FEEDBACK_SERVED);
+		assert_int_equal(v->codecs[i + 1].apt, v->codecs[i].pt);
+	}
 	g_free(publisher);
 	sdp_description_destroy(&d);
 	close_room(&r);
@@ -279,7 +304,8 @@ static void payload_types_agree_over_lines(void **state)
 	assert_int_equal(d->media[1].codecs[0].pt, 96); // VP8
 	assert_int_equal(d->media[2].codecs[0].codec, CODEC_H264); // the order is the publisher's
 	assert_int_not_equal(d->media[2].codecs[0].pt, 96);
-	assert_int_equal(d->media[2].codecs[1].pt, 96);
+	assert_int_equal(d->media[2].codecs[2].pt, 96);
+	assert_int_equal(d->media[2].codecs[3].pt, d->media[1].codecs[1].pt); // its RTX
 	sdp_description_destroy(&d);
 	sdp_publication_destroy(&other);
 	close_room(&r);
@@ -305,6 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts),
+		cmocka_unit_test(takes_rtx),
 		cmocka_unit_test(offer_says),
 		cmocka_unit_test(lines_stay_and_are_used_again),
 		cmocka_unit_test(a_closed_line_gets_a_new_mid),
