@@ -25,8 +25,8 @@ bool egress_rtcp(struct worker *w, struct transport *t, const uint8_t *compound,
 	if (t->srtcp_index >= t->srtcp_index_reserved)
 		publish_transport(w, t);
 	memcpy(egress_frame_payload(m, &t->path), compound, size);
-	if (!t->rtp_only &&
-	    !srtcp_seal(t->srtcp, egress_frame_payload(m, &t->path), &size, t->srtcp_index++)) {
+	if (!t->rtp_only && !srtcp_seal(t->srtcp, w->srtp, egress_frame_payload(m, &t->path), &size,
+					t->srtcp_index++)) {
 		drop_egress(w, SHM_EGRESS_DROP_SEAL);
 		rte_pktmbuf_free(m);
 		return false;

@@ -40,7 +40,7 @@ static void open_one(struct worker *w, struct rte_mbuf *m)
 		return;
 	}
 	enum srtp_status status =
-		t->rtp_only ? SRTP_OK : srtcp_open(t->srtcp, packet_payload(m), &size);
+		t->rtp_only ? SRTP_OK : srtcp_open(t->srtcp, w->srtp, packet_payload(m), &size);
 	if (status != SRTP_OK) {
 		drop_ingress(w, m, drop_of(status));
 		return;

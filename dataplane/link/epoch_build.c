@@ -202,8 +202,8 @@ static enum shm_refusal build_transport(struct model *m, struct epoch *e,
 		c->worker = before != NULL ? before->worker : m->plain_next++ % m->dp->worker_count;
 	if (c->established && (before == NULL || !before->established) &&
 	    c->shm.suite != SHM_SUITE_NONE) {
-		et->srtcp = srtcp_new((enum shm_suite)c->shm.suite, c->shm.receive_master,
-				      c->shm.send_master);
+		et->srtcp = srtcp_new(m->dp->srtp->srtcp, (enum shm_suite)c->shm.suite,
+				      c->shm.receive_master, c->shm.send_master);
 		if (et->srtcp == NULL)
 			return SHM_REFUSAL_BAD_KEY;
 	}

@@ -19,6 +19,7 @@
 
 struct srtp_stream; // the engine's own
 struct srtp_lanes; // the engine's own
+struct srtcp_cipher;
 
 enum srtp_direction { SRTP_RECEIVE = 1, SRTP_SEND = 2 };
 
@@ -63,6 +64,7 @@ struct srtp_engine {
 	size_t (*stream_bytes)(enum shm_suite suite, enum srtp_direction direction); // on the heap
 	void (*seal)(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count);
 	void (*open)(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count);
+	const struct srtcp_cipher *srtcp; // what srtcp_new() is given
 };
 
 extern const struct srtp_engine srtp_engine_libsrtp2;

@@ -10,6 +10,7 @@
 #include "dataplane/srtp/ipsec_mb.h"
 
 #include "dataplane/srtp/srtcp.h"
+#include "dataplane/srtp/srtcp_cipher.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/rtp.h"
 
@@ -154,27 +155,28 @@ static void hmac_half(const uint8_t key[SHA1_BYTES], uint8_t pad, uint8_t state[
 	OPENSSL_cleanse(block, sizeof(block));
 }
 
-static bool keys_expand_cm(struct srtp_stream *s, const uint8_t *key, const uint8_t *auth)
+static void keys_expand_cm(const uint8_t *key, const uint8_t *auth, struct cm_keys *cm)
 {
-	alignas(16) uint8_t unused[sizeof(s->keys.cm.expanded)];
+	alignas(16) uint8_t unused[sizeof(cm->expanded)];
 
-	IMB_AES_KEYEXP_128(setup, key, s->keys.cm.expanded, unused);
+	IMB_AES_KEYEXP_128(setup, key, cm->expanded, unused);
 	OPENSSL_cleanse(unused, sizeof(unused));
-	hmac_half(auth, 0x36, s->keys.cm.inner);
-	hmac_half(auth, 0x5c, s->keys.cm.outer);
-	return true;
+	hmac_half(auth, 0x36, cm->inner);
+	hmac_half(auth, 0x5c, cm->outer);
 }
 
-static bool keys_expand(struct srtp_stream *s, const uint8_t *key, const uint8_t *auth)
+bool ipsec_mb_keys_expand(enum shm_suite suite, const uint8_t *key, const uint8_t *auth,
+			  union ipsec_mb_keys *keys)
 {
-	switch (s->suite) {
+	switch (suite) {
 	case SHM_SUITE_AES_CM_128_HMAC_SHA1_80:
-		return keys_expand_cm(s, key, auth);
+		keys_expand_cm(key, auth, &keys->cm);
+		return true;
 	case SHM_SUITE_AEAD_AES_128_GCM:
-		IMB_AES128_GCM_PRE(setup, key, &s->keys.gcm);
+		IMB_AES128_GCM_PRE(setup, key, &keys->gcm);
 		return true;
 	case SHM_SUITE_AEAD_AES_256_GCM:
-		IMB_AES256_GCM_PRE(setup, key, &s->keys.gcm);
+		IMB_AES256_GCM_PRE(setup, key, &keys->gcm);
 		return true;
 	default:
 		return false;
@@ -202,7 +204,7 @@ static bool stream_key(struct srtp_stream *s, const uint8_t *master)
 			      sizeof(auth)) &&
 		  srtp_derive(master, key_size, master_salt, salt_size, LABEL_SALT, salt,
 			      salt_size) &&
-		  keys_expand(s, key, auth);
+		  ipsec_mb_keys_expand((enum shm_suite)s->suite, key, auth, &s->keys);
 	if (ok)
 		iv_base(s, salt, salt_size);
 	OPENSSL_cleanse(key, sizeof(key));
@@ -347,4 +349,5 @@ const struct srtp_engine srtp_engine_ipsec_mb = {
 	.stream_bytes = stream_bytes,
 	.seal = seal,
 	.open = open_jobs,
+	.srtcp = &srtcp_ipsec_mb,
 };

@@ -33,6 +33,11 @@ struct cm_keys {
 	alignas(4) uint8_t outer[SHA1_BYTES];
 };
 
+union ipsec_mb_keys {
+	alignas(KEY_ALIGN) struct gcm_key_data gcm;
+	struct cm_keys cm;
+};
+
 // One cache line that sealing reads and writes, then the expanded keys. A send stream ends there.
 struct srtp_stream {
 	alignas(KEY_ALIGN) uint8_t iv[16]; // salt xor SSRC
@@ -42,10 +47,7 @@ struct srtp_stream {
 	uint8_t suite; // enum shm_suite
 	uint8_t direction; // enum srtp_direction
 	struct replay *replay; // behind the keys; NULL when sending
-	union {
-		alignas(KEY_ALIGN) struct gcm_key_data gcm;
-		struct cm_keys cm;
-	} keys;
+	union ipsec_mb_keys keys;
 };
 
 struct srtp_lanes {
@@ -66,6 +68,24 @@ bool ipsec_mb_instruction_set(const char *name);
 
 // What is running, by the same names.
 const char *ipsec_mb_instruction_set_name(void);
+
+// Main, at set-up: session keys as the library wants them. False for an unknown suite.
+bool ipsec_mb_keys_expand(enum shm_suite suite, const uint8_t *key, const uint8_t *auth,
+			  union ipsec_mb_keys *keys);
+
+// What every AES-CM job has: its keys, its IV, the shortest tag. The rest is the caller's.
+static inline void ipsec_mb_cm_job(IMB_JOB *j, const struct cm_keys *keys, const uint8_t iv[16])
+{
+	j->enc_keys = keys->expanded;
+	j->dec_keys = keys->expanded; // counter mode only ever encrypts
+	j->key_len_in_bytes = 16;
+	j->iv = iv;
+	j->iv_len_in_bytes = 16;
+	j->u.HMAC._hashed_auth_key_xor_ipad = keys->inner;
+	j->u.HMAC._hashed_auth_key_xor_opad = keys->outer;
+	j->auth_tag_output_len_in_bytes = CM_HMAC_OUT_BYTES;
+	j->hash_alg = IMB_AUTH_HMAC_SHA_1;
+}
 
 // Salt xor SSRC xor 'index' shifted to where the suite has it in bytes 0 to 7 and 8 to 15. In one
 // store, since the library reads it back at once and in other pieces than we would write.

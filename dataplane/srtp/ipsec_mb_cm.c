@@ -19,25 +19,16 @@ static_assert((int)CM_HMAC_OUT_BYTES <= (int)SRTP_TAG_BYTES_MAX, "the tag's last
 static IMB_JOB *job_fill(struct srtp_lanes *lanes, struct srtp_job *job, struct cm_scratch *scratch,
 			 size_t end)
 {
-	const struct cm_keys *k = &job->stream->keys.cm;
 	IMB_JOB *j = IMB_GET_NEXT_JOB(lanes->mgr);
 	size_t payload = end - job->header_size;
 
 	ipsec_mb_iv(job->stream, 0, __builtin_bswap64(job->index << 16), scratch->iv);
 	bytes_store_be32(job->packet + end, (uint32_t)(job->index >> 16));
-	j->enc_keys = k->expanded;
-	j->dec_keys = k->expanded; // counter mode only ever encrypts
-	j->key_len_in_bytes = 16;
-	j->iv = scratch->iv;
-	j->iv_len_in_bytes = sizeof(scratch->iv);
+	ipsec_mb_cm_job(j, &job->stream->keys.cm, scratch->iv);
 	j->dst = job->packet + job->header_size;
 	j->msg_len_to_cipher_in_bytes = payload;
 	j->msg_len_to_hash_in_bytes = end + CM_ROC_BYTES;
-	j->u.HMAC._hashed_auth_key_xor_ipad = k->inner;
-	j->u.HMAC._hashed_auth_key_xor_opad = k->outer;
-	j->auth_tag_output_len_in_bytes = CM_HMAC_OUT_BYTES;
 	j->cipher_mode = payload != 0 ? IMB_CIPHER_CNTR : IMB_CIPHER_NULL;
-	j->hash_alg = IMB_AUTH_HMAC_SHA_1;
 	return j;
 }
 

@@ -14,6 +14,7 @@
 #include "dataplane/srtp/engine.h"
 
 #include "dataplane/srtp/indices.h"
+#include "dataplane/srtp/srtcp_cipher.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/rtp.h"
 
@@ -229,4 +230,5 @@ const struct srtp_engine srtp_engine_libsrtp2 = {
 	.stream_bytes = stream_bytes,
 	.seal = seal,
 	.open = open_jobs,
+	.srtcp = &srtcp_evp,
 };

@@ -148,7 +148,8 @@ bool srtp_engine_self_test(const struct srtp_engine *e)
 {
 	struct srtp_lanes *lanes = e->lanes_new();
 	struct answer a;
-	bool ok = lanes != NULL && answer_256(&a) && answers(e, lanes, &a);
+	bool ok = lanes != NULL && answer_256(&a) && answers(e, lanes, &a) &&
+		  srtcp_self_test(e->srtcp, lanes);
 
 	for (unsigned i = 0; ok && i < sizeof(published) / sizeof(published[0]); i++)
 		ok = answers(e, lanes, &published[i]);
