@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real sluice-dataplane and sluice-controlplane for benches, inside a lab of
+`deploy/lab/run-in-lab --no-start`, and the API to set them up with.
+
+Cores: where the machine has no more than two, the worker has the first alone; the other carries the
+generator, the dataplane's main lcore and the control plane. What they take is the generator's.
+"""
+import os
+import pathlib
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+
+TREE = pathlib.Path(__file__).resolve().parents[1]
+BUILD = pathlib.Path(os.environ.get("SLUICE_BENCH_BUILD", TREE / "build-bench")).resolve()
+LAB = os.environ.get("LAB_NAME", "")
+STATE = pathlib.Path(os.environ.get("LAB_STATE", "/nonexistent"))
+SFU4 = os.environ.get("LAB_SFU4", "")
+SELF4, SELF_MAC = "198.18.0.200", "02:00:00:00:00:c8"
+KEY_BYTES = {"AES_CM_128_HMAC_SHA1_80": 30, "AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44}
+PUBLISHER_PORT, SINK_PORT, CONSUME_MAX, PATIENCE_S = 20000, 30000, 1024, 60
+PT = 96
+
+_stubs = tempfile.TemporaryDirectory(prefix="sluice-bench-")
+subprocess.run(["protoc", "-I", TREE / "proto/api", f"--python_out={_stubs.name}",
+                "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin",
+                f"--grpc_out={_stubs.name}", "sluice/v1/room.proto", "sluice/v1/transport.proto"],
+               check=True)
+sys.path.insert(0, _stubs.name)
+# pylint: disable=wrong-import-position
+import grpc  # noqa: E402
+from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc  # noqa: E402
+
+
+def cores():
+    """(worker's, everybody else's): the same where there is one only."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return cpus[0], cpus[-1]
+
+
+def pin(pid, cpus):
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), cpus)
+
+
+def start(command, **files):
+    """In a session of its own that comes before what else runs here. Where sessions are scheduled
+    as groups (sched_autogroup) a process's own niceness says nothing beyond its session. Never a
+    real-time class: a loop that polls would not let go of its core."""
+    process = subprocess.Popen(["nice", "-n", "-20", *command], start_new_session=True, text=True,
+                               stdout=subprocess.PIPE, **files)
+    group = pathlib.Path(f"/proc/{process.pid}/autogroup")
+    if group.exists():
+        group.write_text("-20", encoding="ascii")
+    return process
+
+
+def in_lab(*command):
+    return subprocess.run(["ip", "netns", "exec", LAB, *command], check=True, capture_output=True,
+                          text=True).stdout
+
+
+class Sfu:
+    """Both processes, with `wire` as the wire port's devargs; ends with the block."""
+
+    def __init__(self, wire, *flags, workers=1, engine="auto"):
+        self.wire, self.flags, self.workers, self.engine = wire, flags, workers, engine
+        self.dataplane = self.channel = self.calls = None
+
+    def _command(self):
+        worker, other = cores()
+        lcores = [f"0@{other}"] + [f"{i + 1}@{worker}" for i in range(self.workers)]
+        eal = [f"--file-prefix=bench-{LAB}", f"--lcores={','.join(lcores)}"]
+        if (STATE / "no-huge").exists():
+            eal.append("--no-huge")
+        return ["ip", "netns", "exec", LAB, str(BUILD / "dataplane/sluice-dataplane"),
+                "--config", str(TREE / "deploy/sluice-dataplane.conf"), "--wire", self.wire,
+                "--kernel-port", "tap:sfu0", "--workers", str(self.workers),
+                "--srtp-engine", self.engine, "--public-port", os.environ["LAB_MEDIA_PORT"],
+                "--socket", str(STATE / "dataplane.sock"), *self.flags, "--", *eal]
+
+    def __enter__(self):
+        self.log = open(STATE / "dataplane.log", "w+", encoding="utf-8")
+        self.dataplane = start(self._command(), stderr=self.log)
+        for line in self.dataplane.stdout:
+            self.log.write(line)
+            if re.match(r"(sluice-dataplane: )?ready\b", line):
+                break
+        else:
+            self.log.flush()
+            raise SystemExit("bench: the dataplane ended:\n"
+                             + (STATE / "dataplane.log").read_text(encoding="utf-8"))
+        # No ARP: nobody but the publishers would answer, and they only send.
+        in_lab("ip", "neigh", "replace", SELF4, "lladdr", SELF_MAC, "dev", "sfu0", "nud",
+               "permanent")
+        subprocess.run([TREE / "deploy/lab/ctl", LAB, "start", "controlplane",
+                        "--web-directory", ""], check=True,
+                       env={**os.environ, "LAB_BUILD": str(BUILD)}, stdout=sys.stderr)
+        self.controlplane = int(subprocess.run(
+            [TREE / "deploy/lab/ctl", LAB, "pid", "controlplane"], check=True, capture_output=True,
+            text=True).stdout)
+        pin(self.controlplane, {cores()[1]})
+        self.channel = grpc.insecure_channel(f"unix:{STATE}/api.sock")
+        self.calls = transport_pb2_grpc.TransportServiceStub(self.channel)
+        return self
+
+    def __exit__(self, *unused):
+        self.channel.close()
+        subprocess.run([TREE / "deploy/lab/ctl", LAB, "stop", "controlplane"], check=False)
+        self.dataplane.terminate()
+        try:
+            rest, _ = self.dataplane.communicate(timeout=PATIENCE_S)
+            self.said = rest
+        finally:
+            self.dataplane.kill()
+            self.log.close()
+
+    @property
+    def mac(self):
+        return in_lab("cat", "/sys/class/net/sfu0/address").strip()
+
+    def plain(self, remote, suite, receive_key, send_key):
+        """A plain transport without a room; its name."""
+        connect = transport_pb2.PlainConnect(remote=remote, srtp=transport_pb2.SrtpParameters(
+            suite=suite, receive_key=receive_key, send_key=send_key))
+        return self.calls.CreateTransport(transport_pb2.CreateTransportRequest(
+            plain=transport_pb2.PlainOptions(connect=connect)), timeout=PATIENCE_S).name
+
+    def produce(self, transport, ssrc):
+        return self.calls.Produce(transport_pb2.ProduceRequest(
+            transport=transport, kind=room_pb2.MEDIA_KIND_VIDEO,
+            codecs=[transport_pb2.RtpCodec(mime_type="video/VP8", payload_type=PT,
+                                           clock_rate=90000)],
+            encodings=[transport_pb2.RtpEncoding(ssrc=ssrc)]), timeout=PATIENCE_S).name
+
+    def consume(self, specs):
+        for at in range(0, len(specs), CONSUME_MAX):
+            self.calls.Consume(transport_pb2.ConsumeRequest(consumers=specs[at:at + CONSUME_MAX]),
+                               timeout=PATIENCE_S)
+
+    def cpu_ticks(self):
+        """(user, system) clock ticks of the worker's thread, voluntary and other switches."""
+        for thread in os.listdir(f"/proc/{self.dataplane.pid}/task"):
+            base = f"/proc/{self.dataplane.pid}/task/{thread}"
+            with open(f"{base}/comm", encoding="ascii") as comm:
+                if comm.read().strip() not in ("lcore-worker-1", "rte-worker-1"):
+                    continue
+            with open(f"{base}/stat", encoding="ascii") as stat:
+                fields = stat.read().rsplit(")", 1)[1].split()
+            return int(fields[11]), int(fields[12])
+        raise SystemExit("bench: the worker's thread has another name here")
+
+
+def fan_out(sfu, suite, size, publishers, consumers):
+    """Publishers with as many consumers each, every consumer on a transport (and key) of its own.
+    The plan of bench/load/plan.h as text."""
+    key_bytes = KEY_BYTES[suite]
+    key = lambda: secrets.token_bytes(key_bytes)
+    lines = [f"suite {suite}", f"bytes {size}",
+             f"sfu {sfu.mac} {SFU4} {os.environ['LAB_MEDIA_PORT']}", f"self {SELF_MAC} {SELF4}"]
+    producers = []
+    for i in range(publishers):
+        master, ssrc = key(), 0x1000000 + i
+        transport = sfu.plain(f"{SELF4}:{PUBLISHER_PORT + i}", suite, master, key())
+        producers.append(sfu.produce(transport, ssrc))
+        lines.append(f"publisher {PUBLISHER_PORT + i} {ssrc} {PT} {master.hex()}")
+    specs = []
+    for i in range(publishers * consumers):
+        master, ssrc = key(), 0x2000000 + i
+        transport = sfu.plain(f"{SELF4}:{SINK_PORT + i}", suite, key(), master)
+        specs.append(transport_pb2.ConsumerSpec(
+            transport=transport, source=producers[i % publishers], ssrc=ssrc))
+        lines.append(f"sink {SINK_PORT + i} {ssrc} {i % publishers} {master.hex()}")
+    sfu.consume(specs)
+    return "\n".join([*lines, "go", ""])
