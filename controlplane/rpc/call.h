@@ -110,6 +110,16 @@ typedef bool (*rpc_gate_fn)(struct rpc_call *call, void *data);
 void rpc_call_inner(struct rpc_call *outer, const char *path, const ProtobufCMessage *request,
 		    rpc_call_outcome_fn outcome, void *data);
 
+// The same for a server-streaming method: `sent` borrows each of its answers, `outcome` comes last.
+// *inner is set before the handler begins, and dead from `outcome` on.
+typedef void (*rpc_call_sent_fn)(const ProtobufCMessage *answer, void *data);
+void rpc_call_inner_stream(struct rpc_call *outer, const char *path,
+			   const ProtobufCMessage *request, rpc_call_sent_fn sent,
+			   rpc_call_outcome_fn outcome, void *data, struct rpc_call **inner);
+
+// Nobody listens to an inner stream any more: its handler's on_cancel ends it.
+void rpc_call_cancel(struct rpc_call *inner);
+
 // The method's path, "/sluice.v1.RoomService/CreateRoom".
 const char *rpc_call_path(const struct rpc_call *call);
 

@@ -319,36 +319,46 @@ static void call_refuse_inner(struct rpc_call *call)
 			      (int)call_unpack_max(call));
 }
 
-void rpc_call_begin_inner(const struct rpc_call *outer, const struct api_method *method,
-			  const ProtobufCMessage *request, rpc_call_start_fn start,
-			  void *start_data, rpc_call_outcome_fn outcome, void *outcome_data)
+static struct rpc_call *call_new_inner(const struct rpc_call *outer, const struct rpc_inner *inner)
 {
 	struct rpc_call *call = g_new0(struct rpc_call, 1);
-	size_t size = protobuf_c_message_get_packed_size(request);
-	uint8_t *bytes = g_malloc(size);
-	const char *field;
 
-	assert(method->request == request->descriptor);
 	call->calls = outer->calls;
 	call->link.data = call;
 	g_queue_push_tail_link(&call->calls->list, &call->link);
 	call->holds = 1; // until it is started
-	call->method = method;
+	call->method = inner->method;
 	call->peer = g_strdup(outer->peer);
 	if (outer->attached != NULL) {
 		call->attached = g_rc_box_acquire(outer->attached);
 		call->attached_drop = outer->attached_drop;
 	}
 	call->inner = true;
+	call->sent = inner->sent;
+	call->sent_data = inner->data;
 	call->began_us = g_get_monotonic_time();
 	call->deadline_us = INT64_MAX;
-	call->start = start;
-	call->start_data = start_data;
-	rpc_call_on_outcome(call, outcome, outcome_data);
+	call->start = inner->start;
+	call->start_data = inner->start_data;
+	rpc_call_on_outcome(call, inner->outcome, inner->data);
+	return call;
+}
+
+void rpc_call_begin_inner(const struct rpc_call *outer, const ProtobufCMessage *request,
+			  const struct rpc_inner *inner)
+{
+	struct rpc_call *call = call_new_inner(outer, inner);
+	size_t size = protobuf_c_message_get_packed_size(request);
+	uint8_t *bytes = g_malloc(size);
+	const char *field;
+
+	assert(inner->method->request == request->descriptor);
+	if (inner->where != NULL)
+		*inner->where = call;
 	protobuf_c_message_pack(request, bytes);
 	unpack_arena_init(&call->arena, call_unpack_max(call));
-	if (start != NULL && unpack_message(&call->arena, method->request, bytes, size,
-					    &call->request, &field) == UNPACK_OK)
+	if (call->start != NULL && unpack_message(&call->arena, request->descriptor, bytes, size,
+						  &call->request, &field) == UNPACK_OK)
 		call_start(call);
 	else
 		call_refuse_inner(call);

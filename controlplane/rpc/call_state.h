@@ -59,6 +59,8 @@ struct rpc_call {
 		void *data;
 	} outcomes[RPC_OUTCOMES_MAX];
 
+	rpc_call_sent_fn sent; // of an inner stream
+	void *sent_data;
 	bool inner; // see rpc_call_begin_inner
 	bool started; // the handler is a holder
 	bool have_request; // one message is whole (unary only needs one)
@@ -69,10 +71,18 @@ struct rpc_call {
 void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_dialect dialect,
 		    const struct api_method *method, rpc_call_start_fn start, void *start_data);
 
-// A call without an exchange: what it ends with is told to `outcome` alone.
-void rpc_call_begin_inner(const struct rpc_call *outer, const struct api_method *method,
-			  const ProtobufCMessage *request, rpc_call_start_fn start,
-			  void *start_data, rpc_call_outcome_fn outcome, void *outcome_data);
+// A call without an exchange: what it sends and ends with is told to these alone.
+struct rpc_inner {
+	const struct api_method *method;
+	rpc_call_start_fn start; // NULL: the method has no handler
+	void *start_data;
+	rpc_call_sent_fn sent; // NULL: unary
+	rpc_call_outcome_fn outcome;
+	void *data;
+	struct rpc_call **where; // or NULL
+};
+void rpc_call_begin_inner(const struct rpc_call *outer, const ProtobufCMessage *request,
+			  const struct rpc_inner *inner);
 
 // Ends a call that we, not its handler, give up: says so to the client, then to the handler.
 void rpc_call_abort(struct rpc_call *call, enum rpc_status code, Sluice__V1__ErrorReason reason,
@@ -80,7 +90,6 @@ void rpc_call_abort(struct rpc_call *call, enum rpc_status code, Sluice__V1__Err
 
 // Forgets the request's bytes as far as they are charged to the server.
 void rpc_call_discharge(struct rpc_call *call);
-void rpc_call_cancel(struct rpc_call *call);
 void rpc_call_hold(struct rpc_call *call);
 void rpc_call_release(struct rpc_call *call);
 

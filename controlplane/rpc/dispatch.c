@@ -114,15 +114,34 @@ void rpc_dispatch_set_gate(struct rpc_dispatch *d, rpc_gate_fn gate, void *data)
 	d->calls.gate_data = data;
 }
 
+static void dispatch_inner(struct rpc_call *outer, const char *path,
+			   const ProtobufCMessage *request, struct rpc_inner inner)
+{
+	const struct rpc_dispatch *d = outer->calls->dispatch;
+	const struct rpc_handler *handler;
+
+	inner.method = dispatch_find(path);
+	assert(inner.method != NULL && !inner.method->client_streaming &&
+	       inner.method->server_streaming == (inner.sent != NULL));
+	handler = &d->handlers[inner.method - api_methods];
+	inner.start = handler->start;
+	inner.start_data = handler->data;
+	rpc_call_begin_inner(outer, request, &inner);
+}
+
 void rpc_call_inner(struct rpc_call *outer, const char *path, const ProtobufCMessage *request,
 		    rpc_call_outcome_fn outcome, void *data)
 {
-	const struct rpc_dispatch *d = outer->calls->dispatch;
-	const struct api_method *method = dispatch_find(path);
+	dispatch_inner(outer, path, request, (struct rpc_inner){.outcome = outcome, .data = data});
+}
 
-	assert(method != NULL && !method->client_streaming && !method->server_streaming);
-	const struct rpc_handler *handler = &d->handlers[method - api_methods];
-	rpc_call_begin_inner(outer, method, request, handler->start, handler->data, outcome, data);
+void rpc_call_inner_stream(struct rpc_call *outer, const char *path,
+			   const ProtobufCMessage *request, rpc_call_sent_fn sent,
+			   rpc_call_outcome_fn outcome, void *data, struct rpc_call **inner)
+{
+	dispatch_inner(
+		outer, path, request,
+		(struct rpc_inner){.sent = sent, .outcome = outcome, .data = data, .where = inner});
 }
 
 void rpc_dispatch_drain(struct rpc_dispatch *d)

@@ -27,6 +27,9 @@ bool service_admits(struct node *node, struct rpc_call *call);
 void publish_call(struct participant *p, struct rpc_call *call,
 		  const Sluice__V1__PublishRequest *request);
 
+// Handler of SignallingService.Signal.
+void signal_stream_open(struct rpc_call *call, void *data);
+
 // Find what a request names; otherwise the call has been failed with the reason, and NULL returned.
 struct room *service_room(struct node *node, struct rpc_call *call, const char *field,
 			  const char *name);

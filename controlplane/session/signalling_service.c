@@ -301,6 +301,7 @@ static const struct rpc_method methods[] = {
 	{"SetTrackMuted", set_track_muted},
 	{"SetSubscription", set_subscription},
 	{"Leave", leave},
+	{"Signal", signal_stream_open},
 };
 
 void signalling_service_register(struct node *node, struct rpc_server *server)

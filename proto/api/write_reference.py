@@ -62,6 +62,12 @@ def role(commented, message):
     return ""
 
 
+def written(message):
+    """Numbered nested messages, but for the entries of maps: those nobody has written."""
+    return [(i, nested) for i, nested in enumerate(message.nested_type)
+            if not nested.options.map_entry]
+
+
 def elements(commented):
     """(full name, kind, comment) of all that must have a comment: everything but requests and
     answers named after their method, and the zero values of enums (not said)."""
@@ -73,7 +79,7 @@ def elements(commented):
             yield f"{name}.{field.name}", "field", commented.text(*path, FIELD, i)
         for i, enum in enumerate(message.enum_type):
             yield from enums(enum, (*path, NESTED_ENUM, i), f"{name}.{enum.name}")
-        for i, nested in enumerate(message.nested_type):
+        for i, nested in written(message):
             yield from messages(nested, (*path, NESTED_MESSAGE, i), f"{name}.{nested.name}")
 
     def enums(enum, path, name):
@@ -104,7 +110,11 @@ def link(type_name):
     return f"[{name}](#{name.lower().replace('.', '')})"
 
 
-def type_of(field):
+def type_of(field, message):
+    for nested in message.nested_type:
+        if nested.options.map_entry and field.type_name.endswith(f".{message.name}.{nested.name}"):
+            key, value = (type_of(f, nested) for f in nested.field)
+            return f"map\\<{key}, {value}\\>"
     if field.type in (Field.TYPE_MESSAGE, Field.TYPE_ENUM):
         name = link(field.type_name)
     else:
@@ -148,11 +158,11 @@ def write_message(out, commented, message, path, name):
         words = cell(commented.text(*path, FIELD, i))
         if field.HasField("oneof_index"):
             words = f"One of `{message.oneof_decl[field.oneof_index].name}`. {words}".rstrip()
-        out.append(f"| `{field.name}` | {type_of(field)} | {words} |")
+        out.append(f"| `{field.name}` | {type_of(field, message)} | {words} |")
     out.append("")
     for i, enum in enumerate(message.enum_type):
         write_enum(out, commented, enum, (*path, NESTED_ENUM, i), f"{name}.{enum.name}")
-    for i, nested in enumerate(message.nested_type):
+    for i, nested in written(message):
         write_message(out, commented, nested, (*path, NESTED_MESSAGE, i), f"{name}.{nested.name}")
 
 

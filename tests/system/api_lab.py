@@ -64,14 +64,14 @@ class Api:
     TCP to the API goes through the dataplane too; the Unix socket is there without one.
     """
 
-    def __init__(self, unix_socket=None):
+    def __init__(self, unix_socket=None, options=()):
         if unix_socket is not None:
             self.channel = grpc.insecure_channel(f"unix:{unix_socket}")
         else:
             port = int(os.environ["LAB_API_PORT"])
             root = ssl.get_server_certificate((SFU4, port)).encode()
             self.channel = grpc.secure_channel(f"{SFU4}:{port}",
-                                               grpc.ssl_channel_credentials(root))
+                                               grpc.ssl_channel_credentials(root), options)
         self.rooms = room_pb2_grpc.RoomServiceStub(self.channel)
         self.node = node_pb2_grpc.NodeServiceStub(self.channel)
         self.signalling = signalling_pb2_grpc.SignallingServiceStub(self.channel)
