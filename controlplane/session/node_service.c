@@ -250,6 +250,12 @@ static void fill_inbound(struct answer *a, const struct track *t)
 		m->jitter = (double)s[i].jitter / t->negotiated.codecs[0].clock_rate;
 		m->pli_count = s[i].pli_count;
 		m->key_frames_received = s[i].keyframes;
+		m->nack_count = s[i].nack_count;
+		m->retransmitted_packets_received = s[i].retransmitted_packets_received;
+		m->retransmitted_bytes_received = s[i].retransmitted_bytes_received;
+		m->packets_given_up = s[i].packets_given_up;
+		m->frames_received = s[i].frames;
+		m->bitrate = s[i].rate_bps;
 		m->kind = kind_of(t);
 		m->mid = (char *)(uintptr_t)t->negotiated.mid;
 		if (s[i].reports != 0)
@@ -282,6 +288,26 @@ static void fill_remote_inbound(struct answer *a, const struct outgoing *o,
 		m->consumer = o->consumer;
 }
 
+static void fill_layers(Sluice__V1__OutboundRtpStats *m, const struct outgoing *o,
+			const struct shm_subscription_stats *s)
+{
+	bool video = o->track->negotiated.kind == SDP_VIDEO;
+
+	m->nack_count = s->nack_count;
+	m->nack_refused = s->nack_refused;
+	m->retransmitted_packets_sent = s->retransmitted_packets_sent;
+	m->retransmitted_bytes_sent = s->retransmitted_bytes_sent;
+	m->layer_changes = s->layer_changes;
+	if (video) // the API's numbers are one more: 0 says nothing
+		m->layer_reason = (Sluice__V1__OutboundRtpStats__LayerReason)(s->layer_reason + 1);
+	m->target_spatial_layer = -1;
+	m->target_temporal_layer = -1;
+	if (video && s->target_layer.spatial != SHM_LAYER_NONE) {
+		m->target_spatial_layer = s->target_layer.spatial;
+		m->target_temporal_layer = s->target_layer.temporal;
+	}
+}
+
 static void fill_outbound(struct answer *a, const struct outgoing *o)
 {
 	const struct shm_view *v = link_client_view(o->participant->node->link);
@@ -302,6 +328,7 @@ static void fill_outbound(struct answer *a, const struct outgoing *o)
 	m->bytes_sent = stats.bytes_sent;
 	m->pli_count = stats.pli_count;
 	m->max_send_gap = (double)stats.max_send_gap_us / G_USEC_PER_SEC;
+	fill_layers(m, o, &stats);
 	m->kind = kind_of(o->track);
 	if (o->consumer != NULL)
 		m->consumer = o->consumer;

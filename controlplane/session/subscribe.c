@@ -132,6 +132,23 @@ void subscribe_repeat(struct participant *p)
 	ice_credentials_wipe(&local.ice);
 }
 
+static struct shm_layer layer_of(const struct layer_wish *w, uint8_t which, uint8_t *set)
+{
+	if (w->is_set)
+		*set |= which;
+	return (struct shm_layer){(uint8_t)w->spatial, (uint8_t)w->temporal};
+}
+
+static void fill_wishes(struct shm_subscription_config *c, const struct subscription_wishes *w)
+{
+	c->paused = w->paused;
+	c->priority = w->priority;
+	c->layer_wishes = 0;
+	c->wanted = layer_of(&w->wanted, SHM_LAYER_WANTED, &c->layer_wishes);
+	c->minimum = layer_of(&w->minimum, SHM_LAYER_MINIMUM, &c->layer_wishes);
+	c->maximum = layer_of(&w->maximum, SHM_LAYER_MAXIMUM, &c->layer_wishes);
+}
+
 static bool fill_config(struct participant *p, struct subscription *s)
 {
 	const struct sdp_line *line = sdp_subscriber_line(p->lines, s->line);
@@ -143,7 +160,7 @@ static bool fill_config(struct participant *p, struct subscription *s)
 	c->ssrc = s->ssrc;
 	c->track = s->track->ref;
 	c->transport = p->subscribe.ref;
-	c->paused = s->wishes.paused;
+	fill_wishes(c, &s->wishes);
 	c->sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
 	c->timestamp_start = g_random_int();
 	c->pt_count = (uint8_t)line->pt_count;
@@ -287,10 +304,11 @@ int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, 
 
 void subscribe_apply_wishes(struct subscription *s, struct link_epoch *e)
 {
-	if (s->state != SUBSCRIPTION_APPLIED || s->config.paused == s->wishes.paused)
-		return;
-	s->config.paused = s->wishes.paused;
-	link_epoch_subscription(e, s->ref, &s->config);
+	struct shm_subscription_config before = s->config;
+
+	fill_wishes(&s->config, &s->wishes);
+	if (s->state == SUBSCRIPTION_APPLIED && memcmp(&before, &s->config, sizeof(before)) != 0)
+		link_epoch_subscription(e, s->ref, &s->config);
 }
 
 static void on_announced(void *user, const struct link_result *result)

@@ -20,5 +20,9 @@ enum dataplane_limits {
 	TWCC_INTERVAL_US = 100000,
 	RTCP_INTERVAL_US = 1000000, // SR and RR of our own
 	KEYFRAME_INTERVAL_US = 500000,
+	ALLOCATION_US = 100000, // layers are chosen anew this often
 	RESEND_UNESTIMATED_BPS = 5000000, // a transport's rate as long as nothing says better
 };
+
+// A path nothing is known of carries everything.
+#define ALLOCATION_UNBOUNDED_BPS (UINT64_C(1) << 50)

@@ -8,6 +8,7 @@
 #include "dataplane/core/path.h"
 
 #include "dataplane/egress/egress.h"
+#include "dataplane/forward/allocation.h"
 #include "dataplane/forward/forward.h"
 #include "dataplane/forward/repair.h"
 #include "dataplane/ingress/ingress.h"
@@ -129,6 +130,7 @@ void path_housekeeping(struct worker *w)
 			ingress_consent_due(w, t);
 		ingress_layers_due(w, t);
 		forward_due(w, t);
+		allocation_due(w, t);
 		egress_rtcp_due(w, t);
 	}
 	repair_due(w);

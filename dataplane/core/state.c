@@ -7,6 +7,7 @@
 #include "dataplane/core/hmac.h"
 #include "dataplane/core/pools.h"
 #include "dataplane/egress/egress.h"
+#include "dataplane/forward/allocation.h"
 #include "dataplane/forward/repair.h"
 #include "dataplane/srtp/engine.h"
 #include "dataplane/tables/plain.h"
@@ -68,7 +69,8 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->hmac = hmac_new();
 	w->srtp = dp->srtp->lanes_new();
 	w->egress = egress_new(dp, id);
-	bool kept = history_new(dp, w);
+	w->allocation = allocation_new();
+	bool kept = history_new(dp, w) && w->allocation != NULL;
 	return w->tuples != NULL && w->fanout != NULL && w->transports_owned != NULL &&
 	       w->hmac != NULL && w->srtp != NULL && w->egress != NULL && kept;
 }
@@ -121,6 +123,7 @@ static void worker_free(struct dataplane *dp, struct worker *w)
 		egress_free(w->egress);
 	repair_stop(w);
 	rte_free(w->history.slots);
+	rte_free(w->allocation);
 	hmac_free(w->hmac);
 	dp->srtp->lanes_free(w->srtp);
 	tuple_table_free(w->tuples);

@@ -30,6 +30,7 @@ struct fanout_list;
 struct tuple_table;
 struct ufrag_table;
 struct egress;
+struct allocation;
 
 // What all cores share: set at start by main, constant afterwards except for what the pointers
 // lead to (each table's header says who writes it).
@@ -77,6 +78,7 @@ struct worker {
 	struct hmac *hmac; // for STUN integrity, made at start
 	struct srtp_lanes *srtp; // the engine's part of this worker, made at start
 	struct history history; // packets its consumers may ask for again
+	struct allocation *allocation; // room to choose layers in
 	struct egress *egress; // seal jobs and frames of the burst under way
 	uint64_t housekeeping_us; // next time
 	uint64_t publish_us; // next time

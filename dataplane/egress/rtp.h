@@ -129,3 +129,16 @@ static inline uint8_t *egress_rtp(struct worker *w, const struct egress_rtp_pack
 		publish_subscription(w, p->subscription);
 	return egress_queue_job(w, m, p);
 }
+
+// The same, with the payload in the frame, where it may be changed, too: it is sealed in place.
+static inline uint8_t *egress_rtp_copy(struct worker *w, const struct egress_rtp_packet *p)
+{
+	uint8_t *at = egress_rtp(w, p);
+
+	if (at == NULL || p->srtp == NULL)
+		return at;
+	struct srtp_job *job = &w->egress->jobs[w->egress->job_count - 1];
+	memcpy(at + job->header_size, p->payload, p->payload_size);
+	job->payload = at + job->header_size;
+	return at;
+}

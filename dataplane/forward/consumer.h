@@ -26,10 +26,19 @@ struct forwarding {
 	struct class_block blocks[FANOUT_EXT_CLASSES + 1]; // the last: of who is in no class
 };
 
+// A packet as one consumer gets it.
+struct placement {
+	struct rtp_continuity_out out;
+	uint16_t picture_id; // or frame number
+	uint8_t tl0;
+	bool marker;
+	bool patched; // picture id or TL0PICIDX are others than the publisher's
+};
+
 // Decides whether and as what the consumer gets the packet (switch.c). False after counting the
 // drop.
 bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		    struct rtp_continuity_out *out);
+		    struct placement *out);
 
 // Reads a packet once for all consumers of this worker. False if its track, its payload type or its
 // consumers are gone.

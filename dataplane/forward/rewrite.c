@@ -11,6 +11,7 @@
 #include "dataplane/egress/rtp.h"
 #include "dataplane/egress/rtx.h"
 #include "dataplane/forward/consumer.h"
+#include "dataplane/forward/layers.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/rtp.h"
 
@@ -52,12 +53,28 @@ static void block_personalise(uint8_t *block, const struct rtp_ext_built *layout
 		bytes_store_be16(block + layout->twcc_offset, (uint16_t)c->transport->twcc_next++);
 }
 
+// In the consumer's own copy: the frame number of its extension, or the ids in its payload.
+static void patch(uint8_t *rtp, const struct class_block *b, uint8_t *payload,
+		  const struct layer_packet *l, const struct placement *at)
+{
+	if (l->form == LAYER_FORM_DD) {
+		if (b->layout.dd_offset != 0)
+			dd_patch_frame_number(rtp + RTP_HEADER_BYTES + b->layout.dd_offset,
+					      at->picture_id);
+		return;
+	}
+	picture_id_write(payload + l->picture_id_offset, (l->flags & LAYER_ID_15) != 0,
+			 at->picture_id);
+	if (l->tl0_offset != 0)
+		payload[l->tl0_offset] = at->tl0;
+}
+
 void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f)
 {
 	const struct packet *p = f->packet;
-	struct rtp_continuity_out out;
+	struct placement at;
 
-	if (!consumer_place(w, c, f, &out))
+	if (!consumer_place(w, c, f, &at))
 		return;
 	const struct class_block *b = block_of(c, f);
 	if (b == NULL) {
@@ -68,29 +85,34 @@ void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwar
 		.transport = c->transport,
 		.subscription = c->subscription,
 		.srtp = c->srtp,
-		.index = out.index,
-		.timestamp = out.ts,
+		.index = at.out.index,
+		.timestamp = at.out.ts,
 		.ssrc = c->ssrc,
 		.pt = c->pt[f->codec],
-		.marker = p->marker,
+		.marker = at.marker,
 		.ext = b->bytes,
 		.ext_size = b->layout.size,
 		.payload = f->payload,
 		.payload_size = p->rtp_payload_size,
 	};
-	uint8_t *rtp = egress_rtp(w, &packet);
-	if (rtp != NULL)
-		block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
+	uint8_t *rtp = at.patched && p->layer.form != LAYER_FORM_DD ? egress_rtp_copy(w, &packet)
+								    : egress_rtp(w, &packet);
+	if (rtp == NULL)
+		return;
+	block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
+	if (at.patched)
+		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size, &p->layer, &at);
 }
 
 bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
 		     uint16_t seq)
 {
-	const struct subscription *s = c->subscription;
+	struct subscription *s = c->subscription;
+	struct placement at;
 	uint8_t pt = c->config->rtx_pt_by_pt[f->packet->pt];
 	const struct class_block *b = pt != 0 ? block_of(c, f) : NULL;
 
-	if (b == NULL)
+	if (b == NULL || !layers_number(s, f->packet, &at))
 		return false;
 	const struct egress_rtp_packet packet = {
 		.transport = c->transport,
@@ -105,7 +127,11 @@ bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forw
 		.payload_size = f->packet->rtp_payload_size,
 	};
 	uint8_t *rtp = egress_rtx(w, &packet, seq);
-	if (rtp != NULL)
-		block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
-	return rtp != NULL;
+	if (rtp == NULL)
+		return false;
+	block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
+	if (at.patched)
+		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size + RTX_OSN_BYTES,
+		      &f->packet->layer, &at);
+	return true;
 }

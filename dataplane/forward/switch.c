@@ -5,12 +5,14 @@
 // Path     forward/rewrite.c -> [switch]
 // Thread   the worker that owns the subscriber's transport.
 //
-// A consumer is sent one encoding. It begins, and changes the encoding, at a keyframe: what comes
-// before could not be decoded. Where the payload is encrypted end to end no keyframe can be told,
-// so it waits BEGIN_WAIT_US at most. It moves up to a higher encoding when that sends a keyframe,
-// and down when its own has been silent for SILENT_US.
+// A consumer is sent one encoding: the allocation's target (forward/allocation.c), or as long as
+// there is none the best that runs. It begins, and changes the encoding, at a keyframe: what comes
+// before could not be decoded. Where the payload is encrypted end to end and nothing describes it,
+// no keyframe can be told, so it waits BEGIN_WAIT_US at most. Without a target it moves up to a
+// higher encoding when that sends a keyframe, and down when its own has been silent for SILENT_US.
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/consumer.h"
+#include "dataplane/forward/layers.h"
 
 enum {
 	BEGIN_WAIT_US = 1000000,
@@ -32,12 +34,12 @@ static bool placed(struct worker *w, enum rtp_continuity_verdict verdict)
 							   : SHM_EGRESS_DROP_LATE);
 }
 
-static void ask(struct worker *w, struct subscription *s, const struct packet *p)
+static void ask(struct worker *w, struct subscription *s, const struct packet *p, uint8_t encoding)
 {
 	if (s->asked_us != 0 && w->now_us - s->asked_us < ASK_AGAIN_US)
 		return;
 	s->asked_us = w->now_us;
-	forward_keyframe_request(w, p->track, p->encoding);
+	forward_keyframe_request(w, p->track, encoding);
 }
 
 // True once the consumer may begin with this packet.
@@ -49,39 +51,8 @@ static bool may_begin(struct worker *w, struct subscription *s, const struct pac
 		s->waiting_us = w->now_us;
 	if (w->now_us - s->waiting_us >= BEGIN_WAIT_US)
 		return true;
-	ask(w, s, p);
+	ask(w, s, p, p->encoding);
 	return false;
-}
-
-// The source is another than before, or was not sent for a while.
-static bool begin(struct worker *w, struct subscription *s, const struct packet *p,
-		  const struct rtp_continuity_in *in, struct rtp_continuity_out *out)
-{
-	bool other = s->encoding != p->encoding ||
-		     (s->continuity.started != 0 && s->continuity.source != p->ssrc);
-
-	if (!placed(w, rtp_continuity_switch(&s->continuity, in, out)))
-		return false;
-	if (other) // the clock pair is of another source
-		s->sr = (struct sender_report){0};
-	s->encoding = p->encoding;
-	s->started = true;
-	s->waiting_us = 0;
-	s->asked_us = 0;
-	return true;
-}
-
-// A packet of another encoding than the one sent.
-static bool change(struct worker *w, struct subscription *s, const struct packet *p,
-		   const struct rtp_continuity_in *in, struct rtp_continuity_out *out)
-{
-	bool up = p->encoding > s->encoding;
-
-	if (!up && w->now_us - s->last_sent_us < SILENT_US)
-		return drop(w, SHM_EGRESS_DROP_OTHER_ENCODING);
-	if (!may_begin(w, s, p))
-		return drop(w, SHM_EGRESS_DROP_OTHER_ENCODING);
-	return begin(w, s, p, in, out);
 }
 
 // Held back on purpose: what follows moves up, so that the consumer sees no gap.
@@ -92,8 +63,86 @@ static bool hold_back(struct worker *w, struct subscription *s, const struct rtp
 	return drop(w, why);
 }
 
+static bool numbered(struct worker *w, struct subscription *s, const struct packet *p,
+		     enum layer_verdict verdict, struct placement *out)
+{
+	out->marker = verdict == LAYER_FORWARD_MARKED;
+	return layers_number(s, p, out) || drop(w, SHM_EGRESS_DROP_LATE);
+}
+
+// The source is another than before, or was not sent for a while.
+static bool begin(struct worker *w, struct subscription *s, const struct forwarding *f,
+		  struct placement *out)
+{
+	const struct packet *p = f->packet;
+	bool other = s->encoding != p->encoding ||
+		     (s->continuity.started != 0 && s->continuity.source != p->ssrc);
+	enum layer_verdict verdict = layers_begin(s, p);
+
+	if (verdict != LAYER_FORWARD && verdict != LAYER_FORWARD_MARKED)
+		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
+	if (!placed(w, rtp_continuity_switch(&s->continuity, &f->in, &out->out)))
+		return false;
+	if (other) { // the clock pair is of another source
+		s->sr = (struct sender_report){0};
+		s->stats.layer_changes++;
+	}
+	s->encoding = p->encoding;
+	s->started = true;
+	s->waiting_us = 0;
+	s->asked_us = 0;
+	return numbered(w, s, p, verdict, out);
+}
+
+// A packet of the encoding that is sent.
+static bool follow(struct worker *w, struct subscription *s, const struct forwarding *f,
+		   struct placement *out)
+{
+	const struct packet *p = f->packet;
+	enum layer_verdict verdict = layers_choose(s, p);
+
+	if (verdict == LAYER_WAIT)
+		ask(w, s, p, p->encoding);
+	if (verdict == LAYER_WAIT || verdict == LAYER_DROP)
+		return hold_back(w, s, &f->in,
+				 verdict == LAYER_WAIT ? SHM_EGRESS_DROP_WAITING_KEYFRAME
+						       : SHM_EGRESS_DROP_OTHER_LAYER);
+	return placed(w, rtp_continuity_map_next(&s->continuity, &f->in, &out->out)) &&
+	       numbered(w, s, p, verdict, out);
+}
+
+// A packet of another encoding than the one sent.
+static bool change(struct worker *w, struct subscription *s, const struct forwarding *f,
+		   struct placement *out)
+{
+	const struct packet *p = f->packet;
+	const struct layer_target *target = &s->layers.target;
+	bool wanted =
+		target->set ? p->encoding == target->encoding
+			    : p->encoding > s->encoding || w->now_us - s->last_sent_us >= SILENT_US;
+
+	if (!wanted || !may_begin(w, s, p))
+		return drop(w, SHM_EGRESS_DROP_OTHER_ENCODING);
+	return begin(w, s, f, out);
+}
+
+// The target is an encoding that has not begun here.
+static bool elsewhere(const struct subscription *s, const struct packet *p)
+{
+	return s->layers.target.set && p->encoding != s->layers.target.encoding;
+}
+
+// Another spatial layer is wanted, and only a keyframe brings it.
+static void ask_for_layer(struct worker *w, struct subscription *s, const struct packet *p)
+{
+	if (elsewhere(s, p))
+		ask(w, s, p, s->layers.target.encoding);
+	else if (s->layers.follows && layer_selector_wants_keyframe(&s->layers.selector, &p->layer))
+		ask(w, s, p, p->encoding);
+}
+
 bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		    struct rtp_continuity_out *out)
+		    struct placement *out)
 {
 	struct subscription *s = c->subscription;
 	const struct packet *p = f->packet;
@@ -108,11 +157,20 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PADDING);
 	if (c->pt[f->codec] == 0xff)
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PT_NOT_NEGOTIATED);
+	if (s->layers.target.paused) {
+		s->started = false;
+		return drop(w, SHM_EGRESS_DROP_NO_BANDWIDTH);
+	}
 	if (s->started && p->encoding != s->encoding)
-		return change(w, s, p, &f->in, out);
-	if (s->started && p->ssrc == s->continuity.source)
-		return placed(w, rtp_continuity_map_next(&s->continuity, &f->in, out));
+		return change(w, s, f, out);
+	if (s->started && p->ssrc == s->continuity.source) {
+		if (p->kind == SHM_KIND_VIDEO)
+			ask_for_layer(w, s, p);
+		return follow(w, s, f, out);
+	}
+	if (elsewhere(s, p))
+		return drop(w, SHM_EGRESS_DROP_OTHER_ENCODING);
 	if (!may_begin(w, s, p))
 		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
-	return begin(w, s, p, &f->in, out);
+	return begin(w, s, f, out);
 }

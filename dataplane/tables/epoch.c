@@ -161,6 +161,7 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	rtx_sender_init(&s->rtx, c->shm.rtx_ssrc, 0, c->shm.rtx_sequence_start);
 	s->rtx_index_reserved = c->shm.rtx_sequence_start + INDEX_RESERVE;
 	memset(&s->answers, 0, sizeof(s->answers));
+	s->layers = (struct layer_choice){.target.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
 	s->last_sent_us = 0;
 	s->sr_packets = 0;
 	s->sr_octets = 0;
@@ -171,6 +172,7 @@ static void subscription_start(struct worker *w, struct subscription *s,
 // Another track under the same SSRC: begins at its next keyframe, numbering goes on.
 static void subscription_follow(struct subscription *s)
 {
+	s->layers.target = (struct layer_target){.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
 	s->encoding = 0;
 	s->started = false;
 	s->waiting_us = 0;

@@ -14,6 +14,8 @@
 #include "dataplane/srtp/engine.h"
 #include "dataplane/tables/track.h"
 #include "proto/rtc/continuity.h"
+#include "proto/rtc/layer/picture_id.h"
+#include "proto/rtc/layer/selector.h"
 #include "proto/rtc/loss/rtx.h"
 #include "proto/shm/segment.h"
 
@@ -49,6 +51,23 @@ struct nack_answers {
 	} given[ANSWERS_KEPT];
 };
 
+// What the allocation wants a consumer to get.
+struct layer_target {
+	bool set; // false: the best encoding that runs, whole
+	bool paused; // nothing
+	uint8_t encoding;
+	struct layer_pair step; // of the encoding
+	struct layer_pair pair; // the same, or LAYER_HIGHEST where nothing is to be left out
+};
+
+struct layer_choice {
+	struct layer_target target;
+	bool follows; // it began with a keyframe: the rest is valid
+	bool bounded; // the subscriber wishes for certain layers
+	struct picture_ids ids;
+	struct layer_selector selector;
+};
+
 struct subscription {
 	alignas(64) _Atomic(const struct subscription_config *) config; // NULL: slot free
 	// Owner only.
@@ -61,6 +80,7 @@ struct subscription {
 	uint64_t srtp_index_reserved;
 	uint64_t last_sent_us;
 	struct shm_subscription_stats stats; // what every packet changes comes first
+	struct layer_choice layers;
 	struct nack_answers answers; // to its NACKs
 	struct rtx_sender rtx;
 	uint64_t rtx_index_reserved;

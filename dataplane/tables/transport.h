@@ -113,6 +113,7 @@ struct transport {
 	struct resend_budget resend; // what answers to its NACKs may cost
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
+	uint64_t allocation_due_us; // next time layers are chosen for its consumers
 	uint64_t layers_due_us; // next time the rates of its layers are told
 };
 

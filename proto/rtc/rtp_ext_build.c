@@ -83,6 +83,8 @@ static bool put_block(struct rtp_ext_built *built, struct bytes_writer *w, const
 			built->abs_send_time_offset = offset;
 		if (kind == RTP_EXT_TRANSPORT_WIDE_CC)
 			built->twcc_offset = offset;
+		if (kind == RTP_EXT_DEPENDENCY_DESCRIPTOR)
+			built->dd_offset = offset;
 	}
 	if (!w->overflow && w->size == RTP_EXT_HEADER_BYTES)
 		return true; // nothing to say

@@ -58,6 +58,8 @@
 	X(PAUSED, "subscription paused")                                                           \
 	X(WAITING_KEYFRAME, "video before the keyframe a consumer begins with")                    \
 	X(OTHER_ENCODING, "an encoding the consumer is not sent")                                  \
+	X(OTHER_LAYER, "a layer the consumer does not follow")                                     \
+	X(NO_BANDWIDTH, "video held back, for the consumer's path does not carry it")              \
 	X(PADDING, "padding without payload")                                                      \
 	X(PT_NOT_NEGOTIATED, "payload type not negotiated with the consumer")                      \
 	X(LATE, "older than what the consumer's numbering can place")                              \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// tests/path/layers_test.c - what a publisher sends, layer by layer: the steps every worker reads.
+// tests/path/layers_test.c - what a publisher sends, layer by layer: the steps every worker reads,
+// and what a consumer gets that wishes for less.
 #include "dataplane/core/path.h"
 #include "dataplane/tables/track.h"
 #include "tests/path/media.h"
@@ -12,7 +13,8 @@
 
 #include <cmocka.h>
 
-enum { VIDEO = 0, LOW_SSRC = 0x10, HIGH_SSRC = 0x20, FRAMES = 20, FRAME_US = 50000 };
+enum { PICTURE_ID = 2 }; // its offset in the payload of send_frame()
+enum { VIDEO = 0, VIEWER = 1, LOW_SSRC = 0x10, HIGH_SSRC = 0x20, FRAMES = 20, FRAME_US = 50000 };
 
 static int simulcast(void **state)
 {
@@ -37,15 +39,11 @@ static int leave(void **state)
 }
 
 // RFC 7741: X, picture id of 15 bits, TL0PICIDX, TID and Y; then a frame of 'size' bytes in all.
-static void send_vp8(struct room *r, uint32_t ssrc, unsigned number, unsigned temporal, size_t size)
+static void send_frame(struct room *r, uint32_t ssrc, unsigned number, unsigned temporal, bool key,
+		       size_t size)
 {
-	uint8_t payload[1200] = {0x90,
-				 0xe0,
-				 0x80,
-				 (uint8_t)number,
-				 1,
-				 (uint8_t)(temporal << 6),
-				 (uint8_t)(number != 0)};
+	uint8_t payload[1200] = {
+		0x90, 0xe0, 0x80, (uint8_t)number, 1, (uint8_t)(temporal << 6), (uint8_t)!key};
 	uint8_t packet[1400];
 	const struct media m = {.ssrc = ssrc,
 				.seq = (uint16_t)(100 + number),
@@ -55,6 +53,11 @@ static void send_vp8(struct room *r, uint32_t ssrc, unsigned number, unsigned te
 				.size = size};
 
 	room_send_rtp(r, &r->peers[0], packet, media_write(packet, &m));
+}
+
+static void send_vp8(struct room *r, uint32_t ssrc, unsigned number, unsigned temporal, size_t size)
+{
+	send_frame(r, ssrc, number, temporal, number == 0, size);
 }
 
 static struct track_step step(struct room *r, unsigned i)
@@ -117,11 +120,106 @@ static void an_encoding_that_falls_silent_is_inactive(void **state)
 	assert_int_equal(step(r, 3).active, 0);
 }
 
+static void wish_for(struct room *r, uint8_t spatial, uint8_t temporal)
+{
+	struct shm_subscription_config *c = &r->h->dp.shm.subscriptions[0].config;
+
+	c->layer_wishes = SHM_LAYER_MAXIMUM;
+	c->maximum = (struct shm_layer){spatial, temporal};
+	room_op(r, SHM_RECORD_SUBSCRIPTION, SHM_ACTION_APPLY, 0, 1);
+	room_apply(r);
+}
+
+// What the viewer gets, in one piece: no gap in sequence numbers or picture ids.
+struct seen {
+	unsigned count;
+	unsigned high; // of the higher encoding, told by its size
+	bool any; // ever
+	uint16_t seq;
+	uint16_t picture_id;
+};
+
+static void see(struct room *r, struct seen *seen)
+{
+	struct room_packet *got[8];
+	unsigned n;
+
+	room_collect(r);
+	n = room_of(r, VIEWER, false, got, 8);
+	for (unsigned i = 0; i < n; i++) {
+		const struct media_read m = media_read(got[i]);
+		uint16_t id = bytes_be16(m.m.payload + PICTURE_ID) & 0x7fff;
+		if (seen->any) {
+			assert_int_equal(m.m.seq, (uint16_t)(seen->seq + 1));
+			assert_int_equal(id, (seen->picture_id + 1) & 0x7fff);
+		}
+		seen->any = true;
+		seen->count++;
+		seen->seq = m.m.seq;
+		seen->picture_id = id;
+		seen->high += m.m.size == 1000;
+	}
+}
+
+// One second of both encodings, from frame 'from' on; keyframes at its frame 10 where asked for.
+static void simulcast_second(struct room *r, unsigned from, bool low_key, bool high_key,
+			     struct seen *seen)
+{
+	seen->count = 0;
+	seen->high = 0;
+	for (unsigned i = from; i < from + FRAMES; i++) {
+		bool key = i == from + FRAMES / 2;
+
+		room_time(r, r->now_us + FRAME_US);
+		send_frame(r, LOW_SSRC, i, i % 2, i == 0 || (key && low_key), 200);
+		send_frame(r, HIGH_SSRC, 50 + i, i % 2, i == 0 || (key && high_key), 1000);
+		room_housekeeping(r);
+		see(r, seen);
+	}
+}
+
+// It begins with the best there is: what it wishes needs a keyframe of its own.
+static void encodings_change_at_keyframes(void **state)
+{
+	struct room *r = *state;
+	struct seen seen = {0};
+
+	wish_for(r, 0, 3);
+	simulcast_second(r, 0, true, false, &seen);
+	assert_in_range(seen.high, 1, FRAMES / 2);
+	simulcast_second(r, FRAMES, false, false, &seen);
+	assert_int_equal(seen.count, FRAMES);
+	assert_int_equal(seen.high, 0);
+	uint64_t plis = r->h->dp.tracks[VIDEO].encodings[1].stats.pli_count;
+	wish_for(r, 3, 3);
+	simulcast_second(r, 2 * FRAMES, false, true, &seen);
+	assert_int_equal(seen.count, FRAMES + 1); // one frame of both
+	assert_int_equal(seen.high, FRAMES / 2);
+	assert_true(r->h->dp.tracks[VIDEO].encodings[1].stats.pli_count > plis);
+	assert_int_equal(r->h->dp.subscriptions[0].stats.layer_reason, SHM_LAYER_REQUESTED);
+}
+
+static void a_temporal_layer_is_left_out_without_a_gap(void **state)
+{
+	struct room *r = *state;
+	struct seen seen = {0};
+
+	wish_for(r, 0, 0);
+	simulcast_second(r, 0, true, false, &seen);
+	simulcast_second(r, FRAMES, false, false, &seen);
+	assert_int_equal(seen.count, FRAMES / 2);
+	assert_int_equal(seen.high, 0);
+	assert_int_equal(r->h->dp.subscriptions[0].stats.target_layer.temporal, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(steps_rise_from_the_lowest_layer, simulcast, leave),
 		cmocka_unit_test_setup_teardown(an_encoding_that_falls_silent_is_inactive,
+						simulcast, leave),
+		cmocka_unit_test_setup_teardown(encodings_change_at_keyframes, simulcast, leave),
+		cmocka_unit_test_setup_teardown(a_temporal_layer_is_left_out_without_a_gap,
 						simulcast, leave),
 	};
 	return cmocka_run_group_tests_name("layers", tests, NULL, NULL);

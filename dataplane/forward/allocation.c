@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/forward/allocation.c - which layer each consumer of a transport shall get: from what
+// publishers send, what the subscriber wishes, and what its path carries.
+//
+// Path     core/path.c (housekeeping) -> [allocation] -> forward/layers.c, statistics
+// Thread   the worker that owns the subscriber's transport; rates of layers are read from where
+//          publishers' workers keep them (tables/track.h).
+#include "dataplane/forward/allocation.h"
+
+#include "dataplane/core/limits.h"
+#include "dataplane/forward/layers.h"
+#include "dataplane/tables/transport.h"
+
+#include <rte_malloc.h>
+#include <string.h>
+
+enum { CONSUMERS_MAX = 256 }; // of one transport that are chosen for; others get the best running
+
+struct allocation {
+	unsigned count;
+	struct subscription *subscription[CONSUMERS_MAX];
+	struct track_step step[CONSUMERS_MAX][ALLOCATE_STEPS_MAX];
+	struct allocate_step cost[CONSUMERS_MAX][ALLOCATE_STEPS_MAX];
+	struct allocate_subscription subs[CONSUMERS_MAX];
+	uint16_t order[CONSUMERS_MAX];
+	uint64_t audio_bps;
+};
+
+struct allocation *allocation_new(void)
+{
+	return rte_zmalloc("allocation", sizeof(struct allocation), RTE_CACHE_LINE_SIZE);
+}
+
+static unsigned steps_of(const struct track *t, struct track_step out[ALLOCATE_STEPS_MAX])
+{
+	unsigned count = 0;
+
+	while (count < ALLOCATE_STEPS_MAX) {
+		uint64_t word = atomic_load_explicit(&t->steps[count], memory_order_relaxed);
+
+		if (word == 0)
+			break;
+		memcpy(&out[count++], &word, sizeof(word));
+	}
+	return count;
+}
+
+static uint8_t level(const struct track_config *track, const struct track_step *s)
+{
+	return track->shm.encoding_count > 1 ? s->encoding : s->spatial;
+}
+
+static bool above(const struct track_config *track, const struct track_step *s,
+		  const struct shm_layer *l)
+{
+	return level(track, s) > l->spatial || s->temporal > l->temporal;
+}
+
+static bool below(const struct track_config *track, const struct track_step *s,
+		  const struct shm_layer *l)
+{
+	return level(track, s) < l->spatial ||
+	       (level(track, s) == l->spatial && s->temporal < l->temporal);
+}
+
+// Steps the subscriber would take, lowest first; at least one stays where it names no minimum.
+static unsigned wishes(const struct shm_subscription_config *c, const struct track_config *track,
+		       struct track_step steps[ALLOCATE_STEPS_MAX], unsigned count)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct track_step *s = &steps[i];
+		bool high =
+			((c->layer_wishes & SHM_LAYER_MAXIMUM) != 0 &&
+			 above(track, s, &c->maximum)) ||
+			((c->layer_wishes & SHM_LAYER_WANTED) != 0 && above(track, s, &c->wanted));
+		bool low =
+			(c->layer_wishes & SHM_LAYER_MINIMUM) != 0 && below(track, s, &c->minimum);
+
+		if (low || (high && i != 0))
+			continue;
+		steps[kept++] = *s;
+	}
+	return kept;
+}
+
+static bool is_target(const struct layer_target *t, const struct track_step *s)
+{
+	return t->set && !t->paused && t->encoding == s->encoding &&
+	       t->step.spatial == s->spatial && t->step.temporal == s->temporal;
+}
+
+static void add(struct allocation *a, const struct subscription_config *c, struct subscription *s,
+		const struct track_config *track, const struct track *t)
+{
+	struct track_step *steps = a->step[a->count];
+	unsigned count = steps_of(t, steps);
+
+	if (track->shm.kind == SHM_KIND_AUDIO) {
+		a->audio_bps += count != 0 ? (uint64_t)steps[0].rate_kbps * 1000 : 0;
+		return;
+	}
+	if (count == 0 || a->count == CONSUMERS_MAX) {
+		s->layers.target = (struct layer_target){.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
+		return;
+	}
+	count = wishes(&c->shm, track, steps, count);
+	struct allocate_subscription *sub = &a->subs[a->count];
+	*sub = (struct allocate_subscription){
+		.steps = a->cost[a->count],
+		.step_count = (uint8_t)count,
+		.wanted = (int8_t)((int)count - 1),
+		.current = ALLOCATE_PAUSED,
+		.priority = c->shm.priority,
+		.tile_pixels = c->shm.tile_pixels,
+	};
+	for (unsigned i = 0; i < count; i++) {
+		a->cost[a->count][i] = (struct allocate_step){
+			.rate_bps = (uint64_t)steps[i].rate_kbps * 1000,
+			.active = steps[i].active != 0,
+		};
+		if (is_target(&s->layers.target, &steps[i]))
+			sub->current = (int8_t)i;
+	}
+	a->subscription[a->count++] = s;
+}
+
+static void settle(const struct allocation *a, unsigned i)
+{
+	const struct allocate_subscription *sub = &a->subs[i];
+	struct subscription *s = a->subscription[i];
+	struct layer_target target = {
+		.set = true,
+		.paused = sub->step == ALLOCATE_PAUSED,
+		.encoding = s->layers.target.encoding,
+		.pair = {LAYER_HIGHEST, LAYER_HIGHEST},
+	};
+
+	if (!target.paused) {
+		const struct track_step *step = &a->step[i][sub->step];
+		target.encoding = step->encoding;
+		target.step = (struct layer_pair){step->spatial, step->temporal};
+		// At the top nothing is left out, whatever layers are added.
+		if (sub->step != sub->step_count - 1 || s->layers.bounded)
+			target.pair = target.step;
+	}
+	layers_want(s, &target);
+	s->stats.layer_reason = sub->reason;
+	s->stats.target_layer = (struct shm_layer){
+		target.paused ? SHM_LAYER_NONE : (uint8_t)(target.encoding + target.step.spatial),
+		target.paused ? SHM_LAYER_NONE : target.step.temporal,
+	};
+}
+
+void allocation_due(struct worker *w, struct transport *t)
+{
+	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
+	struct allocation *a = w->allocation;
+
+	if (l == NULL || l->subscription_count == 0 || w->now_us < t->allocation_due_us)
+		return;
+	t->allocation_due_us = w->now_us + ALLOCATION_US;
+	a->count = 0;
+	a->audio_bps = 0;
+	for (uint32_t i = 0; i < l->subscription_count; i++) {
+		uint32_t index = l->index[l->track_count + i];
+		struct subscription *s = &w->dp->subscriptions[index];
+		const struct subscription_config *c =
+			atomic_load_explicit(&s->config, memory_order_acquire);
+		if (c == NULL || c->generation != s->generation || c->shm.paused)
+			continue;
+		const struct track_config *track = track_config_of(w->dp, c->shm.track);
+		if (track == NULL)
+			continue;
+		s->layers.bounded = c->shm.layer_wishes != 0;
+		add(a, c, s, track, &w->dp->tracks[c->shm.track.index]);
+	}
+	allocate(a->subs, a->order, a->count, ALLOCATION_UNBOUNDED_BPS);
+	for (unsigned i = 0; i < a->count; i++)
+		settle(a, i);
+}
