@@ -8,10 +8,13 @@ generator, the dataplane's main lcore and the control plane. What they take is t
 import os
 import pathlib
 import re
-import secrets
 import subprocess
 import sys
-import tempfile
+
+import stubs  # noqa: F401, pylint: disable=unused-import
+import grpc
+import room
+from sluice.v1 import transport_pb2_grpc
 
 TREE = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("SLUICE_BENCH_BUILD", TREE / "build-bench")).resolve()
@@ -19,19 +22,7 @@ LAB = os.environ.get("LAB_NAME", "")
 STATE = pathlib.Path(os.environ.get("LAB_STATE", "/nonexistent"))
 SFU4 = os.environ.get("LAB_SFU4", "")
 SELF4, SELF_MAC = "198.18.0.200", "02:00:00:00:00:c8"
-KEY_BYTES = {"AES_CM_128_HMAC_SHA1_80": 30, "AEAD_AES_128_GCM": 28, "AEAD_AES_256_GCM": 44}
-PUBLISHER_PORT, SINK_PORT, CONSUME_MAX, PATIENCE_S = 20000, 30000, 1024, 60
-PT = 96
-
-_stubs = tempfile.TemporaryDirectory(prefix="sluice-bench-")
-subprocess.run(["protoc", "-I", TREE / "proto/api", f"--python_out={_stubs.name}",
-                "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin",
-                f"--grpc_out={_stubs.name}", "sluice/v1/room.proto", "sluice/v1/transport.proto"],
-               check=True)
-sys.path.insert(0, _stubs.name)
-# pylint: disable=wrong-import-position
-import grpc  # noqa: E402
-from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc  # noqa: E402
+PATIENCE_S = 60
 
 
 def cores():
@@ -121,57 +112,10 @@ class Sfu:
     def mac(self):
         return in_lab("cat", "/sys/class/net/sfu0/address").strip()
 
-    def plain(self, remote, suite, receive_key, send_key):
-        """A plain transport without a room; its name."""
-        connect = transport_pb2.PlainConnect(remote=remote, srtp=transport_pb2.SrtpParameters(
-            suite=suite, receive_key=receive_key, send_key=send_key))
-        return self.calls.CreateTransport(transport_pb2.CreateTransportRequest(
-            plain=transport_pb2.PlainOptions(connect=connect)), timeout=PATIENCE_S).name
 
-    def produce(self, transport, ssrc):
-        return self.calls.Produce(transport_pb2.ProduceRequest(
-            transport=transport, kind=room_pb2.MEDIA_KIND_VIDEO,
-            codecs=[transport_pb2.RtpCodec(mime_type="video/VP8", payload_type=PT,
-                                           clock_rate=90000)],
-            encodings=[transport_pb2.RtpEncoding(ssrc=ssrc)]), timeout=PATIENCE_S).name
-
-    def consume(self, specs):
-        for at in range(0, len(specs), CONSUME_MAX):
-            self.calls.Consume(transport_pb2.ConsumeRequest(consumers=specs[at:at + CONSUME_MAX]),
-                               timeout=PATIENCE_S)
-
-    def cpu_ticks(self):
-        """(user, system) clock ticks of the worker's thread, voluntary and other switches."""
-        for thread in os.listdir(f"/proc/{self.dataplane.pid}/task"):
-            base = f"/proc/{self.dataplane.pid}/task/{thread}"
-            with open(f"{base}/comm", encoding="ascii") as comm:
-                if comm.read().strip() not in ("lcore-worker-1", "rte-worker-1"):
-                    continue
-            with open(f"{base}/stat", encoding="ascii") as stat:
-                fields = stat.read().rsplit(")", 1)[1].split()
-            return int(fields[11]), int(fields[12])
-        raise SystemExit("bench: the worker's thread has another name here")
-
-
-def fan_out(sfu, suite, size, publishers, consumers):
-    """Publishers with as many consumers each, every consumer on a transport (and key) of its own.
-    The plan of bench/load/plan.h as text."""
-    key_bytes = KEY_BYTES[suite]
-    key = lambda: secrets.token_bytes(key_bytes)
-    lines = [f"suite {suite}", f"bytes {size}",
-             f"sfu {sfu.mac} {SFU4} {os.environ['LAB_MEDIA_PORT']}", f"self {SELF_MAC} {SELF4}"]
-    producers = []
-    for i in range(publishers):
-        master, ssrc = key(), 0x1000000 + i
-        transport = sfu.plain(f"{SELF4}:{PUBLISHER_PORT + i}", suite, master, key())
-        producers.append(sfu.produce(transport, ssrc))
-        lines.append(f"publisher {PUBLISHER_PORT + i} {ssrc} {PT} {master.hex()}")
-    specs = []
-    for i in range(publishers * consumers):
-        master, ssrc = key(), 0x2000000 + i
-        transport = sfu.plain(f"{SELF4}:{SINK_PORT + i}", suite, key(), master)
-        specs.append(transport_pb2.ConsumerSpec(
-            transport=transport, source=producers[i % publishers], ssrc=ssrc))
-        lines.append(f"sink {SINK_PORT + i} {ssrc} {i % publishers} {master.hex()}")
-    sfu.consume(specs)
-    return "\n".join([*lines, "go", ""])
+def fan_out(node, suite, size, publishers, consumers):
+    """Sets up a room of plain transports; its plan."""
+    plan = room.describe(suite, size, publishers, consumers,
+                         (node.mac, SFU4, os.environ["LAB_MEDIA_PORT"]), (SELF_MAC, SELF4))
+    room.Room(node.calls, plan).set_up()
+    return plan

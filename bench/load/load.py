@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # pylint: disable=wrong-import-position
 import plot  # noqa: E402
+import room  # noqa: E402
 import sfu  # noqa: E402
 from generator import Generator  # noqa: E402
 
@@ -36,7 +37,7 @@ def options():
                         help="of each publisher, a comma-separated list (1,10,50,200,1000)")
     parser.add_argument("--publishers", type=int, default=1)
     parser.add_argument("--bytes", type=int, default=1200, help="RTP payload, 64..1400 (1200)")
-    parser.add_argument("--suite", choices=sfu.KEY_BYTES, default="AEAD_AES_128_GCM")
+    parser.add_argument("--suite", choices=room.KEY_BYTES, default="AEAD_AES_128_GCM")
     parser.add_argument("--engine", choices=["auto", "ipsec-mb", "libsrtp2"], default="auto")
     parser.add_argument("--trial-seconds", type=float, default=2, help="of the search (2)")
     parser.add_argument("--latency-seconds", type=float, default=5,

@@ -6,25 +6,85 @@
 """Each bench that needs a running SFU, for seconds: that it works, and that its rows say what
 bench/README.md promises. The figures of so short a run mean nothing.
 """
+import ctypes
 import json
 import os
 import pathlib
+import select
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
+os.environ["SLUICE_BENCH_BUILD"] = str(TREE / "build")
+sys.path.insert(0, str(TREE / "bench"))
+import room  # noqa: E402, pylint: disable=wrong-import-position
+import sfu  # noqa: E402, pylint: disable=wrong-import-position
+
+CLONE_NEWNET, SO_RCVBUFFORCE = 0x40000000, 33
 
 
 def bench(script, *arguments, seconds=100):
     done = subprocess.run(
         [sys.executable, TREE / "bench" / script, "--json", *arguments], timeout=seconds,
-        capture_output=True, text=True, check=False,
-        env={**os.environ, "SLUICE_BENCH_BUILD": str(TREE / "build")})
+        capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{script} {arguments}: {done.stdout}{done.stderr}"
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def frames_of(path):
+    data = pathlib.Path(path).read_bytes()
+    at = 24
+    while at < len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        yield data[at + 16:at + 16 + size]
+        at += 16 + size
+
+
+class FarEnd:
+    """The other end of the wire: frames in and out, as a generator on another machine has it."""
+
+    def __init__(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/self/ns/net", "rb") as home, \
+                open(f"/run/netns/{sfu.LAB}-lan", "rb") as lan:
+            assert libc.setns(lan.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
+            try:
+                self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+                self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+                self.socket.bind(("far0", 0))
+            finally:
+                assert libc.setns(home.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
+
+    def replay(self, path):
+        for frame in frames_of(path):
+            self.socket.send(frame)
+            select.select([], [], [], 0.0001)  # a packet each 0.1 ms or so: libpcap copies each
+
+    def media(self, wanted):
+        """Packets by SSRC, until there are as many or nothing has come for a second."""
+        found = {}
+        while sum(found.values()) < wanted and select.select([self.socket], [], [], 1)[0]:
+            frame, origin = self.socket.recvfrom(2048)
+            if origin[2] == socket.PACKET_OUTGOING or frame[12:14] != b"\x08\0" or frame[23] != 17:
+                continue
+            port, rtp = struct.unpack_from("!H", frame, 36)[0], frame[42:]
+            if port >= room.SINK_PORT and not 192 <= rtp[1] <= 223:
+                ssrc = struct.unpack_from("!I", rtp, 8)[0]
+                found[ssrc] = found.get(ssrc, 0) + 1
+        return found
+
+
+def counter(name, **labels):
+    page = sfu.in_lab("curl", "-sf", "http://127.0.0.1:9464/metrics")
+    wanted = [f'{key}="{text}"' for key, text in labels.items()]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
+               if line.startswith(name + ("{" if labels else "")) and all(w in line for w in wanted))
 
 
 class Benches(unittest.TestCase):
@@ -44,6 +104,39 @@ class Benches(unittest.TestCase):
                 self.assertGreater(raw["count"], 0)
                 self.assertLessEqual(raw["p50"], raw["p99_99"])
                 self.assertLessEqual(at["latency_gapless_ns"]["count"], raw["count"])
+
+    def test_a_pcap_is_replayed(self):
+        """Once it is heard by all; again, only after the reset that bench/pktgen explains."""
+        packets, consumers = 1500, 3
+        mac = sfu.in_lab("cat", "/sys/class/net/sfu0/address").strip()
+        plan = room.describe("AEAD_AES_128_GCM", 300, 1, consumers,
+                             (mac, sfu.SFU4, os.environ["LAB_MEDIA_PORT"]),
+                             (sfu.SELF_MAC, sfu.SELF4))
+        everything = {0x2000000 + i: packets for i in range(consumers)}
+        with tempfile.TemporaryDirectory() as folder, \
+                sfu.Sfu("net_pcap0,rx_iface_in=wire0,tx_iface=wire0") as node:
+            pcap = f"{folder}/publishers.pcap"
+            subprocess.run([TREE / "build/bench/bench_pcap", str(packets), "1000", pcap],
+                           input=plan, text=True, check=True)
+            far = FarEnd()
+            self.addCleanup(far.socket.close)
+            at = room.Room(node.calls, plan)
+            at.set_up()
+            far.replay(pcap)
+            self.assertEqual(far.media(packets * consumers), everything)
+            far.replay(pcap)
+            self.await_replays(packets)
+            self.assertEqual(far.media(1), {})
+            at.remove()
+            at.set_up(new_sink_keys=True)
+            far.replay(pcap)
+            self.assertEqual(far.media(packets * consumers), everything)
+
+    def await_replays(self, packets):
+        end = time.monotonic() + 20
+        while counter("sluice_ingress_drops_total", reason="SRTP_REPLAY") < packets:
+            self.assertLess(time.monotonic(), end, "not every packet was dropped as a replay")
+            select.select([], [], [], 0.1)
 
 
 if __name__ == "__main__":
