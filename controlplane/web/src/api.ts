@@ -15,10 +15,13 @@ import type {
   SessionEvent,
 } from "./gen/sluice/v1/signalling";
 import { TransportDirection } from "./gen/sluice/v1/signalling";
+import type { Layer } from "./gen/sluice/v1/room";
 import type { Statistics } from "./gen/sluice/v1/statistics";
 
 export { TransportDirection };
 export type { PublishedTrack, Session, SessionEvent };
+
+export type LayerWishes = Partial<Record<"minimum" | "wanted" | "maximum", Layer>>;
 
 const DEADLINE_MS = 10_000;
 export const CANDIDATES_PER_CALL = 32;
@@ -114,6 +117,20 @@ export class Api {
   async setSubscription(session: Session, track: string, paused: boolean): Promise<void> {
     // Without a mask `paused` alone is set.
     const request = { session, track, paused, priority: 0, requestId: requestId() };
+    await this.#client.setSubscription(request, deadline()).response;
+  }
+
+  // Sets those of minimum, wanted and maximum that are given.
+  async setLayers(session: Session, track: string, layers: LayerWishes): Promise<void> {
+    const request = {
+      session,
+      track,
+      paused: false,
+      priority: 0,
+      ...layers,
+      updateMask: { paths: Object.keys(layers) },
+      requestId: requestId(),
+    };
     await this.#client.setSubscription(request, deadline()).response;
   }
 

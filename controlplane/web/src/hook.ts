@@ -11,12 +11,13 @@
 //                    and SRTP cipher, one entry per sent stream and per received track
 //   setMuted(kind, muted)         as the buttons do; kind is "audio" or "video"
 //   setSubscription(track, paused)
+//   setLayers(track, { minimum, wanted, maximum })  each { spatial, temporal }; those given are set
 //   stopSending()    sends no more RTP, leaves everything else as it is
 //   leave(), rejoin()
 //   node()           Promise of the server's Node (node.proto)
 //   journal          what happened lately: [{ at, text }], times in milliseconds of Unix time
 //   statistics(participant = "")  Promise of its Statistics: of one participant or all
-import type { Api } from "./api";
+import type { Api, LayerWishes } from "./api";
 import { journal } from "./journal";
 import type { Kind } from "./publish";
 import type { Session } from "./session";
@@ -63,6 +64,8 @@ export function installHook(api: Api, actions: Actions): void {
     setMuted: actions.setMuted,
     setSubscription: async (track: string, paused: boolean) =>
       actions.session()?.setSubscription(track, paused),
+    setLayers: async (track: string, layers: LayerWishes) =>
+      actions.session()?.setLayers(track, layers),
     stopSending: async () => actions.session()?.publisher?.stopSending(),
     leave: actions.leave,
     rejoin: actions.rejoin,

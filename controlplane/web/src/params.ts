@@ -8,6 +8,8 @@
 //   video=WxH@F   what the camera is asked for; video=0 sends none
 //   audio=0       sends no audio
 //   codec=VP8     preferred video codec: VP8, VP9, H264 or AV1
+//   simulcast=N   so many encodings of the camera, 1 to 3; without it 3 from 960×540 on, else 1
+//   svc=L3T3_KEY  one encoding in layers (W3C scalabilityMode) instead; VP9 and AV1 have spatial ones
 
 // and its fragment, which no server sees:
 //
@@ -20,6 +22,8 @@ export interface Params {
   audio: boolean;
   video: { width: number; height: number; frameRate: number } | null;
   codec: string;
+  simulcast: number | null; // encodings; null: by the camera's size
+  svc: string; // scalabilityMode; empty: not asked for
 }
 
 // The form of every resource id (room.proto).
@@ -49,6 +53,10 @@ export function takeToken(): string {
   return sessionStorage.getItem("token") ?? "";
 }
 
+function simulcastOf(text: string | null): number | null {
+  return /^[123]$/.test(text ?? "") ? Number(text) : null;
+}
+
 export function readParams(search: string): Params {
   const query = new URLSearchParams(search);
   const room = query.get("room") ?? "";
@@ -59,5 +67,7 @@ export function readParams(search: string): Params {
     audio: query.get("audio") !== "0",
     video: videoOf(query.get("video")),
     codec: (query.get("codec") ?? "").toUpperCase(),
+    simulcast: simulcastOf(query.get("simulcast")),
+    svc: /^[LS][1-3]T[1-3](h|_KEY|_KEY_SHIFT)?$/.exec(query.get("svc") ?? "")?.[0] ?? "",
   };
 }

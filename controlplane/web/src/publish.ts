@@ -7,6 +7,7 @@ import { TransportDirection } from "./api";
 import type { Api, PublishedTrack, Session } from "./api";
 import type { Devices } from "./devices";
 import { openCamera } from "./devices";
+import { cameraEncodings } from "./encodings";
 import { TrackSource } from "./gen/sluice/v1/room";
 import type { Track } from "./gen/sluice/v1/room";
 import type { Params } from "./params";
@@ -49,6 +50,7 @@ export class Publisher {
     for (const kind of ["audio", "video"] as Kind[]) {
       if (!devices[kind] && !muted[kind]) continue;
       const init: RTCRtpTransceiverInit = { direction: "sendonly", streams: [stream] };
+      if (kind === "video") init.sendEncodings = cameraEncodings(params, devices.video);
       const transceiver = this.pc.addTransceiver(this.#muteFirst(kind) ?? kind, init);
       if (kind === "video" && params.codec) preferCodec(transceiver, params.codec);
       this.#transceivers.set(kind, transceiver);

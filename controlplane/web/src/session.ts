@@ -4,7 +4,7 @@
 // signalling: when the stream of events breaks, it is opened again with back-off and the peer
 // connections are left alone. Each opening starts with a snapshot, which replaces what was known.
 import { failureText, isUnknownSession } from "./api";
-import type { Api, Session as Credentials, SessionEvent } from "./api";
+import type { Api, LayerWishes, Session as Credentials, SessionEvent } from "./api";
 import type { Devices } from "./devices";
 import { note, noteConnection } from "./journal";
 import type { Participant, Track } from "./gen/sluice/v1/room";
@@ -205,6 +205,10 @@ export class Session {
 
   async setSubscription(track: string, paused: boolean): Promise<void> {
     if (this.#credentials) await this.api.setSubscription(this.#credentials, track, paused);
+  }
+
+  async setLayers(track: string, layers: LayerWishes): Promise<void> {
+    if (this.#credentials) await this.api.setLayers(this.#credentials, track, layers);
   }
 
   // Resolves when the server knows; the media has stopped before that.

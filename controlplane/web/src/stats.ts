@@ -25,6 +25,8 @@ export interface TransportStats {
 export interface OutboundStats {
   kind: string;
   ssrc: number;
+  rid: string; // of a simulcast's encoding; else empty
+  scalabilityMode: string;
   active: boolean;
   packetsSent: number;
   bytesSent: number;
@@ -36,6 +38,9 @@ export interface OutboundStats {
   fractionLost: number;
   roundTripTime: number | null; // seconds
   pliCount: number;
+  nackCount: number;
+  retransmittedPacketsSent: number;
+  qualityLimitationReason: string; // video: none, cpu, bandwidth or other
   codec: string;
 }
 
@@ -153,6 +158,8 @@ function outboundOf(report: Report): OutboundStats[] {
     return {
       kind: text(rtp, "kind"),
       ssrc: num(rtp, "ssrc"),
+      rid: text(rtp, "rid"),
+      scalabilityMode: text(rtp, "scalabilityMode"),
       active: rtp["active"] !== false,
       packetsSent: num(rtp, "packetsSent"),
       bytesSent: num(rtp, "bytesSent"),
@@ -164,6 +171,9 @@ function outboundOf(report: Report): OutboundStats[] {
       fractionLost: num(remote, "fractionLost"),
       roundTripTime: typeof rtt === "number" ? rtt : null,
       pliCount: num(rtp, "pliCount"),
+      nackCount: num(rtp, "nackCount"),
+      retransmittedPacketsSent: num(rtp, "retransmittedPacketsSent"),
+      qualityLimitationReason: text(rtp, "qualityLimitationReason"),
       codec: text(report.get(text(rtp, "codecId")), "mimeType"),
     };
   });
@@ -275,7 +285,9 @@ export class Rates {
   }
 
   local(snapshot: Snapshot): Figures {
-    const video = snapshot.outbound.find((entry) => entry.kind === "video");
+    const video = snapshot.outbound
+      .filter((entry) => entry.kind === "video")
+      .reduce<OutboundStats | undefined>(largest, undefined);
     const now: Counters = {
       ...ZERO,
       time: snapshot.time,
@@ -305,6 +317,11 @@ export class Rates {
   forget(): void {
     this.#before.clear();
   }
+}
+
+// Of a simulcast's encodings, the one people think of as the picture.
+function largest(best: OutboundStats | undefined, next: OutboundStats): OutboundStats {
+  return best && best.frameWidth >= next.frameWidth ? best : next;
 }
 
 function sum<T>(entries: T[], value: (entry: T) => number): number {

@@ -10,6 +10,7 @@ const COUNTERS = [
   "framesDropped",
   "keyFramesDecoded",
   "freezeCount",
+  "totalFreezesDuration",
   "totalAudioEnergy",
   "pliCount",
 ];

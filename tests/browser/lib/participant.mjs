@@ -18,13 +18,14 @@ export class Participant {
   }
 
   // Opens the page in a new browser. With `join: false` it stays in the lobby, devices open.
-  static async open({ url, room, name, namespace, video = "640x480@30", codec = "", join = true }) {
+  // `params`: further ones of its URL (controlplane/web/src/params.ts).
+  static async open({ url, room, name, namespace, video = "640x480@30", params = {}, join = true }) {
     const browser = await launchChromium({ namespace });
     try {
       const context = await browser.newContext({ ignoreHTTPSErrors: true });
       const participant = new Participant(name, browser, await context.newPage());
       const target = new URL(url);
-      const query = { room, name, video, ...(codec && { codec }), ...(join && { autojoin: "1" }) };
+      const query = { room, name, video, ...params, ...(join && { autojoin: "1" }) };
       target.search = new URLSearchParams(query).toString();
       await participant.page.goto(target.href, { waitUntil: "load" });
       return participant;
