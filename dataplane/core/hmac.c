@@ -1,46 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/core/hmac.c - RFC 2104 over an EVP digest context that is made once.
+// dataplane/core/hmac.c - RFC 2104 over OpenSSL's SHA-1.
 //
-// EVP_MAC_init() with a new key allocates; a digest context started again does not.
+// Note    by SHA1_Update() and its kin, which OpenSSL 3 calls deprecated: every
+// EVP_DigestInit_ex2()
+//         of 3.0 goes to the heap, and a STUN check is answered on a packet core.
+#define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "dataplane/core/hmac.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK_BYTES = 64 };
 
 struct hmac {
-	EVP_MD *sha1;
-	EVP_MD_CTX *digest;
+	SHA_CTX digest;
 	uint8_t key[BLOCK_BYTES];
 };
 
 struct hmac *hmac_new(void)
 {
-	struct hmac *h = calloc(1, sizeof(*h));
-
-	if (h == NULL)
-		return NULL;
-	h->sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
-	h->digest = EVP_MD_CTX_new();
-	if (h->sha1 == NULL || h->digest == NULL) {
-		hmac_free(h);
-		return NULL;
-	}
-	return h;
+	return calloc(1, sizeof(struct hmac));
 }
 
 void hmac_free(struct hmac *h)
 {
 	if (h == NULL)
 		return;
-	OPENSSL_cleanse(h->key, sizeof(h->key));
-	EVP_MD_CTX_free(h->digest);
-	EVP_MD_free(h->sha1);
+	OPENSSL_cleanse(h, sizeof(*h));
 	free(h);
 }
 
@@ -51,8 +41,7 @@ static bool start(struct hmac *h, uint8_t pad)
 
 	for (size_t i = 0; i < BLOCK_BYTES; i++)
 		block[i] = h->key[i] ^ pad;
-	bool ok = EVP_DigestInit_ex2(h->digest, h->sha1, NULL) == 1 &&
-		  EVP_DigestUpdate(h->digest, block, sizeof(block)) == 1;
+	bool ok = SHA1_Init(&h->digest) == 1 && SHA1_Update(&h->digest, block, sizeof(block)) == 1;
 	OPENSSL_cleanse(block, sizeof(block));
 	return ok;
 }
@@ -65,10 +54,10 @@ static bool compute(void *ctx, const struct stun_part *parts, size_t count,
 	bool ok = start(h, 0x36);
 
 	for (size_t i = 0; ok && i < count; i++)
-		ok = EVP_DigestUpdate(h->digest, parts[i].data, parts[i].size) == 1;
-	return ok && EVP_DigestFinal_ex(h->digest, inner, NULL) == 1 && start(h, 0x5c) &&
-	       EVP_DigestUpdate(h->digest, inner, sizeof(inner)) == 1 &&
-	       EVP_DigestFinal_ex(h->digest, mac, NULL) == 1;
+		ok = SHA1_Update(&h->digest, parts[i].data, parts[i].size) == 1;
+	return ok && SHA1_Final(inner, &h->digest) == 1 && start(h, 0x5c) &&
+	       SHA1_Update(&h->digest, inner, sizeof(inner)) == 1 &&
+	       SHA1_Final(mac, &h->digest) == 1;
 }
 
 struct stun_hmac hmac_keyed(struct hmac *h, const void *key, size_t key_size)
@@ -76,9 +65,8 @@ struct stun_hmac hmac_keyed(struct hmac *h, const void *key, size_t key_size)
 	memset(h->key, 0, sizeof(h->key));
 	if (key_size <= BLOCK_BYTES) {
 		memcpy(h->key, key, key_size);
-	} else if (EVP_DigestInit_ex2(h->digest, h->sha1, NULL) != 1 ||
-		   EVP_DigestUpdate(h->digest, key, key_size) != 1 ||
-		   EVP_DigestFinal_ex(h->digest, h->key, NULL) != 1) {
+	} else if (SHA1_Init(&h->digest) != 1 || SHA1_Update(&h->digest, key, key_size) != 1 ||
+		   SHA1_Final(h->key, &h->digest) != 1) {
 		memset(h->key, 0, sizeof(h->key)); // a key nobody has: nothing verifies
 	}
 	return (struct stun_hmac){.sha1 = compute, .ctx = h};

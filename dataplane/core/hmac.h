@@ -12,7 +12,7 @@
 
 struct hmac;
 
-struct hmac *hmac_new(void); // NULL if OpenSSL has no SHA-1 or no memory is left
+struct hmac *hmac_new(void); // NULL if no memory is left
 void hmac_free(struct hmac *h); // wipes; accepts NULL
 
 // The function proto/rtc wants, under 'key' (an ICE password, 1..256 bytes). Valid until the next

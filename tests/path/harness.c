@@ -27,12 +27,12 @@ static void fail(const char *what)
 	exit(1);
 }
 
-void harness_eal(void)
+void harness_eal_on(const char *lcores)
 {
 	static bool started;
-	static const char *const args[] = {
-		"path-test",	 "--no-huge",  "--no-pci", "--no-shconf", "--no-telemetry",
-		"--log-level=4", "--lcores=0", "-m",	   "256"};
+	const char *const args[] = {
+		"path-test",	 "--no-huge", "--no-pci", "--no-shconf", "--no-telemetry",
+		"--log-level=4", "--lcores",  lcores,	  "-m",		 "256"};
 	enum { ARGS = sizeof(args) / sizeof(args[0]) };
 	static char *argv[ARGS]; // reachable: the EAL keeps pointers into it
 
@@ -43,6 +43,11 @@ void harness_eal(void)
 		argv[i] = strdup(args[i]);
 	if (rte_eal_init(ARGS, argv) < 0)
 		fail("EAL does not start");
+}
+
+void harness_eal(void)
+{
+	harness_eal_on("0");
 }
 
 static struct rte_ring *wire_ring(const char *way, unsigned worker)

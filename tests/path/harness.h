@@ -39,6 +39,8 @@ struct harness {
 // Starts the EAL on the first call; a second call changes nothing. Ends the process with a sentence
 // if that fails.
 void harness_eal(void);
+// The same, first, with lcores for workers that run by themselves: the EAL's --lcores.
+void harness_eal_on(const char *lcores);
 
 // A dataplane with 'workers' workers and nothing in its tables. Ends the process on failure.
 struct harness *harness_new(unsigned workers);

@@ -197,7 +197,10 @@ void room_send_raw(struct room *r, struct room_peer *from, const uint8_t *bytes,
 	};
 	struct rte_mbuf *m = harness_udp_frame(r->h, &u);
 
-	path_ingress(&r->h->dp.workers[from->worker], &m, 1);
+	if (!r->running)
+		path_ingress(&r->h->dp.workers[from->worker], &m, 1);
+	else if (rte_ring_enqueue(r->h->wire_rx[from->worker], m) != 0)
+		rte_pktmbuf_free(m);
 }
 
 void room_check(struct room *r, struct room_peer *p)

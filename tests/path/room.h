@@ -50,6 +50,7 @@ struct room {
 	struct shm_command ops[64];
 	uint32_t op_count;
 	bool ice_full; // of the peers that join from now on
+	bool running; // workers are threads of their own: what peers send goes to the wire's rings
 	struct room_peer peers[ROOM_PEERS_MAX];
 	unsigned peer_count;
 	struct room_packet got[ROOM_PACKETS_MAX]; // of the last room_collect()
