@@ -6,6 +6,7 @@
 #include "dataplane/core/limits.h"
 #include "dataplane/core/pools.h"
 #include "dataplane/core/xmsg.h"
+#include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
@@ -43,9 +44,10 @@ void memplan_make(struct memplan *p, const struct shm_limits_config *l, uint32_t
 		.packets_padding = packets * (RTE_ALIGN_CEIL((uint64_t)pools_packet_bytes(),
 							     SMALL_PAGE_BYTES) -
 					      pools_packet_bytes()),
-		.contexts = ((uint64_t)l->transports * (RECEIVE_STREAMS_MAX + SRTCP_SOURCES_MAX) +
+		.contexts = l->transports * (uint64_t)sizeof(struct bandwidth) +
+			    ((uint64_t)l->transports * (RECEIVE_STREAMS_MAX + SRTCP_SOURCES_MAX) +
 			     2 * (uint64_t)l->subscriptions) *
-			    CONTEXT_BYTES,
+				    CONTEXT_BYTES,
 	};
 	uint64_t history = pools_history_packets(packets, l->workers) * sizeof(struct history_slot);
 

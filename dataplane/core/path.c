@@ -9,6 +9,7 @@
 
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/allocation.h"
+#include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/forward.h"
 #include "dataplane/forward/repair.h"
 #include "dataplane/ingress/ingress.h"
@@ -130,6 +131,7 @@ void path_housekeeping(struct worker *w)
 			ingress_consent_due(w, t);
 		ingress_layers_due(w, t);
 		forward_due(w, t);
+		bandwidth_due(w, t);
 		allocation_due(w, t);
 		egress_rtcp_due(w, t);
 	}

@@ -9,3 +9,7 @@
 // stream) as a repair of what went out under 'seq'. Returns its RTP header, in which the extension
 // may be changed until the next call, or NULL after counting the drop.
 uint8_t *egress_rtx(struct worker *w, const struct egress_rtp_packet *original, uint16_t seq);
+
+// Queues a packet of nothing but padding in the consumer's RTX stream; 'packet' without a payload.
+enum { EGRESS_PADDING_BYTES = 255 };
+uint8_t *egress_padding(struct worker *w, const struct egress_rtp_packet *packet);

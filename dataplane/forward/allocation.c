@@ -9,12 +9,14 @@
 #include "dataplane/forward/allocation.h"
 
 #include "dataplane/core/limits.h"
+#include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/layers.h"
 #include "dataplane/tables/transport.h"
 
 #include <rte_malloc.h>
 #include <string.h>
 
+enum { MEDIA_PERCENT = 95 }; // of the estimate; the rest is for retransmissions
 enum { CONSUMERS_MAX = 256 }; // of one transport that are chosen for; others get the best running
 
 struct allocation {
@@ -124,6 +126,9 @@ static void add(struct allocation *a, const struct subscription_config *c, struc
 		if (is_target(&s->layers.target, &steps[i]))
 			sub->current = (int8_t)i;
 	}
+	// What cannot be made smaller is not taken away before the path carries less than half.
+	if (count == 1 && sub->current == 0)
+		a->cost[a->count][0].rate_bps /= 2;
 	a->subscription[a->count++] = s;
 }
 
@@ -154,6 +159,24 @@ static void settle(const struct allocation *a, unsigned i)
 	};
 }
 
+// Audio first, and something for repairs.
+static uint64_t for_video(const struct allocation *a, uint64_t estimate_bps)
+{
+	uint64_t bps = estimate_bps / 100 * MEDIA_PERCENT;
+
+	return bps > a->audio_bps ? bps - a->audio_bps : 0;
+}
+
+static uint64_t wanted_bps(const struct allocation *a)
+{
+	uint64_t bps = 0;
+
+	for (unsigned i = 0; i < a->count; i++)
+		if (a->subs[i].step_count != 0)
+			bps += a->cost[i][a->subs[i].step_count - 1].rate_bps;
+	return bps + bps / 4;
+}
+
 void allocation_due(struct worker *w, struct transport *t)
 {
 	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
@@ -177,7 +200,9 @@ void allocation_due(struct worker *w, struct transport *t)
 		s->layers.bounded = c->shm.layer_wishes != 0;
 		add(a, c, s, track, &w->dp->tracks[c->shm.track.index]);
 	}
-	allocate(a->subs, a->order, a->count, ALLOCATION_UNBOUNDED_BPS);
+	t->stats.allocated_bps = a->audio_bps + allocate(a->subs, a->order, a->count,
+							 for_video(a, bandwidth_bps(t)));
+	bandwidth_want(t, wanted_bps(a) + a->audio_bps);
 	for (unsigned i = 0; i < a->count; i++)
 		settle(a, i);
 }

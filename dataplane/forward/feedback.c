@@ -5,6 +5,7 @@
 // Path     ingress/rtcp.c -> [feedback] -> forward/keyframe.c; other workers
 // Thread   the worker that owns the peer's transport.
 // Spec     RFC 3550 6.4, RFC 4585 6.3.1, RFC 5104 4.3.1.
+#include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/repair.h"
 #include "proto/rtc/rtcp.h"
@@ -126,8 +127,10 @@ static void report_block(struct worker *w, struct transport *t, const struct rtc
 	uint32_t rtt_us = round_trip_us(w, s, b);
 	stats->reported_packets_lost = b->cumulative_lost;
 	stats->reported_jitter = b->jitter;
+	stats->reported_fraction_lost = b->fraction_lost;
 	if (rtt_us != 0)
 		stats->round_trip_us = rtt_us;
+	bandwidth_report(w, t, b->fraction_lost, rtt_us);
 }
 
 static void keyframe_wanted(struct worker *w, struct transport *t, uint32_t ssrc)
@@ -183,6 +186,7 @@ void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound
 
 	rtcp_walk_init(&walk, compound, size);
 	while (rtcp_walk_next(&walk, &p)) {
+		bandwidth_feedback(w, t, &p);
 		if (p.type == RTCP_SR || p.type == RTCP_RR)
 			reports(w, t, &p);
 		else if (p.type == RTCP_PSFB)

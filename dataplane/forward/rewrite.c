@@ -12,6 +12,7 @@
 #include "dataplane/egress/rtx.h"
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/layers.h"
+#include "dataplane/tables/bandwidth.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/rtp.h"
 
@@ -42,15 +43,19 @@ static const struct class_block *block_of(const struct fanout_entry *c, struct f
 	return block_build(b, c, f) ? b : NULL;
 }
 
-static void block_personalise(uint8_t *block, const struct rtp_ext_built *layout,
-			      const struct fanout_entry *c)
+static void block_personalise(struct worker *w, uint8_t *block, const struct rtp_ext_built *layout,
+			      const struct fanout_entry *c, enum packet_kind kind, size_t payload)
 {
 	if (layout->mid_offset != 0 && c->ext_class != FANOUT_EXT_OWN)
 		for (unsigned i = 0; i < c->mid_size; i++)
 			block[layout->mid_offset + i] = (uint8_t)c->mid[i];
 	// Only what is queued takes a transport-wide number: a gap would look like loss.
 	if (layout->twcc_offset != 0)
-		bytes_store_be16(block + layout->twcc_offset, (uint16_t)c->transport->twcc_next++);
+		bytes_store_be16(
+			block + layout->twcc_offset,
+			bandwidth_number(c->transport, kind,
+					 (uint32_t)(RTP_HEADER_BYTES + layout->size + payload),
+					 w->now_us));
 }
 
 // In the consumer's own copy: the frame number of its extension, or the ids in its payload.
@@ -99,7 +104,9 @@ void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwar
 								    : egress_rtp(w, &packet);
 	if (rtp == NULL)
 		return;
-	block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
+	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c,
+			  p->kind == SHM_KIND_AUDIO ? PACKET_AUDIO : PACKET_VIDEO,
+			  p->rtp_payload_size);
 	if (at.patched)
 		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size, &p->layer, &at);
 }
@@ -129,7 +136,8 @@ bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forw
 	uint8_t *rtp = egress_rtx(w, &packet, seq);
 	if (rtp == NULL)
 		return false;
-	block_personalise(rtp + RTP_HEADER_BYTES, &b->layout, c);
+	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c, PACKET_RETRANSMISSION,
+			  f->packet->rtp_payload_size);
 	if (at.patched)
 		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size + RTX_OSN_BYTES,
 		      &f->packet->layer, &at);

@@ -32,7 +32,7 @@ struct steps {
 
 static uint32_t kbps(uint64_t bps)
 {
-	return (uint32_t)((bps + 999) / 1000);
+	return (uint32_t)(bps / 1000 + 1); // never 0: that ends the list
 }
 
 // An allocation wants no step cheaper than the one below it.

@@ -192,6 +192,8 @@ static bool take(struct worker *w, struct rte_mbuf *m, const struct opening *o,
 	if (c->shm.kind == SHM_KIND_VIDEO)
 		ingress_layers_read(w, e, p, (enum codec)codec->codec, v,
 				    c->shm.ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR]);
+	else
+		layer_rates_add(&e->rates, 0, 0, p->payload_size, w->now_us);
 	if (!o->stream->repairs)
 		account(w, c, e, p, v);
 	if (p->keyframe)

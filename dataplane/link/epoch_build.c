@@ -5,6 +5,7 @@
 // Trust    the segment's bytes are the other process's: a private copy is checked and used, the
 //          segment is not read again. A refusal names its reason and changes nothing.
 
+#include "dataplane/forward/bandwidth.h"
 #include "dataplane/link/model.h"
 #include "dataplane/link/record_check.h"
 #include "dataplane/tables/ufrag.h"
@@ -206,6 +207,9 @@ static enum shm_refusal build_transport(struct model *m, struct epoch *e,
 				      c->shm.receive_master, c->shm.send_master);
 		if (et->srtcp == NULL)
 			return SHM_REFUSAL_BAD_KEY;
+		et->bandwidth = c->plain ? NULL : bandwidth_new();
+		if (et->bandwidth == NULL && !c->plain)
+			return SHM_REFUSAL_NO_MEMORY;
 	}
 	return ufrags_add(m, c, before);
 }

@@ -140,6 +140,7 @@ static void retire_transport(struct model *m, const struct epoch_transport *et)
 	model_release_transport(m, et->before, et->after);
 	if (et->after == NULL) {
 		srtcp_free(t->srtcp);
+		rte_free(t->bandwidth);
 		transport_reset(t, 0);
 		write_transport_state(m, et->index, 0, SHM_PHASE_FREE);
 		atomic_store(&t->links, NULL);
@@ -226,6 +227,7 @@ void model_abort(struct model *m, struct epoch *e)
 			continue;
 		model_release_transport(m, et->after, et->before);
 		srtcp_free(et->srtcp);
+		rte_free(et->bandwidth);
 		config_free(et->after, sizeof(*et->after));
 	}
 	for (uint32_t i = 0; i < e->fanout_count; i++)

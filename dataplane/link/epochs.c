@@ -94,8 +94,12 @@ static void model_empty(struct epochs *e)
 		explicit_bzero((void *)(uintptr_t)m->subscriptions[i], sizeof(**m->subscriptions));
 		rte_free((void *)(uintptr_t)m->subscriptions[i]);
 	}
-	for (uint32_t i = 0; m->tracks != NULL && i < m->tracks_end; i++)
+	for (uint32_t i = 0; m->tracks != NULL && i < m->tracks_end; i++) {
+		if (m->tracks[i] == NULL)
+			continue;
+		rte_free(m->tracks[i]->nacks);
 		rte_free((void *)(uintptr_t)m->tracks[i]);
+	}
 	for (uint32_t i = 0; m->transports != NULL && i < m->transports_end; i++) {
 		struct transport *t = &m->dp->transports[i];
 		if (m->transports[i] == NULL)
@@ -103,6 +107,7 @@ static void model_empty(struct epochs *e)
 		for (unsigned j = 0; j < RECEIVE_STREAMS_MAX; j++)
 			stream_free(m, &t->streams[j]);
 		srtcp_free(t->srtcp);
+		rte_free(t->bandwidth);
 		explicit_bzero((void *)(uintptr_t)m->transports[i], sizeof(**m->transports));
 		rte_free((void *)(uintptr_t)m->transports[i]);
 		rte_free((void *)(uintptr_t)m->links[i]);

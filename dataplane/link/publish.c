@@ -9,6 +9,7 @@
 #include "dataplane/link/publish.h"
 
 #include "dataplane/srtp/srtcp.h"
+#include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
@@ -34,7 +35,8 @@ static void transport_state(const struct transport *t, struct shm_transport_stat
 		.selected_remote = t->selected_remote,
 		.selected_local = t->selected_local,
 		.checked_count = t->checked_count,
-		.twcc_next = t->twcc_next,
+		.twcc_next = t->bandwidth != NULL ? estimator_number(&t->bandwidth->estimator)
+						  : t->twcc_next,
 		.consent_us = t->consent.renewed_us,
 		.srtcp_index_reserved = t->srtcp_index_reserved,
 	};

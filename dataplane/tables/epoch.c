@@ -8,6 +8,7 @@
 
 #include "dataplane/core/random.h"
 #include "dataplane/core/worker.h"
+#include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/forward.h"
 #include "dataplane/ingress/streams.h"
 #include "dataplane/tables/plain.h"
@@ -63,6 +64,8 @@ static void transport_established(struct worker *w, struct transport *t,
 	const struct transport_config *c = e->after;
 
 	t->srtcp = e->srtcp;
+	t->bandwidth = e->bandwidth;
+	bandwidth_start(t->bandwidth, w->now_us);
 	t->srtcp_index = 1;
 	transport_feedback_start(t, c->shm.rtcp_ssrc);
 	consent_start(w, t, c);

@@ -26,7 +26,9 @@ struct epoch_transport {
 	const struct transport_config *after;
 	const struct transport_links *links_before;
 	const struct transport_links *links_after;
-	struct srtcp *srtcp; // for a transport that becomes established; the owner takes it
+	// For a transport that becomes established; the owner takes both.
+	struct srtcp *srtcp;
+	struct bandwidth *bandwidth; // not of plain ones
 };
 struct epoch_track {
 	uint32_t index;

@@ -23,6 +23,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 
+struct bandwidth;
 struct dataplane;
 struct packet;
 struct worker;
@@ -110,6 +111,7 @@ struct transport {
 	bool latching; // its peer's address is not known yet
 	bool inactive; // and an event has said so
 	uint64_t received_us; // plain: the newest packet that proved itself
+	struct bandwidth *bandwidth; // tables/bandwidth.h; NULL: plain, or not established
 	struct resend_budget resend; // what answers to its NACKs may cost
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/tables/bandwidth.h - what one transport's path carries, and the numbers packets to it
+// get for that.
+//
+// Made     by main when a transport becomes established; the owner's from the epoch on. Plain
+//          transports have none: what nobody reports on carries everything.
+#pragma once
+
+#include "dataplane/tables/transport.h"
+#include "proto/rtc/bandwidth/estimator.h"
+
+enum { BANDWIDTH_LOG_SLOTS = 1024 }; // packets whose fate is waited for; a power of two
+
+struct bandwidth {
+	struct estimator estimator;
+	uint64_t poll_us; // next time
+	struct probe probe; // under way; id 0: none
+	uint64_t probe_us; // since when
+	uint32_t probe_bytes; // sent of it
+	uint32_t probe_pkts;
+	struct sent_packet log[BANDWIDTH_LOG_SLOTS];
+};
+
+enum { BANDWIDTH_UDP_BYTES = 28 + 16 }; // IPv4, UDP and an SRTP tag, of every packet
+
+// The transport-wide number of a packet of 'bytes' of RTP that leaves now.
+static inline uint16_t bandwidth_number(struct transport *t, enum packet_kind kind, uint32_t bytes,
+					uint64_t now_us)
+{
+	struct bandwidth *b = t->bandwidth;
+
+	if (b == NULL)
+		return (uint16_t)t->twcc_next++;
+	uint16_t number = estimator_number(&b->estimator);
+	uint32_t size = bytes + BANDWIDTH_UDP_BYTES;
+	estimator_sent(&b->estimator, size, kind, b->probe.id, now_us);
+	if (b->probe.id != 0) {
+		b->probe_bytes += size;
+		b->probe_pkts++;
+	}
+	return number;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// tests/path/bandwidth_test.c - a subscriber behind a narrow link: its feedback brings the estimate
+// down, the estimate a lower encoding; when the link widens, probes bring both back. Virtual time.
+#include "dataplane/core/path.h"
+#include "dataplane/tables/subscription.h"
+#include "dataplane/tables/track.h"
+#include "proto/rtc/rtcp_build.h"
+#include "proto/rtc/rtcp_remb.h"
+#include "proto/rtc/twcc.h"
+#include "tests/path/media.h"
+#include "tests/path/room.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { VIDEO = 0, LOW_SSRC = 0x10, HIGH_SSRC = 0x20, CONSUMER = 0x2000, RTX = 0x3000 };
+enum { PUBLISHER = 0, VIEWER = 1, OTHER = 2, TICK_US = 10000, TICKS_A_FRAME = 5 };
+enum { LOW_BYTES = 300, HIGH_BYTES = 1100, HIGH_PACKETS = 4 }; // 48 and 704 kbit/s
+enum { UDP_BYTES = 28, SENDER = 0x99 };
+
+// A link of a rate, whose queue delays and does not lose, and the viewer's report on it.
+struct path {
+	struct room *r;
+	uint64_t rate_bps;
+	uint64_t free_us; // when the link has sent all it has
+	struct twcc_receiver twcc;
+	uint64_t number; // of the newest frame
+	unsigned high, low, padding; // packets that came out, since the last look
+};
+
+static struct path the_path;
+
+static int behind_a_link(void **state)
+{
+	struct room *r = room_new(1);
+	struct room_peer *publisher = room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.1");
+	struct room_peer *viewer = room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.2");
+	struct room_peer *other = room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.3");
+	struct shm_track_config *c =
+		room_track(r, VIDEO, publisher, SHM_KIND_VIDEO, SHM_CODEC_VP8, LOW_SSRC);
+
+	c->encoding_count = 2;
+	c->encodings[1].ssrc = HIGH_SSRC;
+	for (unsigned i = 0; i < 2; i++) {
+		struct shm_subscription_config *s =
+			room_subscribe(r, i, VIDEO, i == 0 ? viewer : other, CONSUMER);
+		s->rtx_ssrc = RTX;
+		s->pts[0].rtx = 101;
+		s->rtx_sequence_start = 1;
+	}
+	room_apply(r);
+	the_path = (struct path){.r = r, .rate_bps = 10000000};
+	twcc_init(&the_path.twcc, SENDER, 50000);
+	*state = &the_path;
+	return 0;
+}
+
+static int leave(void **state)
+{
+	room_free(((struct path *)*state)->r);
+	return 0;
+}
+
+static void send_packet(struct path *p, uint32_t ssrc, uint16_t seq, bool starts, bool key,
+			size_t size)
+{
+	uint8_t payload[HIGH_BYTES] = {0x90, 0x80, (uint8_t)(0x80 | (p->number >> 8 & 0x7f)),
+				       (uint8_t)p->number, (uint8_t)!key};
+	uint8_t packet[1400];
+	const struct media m = {.ssrc = ssrc,
+				.seq = seq,
+				.ts = (uint32_t)p->number * 4500,
+				.pt = ROOM_VIDEO_PT,
+				.payload = payload,
+				.size = size};
+
+	payload[0] = starts ? 0x90 : 0x80; // RFC 7741: S
+	room_send_rtp(p->r, &p->r->peers[PUBLISHER], packet, media_write(packet, &m));
+}
+
+// Both encodings at 20 frames a second; a keyframe where one is asked for, as browsers do.
+static void send_frame(struct path *p)
+{
+	static uint64_t asked[2];
+	struct encoding *e = p->r->h->dp.tracks[VIDEO].encodings;
+	bool key[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		key[i] = p->number == 0 || e[i].stats.pli_count != asked[i];
+		asked[i] = e[i].stats.pli_count;
+	}
+	send_packet(p, LOW_SSRC, (uint16_t)p->number, true, key[0], LOW_BYTES);
+	for (unsigned i = 0; i < HIGH_PACKETS; i++)
+		send_packet(p, HIGH_SSRC, (uint16_t)(p->number * HIGH_PACKETS + i), i == 0, key[1],
+			    HIGH_BYTES);
+	p->number++;
+}
+
+static void receive(struct path *p, const struct room_packet *got)
+{
+	const struct media_read m = media_read(got);
+	uint64_t start_us = p->free_us > p->r->now_us ? p->free_us : p->r->now_us;
+
+	p->free_us = start_us + (uint64_t)(got->size + UDP_BYTES) * 8 * 1000000 / p->rate_bps;
+	assert_true(m.has_twcc);
+	twcc_receive(&p->twcc, m.m.twcc, m.m.ssrc, p->free_us);
+	p->padding += m.m.ssrc == RTX;
+	p->high += m.m.ssrc == CONSUMER && m.m.size == HIGH_BYTES;
+	p->low += m.m.ssrc == CONSUMER && m.m.size == LOW_BYTES;
+}
+
+static void report(struct path *p)
+{
+	uint8_t compound[1200];
+	struct bytes_writer w;
+	size_t size;
+
+	do {
+		bytes_writer_init(&w, compound, sizeof(compound));
+		rtcp_put_rr(&w, SENDER, NULL, 0);
+		size = twcc_poll(&p->twcc, p->r->now_us, compound + w.size,
+				 sizeof(compound) - w.size);
+		if (size != 0)
+			room_send_rtcp(p->r, &p->r->peers[VIEWER], compound, w.size + size);
+	} while (size != 0);
+}
+
+static void run(struct path *p, unsigned seconds)
+{
+	struct room_packet *got[ROOM_PACKETS_MAX];
+
+	p->high = p->low = p->padding = 0;
+	for (unsigned i = 0; i < p->r->peer_count; i++)
+		room_check(p->r, &p->r->peers[i]); // consent, for 30 s
+	for (unsigned tick = 0; tick < seconds * 1000000 / TICK_US; tick++) {
+		room_time(p->r, p->r->now_us + TICK_US);
+		if (tick % TICKS_A_FRAME == 0)
+			send_frame(p);
+		room_housekeeping(p->r);
+		room_collect(p->r);
+		unsigned n = room_of(p->r, VIEWER, false, got, ROOM_PACKETS_MAX);
+		for (unsigned i = 0; i < n; i++)
+			receive(p, got[i]);
+		report(p);
+	}
+}
+
+static const struct shm_subscription_stats *stats(const struct path *p, unsigned slot)
+{
+	return &p->r->h->dp.subscriptions[slot].stats;
+}
+
+static uint64_t estimate(const struct path *p)
+{
+	return p->r->h->dp.transports[p->r->peers[VIEWER].id].stats.available_outgoing_bps;
+}
+
+static void the_layer_follows_the_link(void **state)
+{
+	struct path *p = *state;
+
+	run(p, 3);
+	assert_true(p->high > 2 * 20 * HIGH_PACKETS);
+	p->rate_bps = 300000;
+	run(p, 5);
+	assert_true(estimate(p) < 400000);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 0);
+	assert_int_equal(stats(p, 0)->layer_reason, SHM_LAYER_BANDWIDTH);
+	assert_int_equal(stats(p, 1)->target_layer.spatial, 1); // the neighbour keeps the top
+	run(p, 2);
+	assert_int_equal(p->high, 0);
+	assert_in_range(p->low, 39, 41); // without a pause
+	p->rate_bps = 10000000;
+	run(p, 20);
+	assert_true(p->padding > 0); // it was probed for
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
+	run(p, 2);
+	assert_in_range(p->high, 39 * HIGH_PACKETS, 41 * HIGH_PACKETS);
+}
+
+static void put_remb(struct path *p, uint64_t bps)
+{
+	uint8_t compound[100];
+	struct bytes_writer w;
+	uint32_t ssrc = CONSUMER;
+
+	bytes_writer_init(&w, compound, sizeof(compound));
+	rtcp_put_rr(&w, SENDER, NULL, 0);
+	rtcp_put_remb(&w, SENDER, bps, &ssrc, 1);
+	room_send_rtcp(p->r, &p->r->peers[VIEWER], compound, w.size);
+}
+
+// Whatever a peer claims, others do not notice, and what it is sent stays within reason.
+static void absurd_rembs_are_survived(void **state)
+{
+	struct path *p = *state;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		put_remb(p, 0);
+		put_remb(p, UINT64_C(1) << 63);
+	}
+	run(p, 3);
+	assert_true(p->high + p->low > 0);
+	assert_int_equal(stats(p, 1)->target_layer.spatial, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(the_layer_follows_the_link, behind_a_link, leave),
+		cmocka_unit_test_setup_teardown(absurd_rembs_are_survived, behind_a_link, leave),
+	};
+
+	return cmocka_run_group_tests_name("bandwidth", tests, NULL, NULL);
+}
