@@ -191,7 +191,8 @@ static void rtx_nobody_asked_for_changes_nothing(void **state)
 {
 	struct room *r = *state;
 	struct room_packet *got[8];
-	const struct media padding = {.ssrc = RTX_SSRC, .seq = 9, .pt = RTX_PT};
+	const struct media padding = {
+		.ssrc = RTX_SSRC, .seq = 9, .pt = RTX_PT, .payload = (const uint8_t *)""};
 
 	lose_two(r);
 	send_rtx(r, 7, 1);
