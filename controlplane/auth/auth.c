@@ -47,7 +47,7 @@ struct auth *auth_new(const struct auth_options *o, GError **error)
 	a->development = o->development;
 	a->audience = g_strdup(o->token_audience);
 	a->roles = roles_new(o->roles);
-	a->revoked = revoked_new(AUTH_REVOKED_MAX);
+	a->revoked = revoked_new();
 	if (o->token_keys != NULL)
 		a->keys = token_keys_load(o->token_keys, error);
 	if ((o->token_keys != NULL && a->keys == NULL) || !group_find(a, o->unix_group, error))
@@ -92,6 +92,20 @@ static int64_t now_s(void)
 	return g_get_real_time() / G_USEC_PER_SEC;
 }
 
+void auth_attach(struct auth *a, struct shm_revoked *mapped)
+{
+	revoked_attach(a->revoked, mapped, now_s());
+}
+
+static bool counts_still(struct auth *a, const struct caller *caller, struct auth_refusal *why)
+{
+	if (!revoked_has(a->revoked, caller->token, now_s()))
+		return true;
+	auth_refuse(why, RPC_UNAUTHENTICATED, RPC_REASON(TOKEN_REVOKED),
+		    "the token's participant has been removed");
+	return false;
+}
+
 static struct caller *by_token(struct auth *a, const char *authorization, struct auth_refusal *why)
 {
 	if (g_ascii_strncasecmp(authorization, bearer, strlen(bearer)) != 0)
@@ -99,12 +113,10 @@ static struct caller *by_token(struct auth *a, const char *authorization, struct
 				   "authorization is not \"Bearer\" and a token");
 	struct caller *caller =
 		token_verify(a->keys, a->audience, authorization + strlen(bearer), now_s(), why);
-	if (caller != NULL && revoked_has(a->revoked, caller->token, now_s())) {
-		caller_drop(caller);
-		return auth_refuse(why, RPC_UNAUTHENTICATED, RPC_REASON(TOKEN_REVOKED),
-				   "the token's participant has been removed");
-	}
-	return caller;
+	if (caller == NULL || counts_still(a, caller, why))
+		return caller;
+	caller_drop(caller);
+	return NULL;
 }
 
 // The socket's mode lets nobody else in either; this also tells who it was.
@@ -243,22 +255,7 @@ bool auth_permits(struct auth *a, const struct caller *c, enum auth_need need, c
 	return tenant == NULL || caller_speaks_for(c, tenant) || room_wrong(why);
 }
 
-// What a call inside another one is asked for is who began the outer.
-static const struct caller *caller_of(struct auth *a, struct rpc_call *call,
-				      struct auth_refusal *why)
-{
-	const struct caller *known = rpc_call_caller(call);
-
-	if (known != NULL)
-		return known;
-	struct caller *caller = auth_identify(a, rpc_call_from(call),
-					      rpc_call_metadata(call, "authorization"), why);
-	if (caller != NULL)
-		rpc_call_attach(call, caller, caller_drop);
-	return caller;
-}
-
-bool auth_gate(struct rpc_call *call, void *data)
+bool auth_head(struct rpc_call *call, void *data)
 {
 	struct auth *a = data;
 	const struct auth_method *method = auth_method_find(rpc_call_path(call));
@@ -266,12 +263,34 @@ bool auth_gate(struct rpc_call *call, void *data)
 
 	if (method->need == NEED_NOTHING)
 		return true;
-	const struct caller *caller = caller_of(a, call, &why);
+	struct caller *caller = auth_identify(a, rpc_call_from(call),
+					      rpc_call_metadata(call, "authorization"), &why);
+	bool ok = caller != NULL &&
+		  (method->field != NULL || auth_permits(a, caller, method->need, NULL, &why));
+	if (caller != NULL)
+		rpc_call_attach(call, caller, caller_drop);
+	if (!ok)
+		rpc_call_fail(call, why.code, why.reason, "%s", why.text);
+	return ok;
+}
+
+// What a call inside another one is asked for is who began the outer.
+bool auth_gate(struct rpc_call *call, void *data)
+{
+	struct auth *a = data;
+	const struct auth_method *method = auth_method_find(rpc_call_path(call));
+	const struct caller *caller = rpc_call_caller(call);
 	const ProtobufCMessage *request = rpc_call_request(call);
+	bool outer = rpc_call_from(call) != NULL;
+	struct auth_refusal why;
+
+	if (method->need == NEED_NOTHING)
+		return true;
 	char *room_id = method->field != NULL && request != NULL
 				? auth_room_id(auth_field(request, method->field))
 				: NULL;
-	bool ok = caller != NULL && auth_permits(a, caller, method->need, room_id, &why);
+	bool ok = (!outer || counts_still(a, caller, &why)) && // it may have taken its time
+		  auth_permits(a, caller, method->need, room_id, &why);
 	g_free(room_id);
 	if (ok)
 		return a->next == NULL || a->next(call, a->next_data);

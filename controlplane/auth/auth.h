@@ -13,8 +13,7 @@
 #include "controlplane/auth/needs.h"
 #include "controlplane/auth/refusal.h"
 #include "controlplane/rpc/exchange.h"
-
-enum { AUTH_REVOKED_MAX = 65536 };
+#include "proto/shm/revoked.h"
 
 struct auth_options { // borrowed for the call
 	bool development;
@@ -33,7 +32,9 @@ void auth_free(struct auth **auth);
 typedef const char *(*auth_tenant_fn)(void *user, const char *room_id);
 void auth_set_tenants(struct auth *auth, auth_tenant_fn tenant_of, void *user);
 
-// The gate before every handler; 'auth' is its data. Goes on to 'next'.
+// The two questions of struct rpc_gate; 'auth' is their data. At the head: who asks, and whether
+// they may as far as no room matters. With the request: all of it; goes on to 'next'.
+bool auth_head(struct rpc_call *call, void *auth);
 bool auth_gate(struct rpc_call *call, void *auth);
 void auth_set_next(struct auth *auth, rpc_gate_fn next, void *data);
 
@@ -52,6 +53,9 @@ struct caller *auth_identify(struct auth *auth, const struct http_peer *from,
 bool auth_permits(struct auth *auth, const struct caller *caller, enum auth_need need,
 		  const char *room_id, struct auth_refusal *why);
 
+// The shared segment, where revoked tokens outlive this process; NULL: there is none.
+void auth_attach(struct auth *auth, struct shm_revoked *mapped);
+
 // The caller's participant has been removed: its token joins nothing any more. Remembered until the
-// token would end by itself; of more than AUTH_REVOKED_MAX the soonest to end are forgotten.
+// token would end by itself; of more than SHM_REVOKED_MAX the soonest to end are forgotten.
 void auth_revoke(struct auth *auth, uint64_t token, int64_t expires_s);

@@ -17,6 +17,8 @@ void rpc_call_discharge(struct rpc_call *call)
 {
 	if (call->calls != NULL)
 		call->calls->body_bytes -= call->body_bytes;
+	if (call->calls != NULL && call->anybodys)
+		call->calls->anybody_bytes -= call->body_bytes;
 	call->body_bytes = 0;
 	grpc_deframer_clear(&call->deframer);
 }

@@ -21,6 +21,7 @@
 enum rpc_call_limits {
 	RPC_REQUEST_BYTES_MAX = 1 << 20, // one request message, unpacked by gzip; the default
 	RPC_UNPACK_FACTOR = 4, // of that: one request message in memory
+	RPC_ANYBODY_BYTES_MAX = 1 << 20, // requests under way, over all calls of nobody known
 	RPC_SEND_QUEUE_BYTES_MAX = 1 << 20, // unsent answers of one call; above it the call is cut
 };
 
@@ -100,9 +101,19 @@ struct rpc_outcome {
 typedef void (*rpc_call_outcome_fn)(const struct rpc_outcome *outcome, void *data);
 void rpc_call_on_outcome(struct rpc_call *call, rpc_call_outcome_fn outcome, void *data);
 
-// Asked before the handler of every call, streams included (their request is NULL). True: go on
-// to it. False: the gate has ended the call, or will.
+// A question before the handler of every call, streams included. True: go on. False: the call has
+// been ended, or will be.
 typedef bool (*rpc_gate_fn)(struct rpc_call *call, void *data);
+
+struct rpc_gate {
+	// At the head, before any of the body is kept; the request is NULL. Not asked of inner
+	// calls. A call to which it has attached nothing is anybody's: its body is charged to
+	// RPC_ANYBODY_BYTES_MAX.
+	rpc_gate_fn head;
+	// With the request, which is NULL where it streams.
+	rpc_gate_fn request;
+	void *data; // borrowed
+};
 
 // Runs another unary method as part of `outer`: gate and handler cannot tell it from a call of the
 // same client. Copies `request`. `outcome` comes once, perhaps from inside; it borrows what it is

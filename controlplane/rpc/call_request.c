@@ -62,8 +62,26 @@ static void call_start(struct rpc_call *call)
 
 	call->started = true;
 	rpc_call_hold(call); // the handler's
-	if (calls == NULL || calls->gate == NULL || calls->gate(call, calls->gate_data))
+	if (calls == NULL || calls->gate.request == NULL ||
+	    calls->gate.request(call, calls->gate.data))
 		call->start(call, call->start_data);
+}
+
+// Who asks is found out before anything of the body is kept. Returns false if that was its end.
+static bool call_admit(struct rpc_call *call)
+{
+	const struct rpc_gate *gate = &call->calls->gate;
+
+	if (gate->head == NULL)
+		return true;
+	call->started = true; // for as long as the gate may end it
+	rpc_call_hold(call);
+	if (!gate->head(call, gate->data))
+		return false;
+	call->started = false;
+	rpc_call_release(call);
+	call->anybodys = call->attached == NULL;
+	return true;
 }
 
 static void call_refuse_size(struct rpc_call *call, char *text)
@@ -170,13 +188,16 @@ static bool call_charge(struct rpc_call *call, size_t byte_count)
 {
 	if (call->method->client_streaming)
 		return true;
-	if (call->calls->body_bytes + byte_count > DISPATCH_BODY_BYTES_MAX) {
+	if (call->calls->body_bytes + byte_count > DISPATCH_BODY_BYTES_MAX ||
+	    (call->anybodys && call->calls->anybody_bytes + byte_count > RPC_ANYBODY_BYTES_MAX)) {
 		rpc_call_abort(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(SERVER_BUSY),
 			       "too many request bytes under way in this server; try again");
 		return false;
 	}
 	call->calls->body_bytes += byte_count;
 	call->body_bytes += byte_count;
+	if (call->anybodys)
+		call->calls->anybody_bytes += byte_count;
 	return true;
 }
 
@@ -302,7 +323,7 @@ void rpc_call_begin(struct rpc_calls *calls, struct http_exchange *x, enum grpc_
 	grpc_deframer_init(&call->deframer, calls->request_bytes_max);
 	x->sink = &call_sink;
 	x->sink_data = call;
-	if (call_check_head(call) && method->client_streaming)
+	if (call_check_head(call) && call_admit(call) && method->client_streaming)
 		call_start(call);
 }
 

@@ -17,10 +17,10 @@
 // What all calls of one server share.
 struct rpc_calls {
 	GQueue list; // struct rpc_call
-	rpc_gate_fn gate; // or NULL
-	void *gate_data;
+	struct rpc_gate gate; // its functions may be NULL
 	struct rpc_dispatch *dispatch;
-	size_t body_bytes;
+	size_t body_bytes; // of requests under way
+	size_t anybody_bytes; // of those, from calls of nobody known
 	size_t request_bytes_max; // one message, unpacked by gzip
 	struct call_counts *counts; // one per row of api_methods
 	bool draining;
@@ -40,6 +40,7 @@ struct rpc_call {
 	struct grpc_deframer deframer;
 	struct grpc_base64 base64;
 	size_t body_bytes; // charged to calls->body_bytes
+	bool anybodys; // and to calls->anybody_bytes
 	struct unpack_arena arena;
 	ProtobufCMessage *request;
 	struct rpc_facts facts; // of the error to come

@@ -108,10 +108,9 @@ void rpc_dispatch_set_request_max(struct rpc_dispatch *d, size_t byte_count)
 	d->calls.request_bytes_max = byte_count;
 }
 
-void rpc_dispatch_set_gate(struct rpc_dispatch *d, rpc_gate_fn gate, void *data)
+void rpc_dispatch_set_gate(struct rpc_dispatch *d, const struct rpc_gate *gate)
 {
-	d->calls.gate = gate;
-	d->calls.gate_data = data;
+	d->calls.gate = *gate;
 }
 
 static void dispatch_inner(struct rpc_call *outer, const char *path,

@@ -24,8 +24,8 @@ struct rpc_dispatch;
 struct rpc_dispatch *rpc_dispatch_new(void);
 void rpc_dispatch_register(struct rpc_dispatch *d, const struct rpc_service *service);
 
-// Asked before every handler. One at most.
-void rpc_dispatch_set_gate(struct rpc_dispatch *d, rpc_gate_fn gate, void *data);
+// Copies it. One at most.
+void rpc_dispatch_set_gate(struct rpc_dispatch *d, const struct rpc_gate *gate);
 
 // Names of the services that are registered, sorted, borrowed. Gives the list, not the names.
 GList *rpc_dispatch_services(const struct rpc_dispatch *d);

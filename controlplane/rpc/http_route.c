@@ -110,6 +110,8 @@ void http_route_request(const struct http_route *route, struct rpc_dispatch *dis
 		route_refuse(x, 413, NULL, "the request's body is larger than this server takes\n");
 		return;
 	}
+	if (route->head != NULL && !route->head(x, route->data))
+		return;
 	c = g_new0(struct http_collect, 1);
 	*c = (struct http_collect){route, dispatch, x, body_max, g_byte_array_new()};
 	x->sink = &collect_sink;

@@ -17,6 +17,10 @@ struct rpc_dispatch;
 // whose closed() says that the exchange goes; after that, and after the answer's end, `x` is dead.
 typedef void (*http_handler_fn)(struct http_exchange *x, void *data);
 
+// The head has come. True: the body is wanted, and the handler called with it. False: answered by
+// http_reply; what still comes is dropped.
+typedef bool (*http_head_fn)(struct http_exchange *x, void *data);
+
 struct http_route {
 	// "/whip/" takes everything below it; "/metrics" that path alone, with or without a query.
 	// The longest prefix wins.
@@ -25,6 +29,7 @@ struct http_route {
 	const char *methods;
 	const char
 		*expose; // fields that pages of allowed_origins may read: "location, etag"; or NULL
+	http_head_fn head; // NULL: anybody's body is wanted
 	http_handler_fn handler;
 	void *data; // borrowed
 };

@@ -2,6 +2,13 @@
 // controlplane/rpc/metrics_route.c - see metrics_route.h.
 #include "controlplane/rpc/metrics_route.h"
 
+static bool on_head(struct http_exchange *x, void *data)
+{
+	const struct metrics_route *r = data;
+
+	return r->permits(x, r->data);
+}
+
 static void on_request(struct http_exchange *x, void *data)
 {
 	const struct metrics_route *r = data;
@@ -15,8 +22,6 @@ static void on_request(struct http_exchange *x, void *data)
 	GBytes *body;
 	bool gzipped;
 
-	if (!r->permits(x, r->data))
-		return;
 	body = metrics_body(r->metrics, http_field_get(x, "accept-encoding"), &gzipped);
 	http_reply(x, 200, fields, gzipped ? count : count - 1, body);
 }
@@ -26,6 +31,7 @@ void metrics_route_register(const struct metrics_route *route, struct rpc_server
 	const struct http_route http = {
 		.prefix = "/metrics",
 		.methods = "GET",
+		.head = on_head,
 		.handler = on_request,
 		.data = (void *)(uintptr_t)route,
 	};

@@ -291,9 +291,9 @@ static bool server_listen(struct rpc_server *s, GError **error)
 	return ok;
 }
 
-void rpc_server_set_gate(struct rpc_server *s, rpc_gate_fn gate, void *data)
+void rpc_server_set_gate(struct rpc_server *s, const struct rpc_gate *gate)
 {
-	rpc_dispatch_set_gate(s->dispatch, gate, data);
+	rpc_dispatch_set_gate(s->dispatch, gate);
 }
 
 bool rpc_server_start(struct rpc_server *s, GError **error)

@@ -42,8 +42,8 @@ void rpc_server_register(struct rpc_server *server, const struct rpc_service *se
 // Before rpc_server_start. Copies the route, not what it points to.
 void rpc_server_route(struct rpc_server *server, const struct http_route *route);
 
-// Asked before the handler of every call. Before rpc_server_start; one at most.
-void rpc_server_set_gate(struct rpc_server *server, rpc_gate_fn gate, void *data);
+// Before rpc_server_start; one at most. Copies it.
+void rpc_server_set_gate(struct rpc_server *server, const struct rpc_gate *gate);
 
 // Binds and listens. False and `error` if any address cannot be had; then none is open.
 bool rpc_server_start(struct rpc_server *server, GError **error);

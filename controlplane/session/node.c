@@ -67,6 +67,7 @@ static void on_attached(void *user)
 	struct node *n = user;
 
 	repeats_attach(n->repeats, link_client_view(n->link)->repeats);
+	auth_attach(n->auth, link_client_view(n->link)->revoked);
 	orphans_find(n->orphans);
 }
 
@@ -75,6 +76,7 @@ static void on_detached(void *user)
 	struct node *n = user;
 
 	repeats_attach(n->repeats, NULL);
+	auth_attach(n->auth, NULL);
 	orphans_clear(n->orphans);
 	everybody_leaves(n, "dataplane gone");
 	transports_detached(n);
@@ -283,6 +285,7 @@ void node_leave(struct node *n)
 	node_load_free(&n->load);
 	watch_close_all(n);
 	repeats_attach(n->repeats, NULL); // calls that end after this are not kept
+	auth_attach(n->auth, NULL);
 	link_metrics_free(&n->link_metrics);
 	link_client_free(&n->link);
 }
@@ -296,10 +299,12 @@ static const char *tenant_of(void *user, const char *room_id)
 
 void node_register(struct node *node, struct rpc_server *server, struct auth *auth)
 {
+	const struct rpc_gate gate = {.head = auth_head, .request = auth_gate, .data = auth};
+
 	node->auth = auth;
 	auth_set_tenants(auth, tenant_of, node);
 	auth_set_next(auth, repeats_gate, node->repeats);
-	rpc_server_set_gate(server, auth_gate, auth);
+	rpc_server_set_gate(server, &gate);
 	room_service_register(node, server);
 	track_service_register(node, server);
 	signalling_service_register(node, server);

@@ -177,12 +177,27 @@ static void post_for(struct whip_server *server, struct http_exchange *x,
 		publish(s, x);
 }
 
-// Who asks comes first: others learn nothing. The session's URL is a capability of its own.
+static struct caller *caller_of(struct whip_server *server, struct http_exchange *x,
+				const struct whip_target *target)
+{
+	return auth_exchange(server->auth, x, target->whep ? NEED_SUBSCRIBE : NEED_PUBLISH,
+			     target->room);
+}
+
+bool whip_may_post(struct whip_server *server, struct http_exchange *x,
+		   const struct whip_target *target)
+{
+	struct caller *caller = caller_of(server, x, target);
+
+	caller_drop(caller);
+	return caller != NULL;
+}
+
+// Asked again: the token may have ended while the offer was under way.
 void whip_post(struct whip_server *server, struct http_exchange *x,
 	       const struct whip_target *target)
 {
-	struct caller *caller = auth_exchange(
-		server->auth, x, target->whep ? NEED_SUBSCRIBE : NEED_PUBLISH, target->room);
+	struct caller *caller = caller_of(server, x, target);
 
 	if (caller == NULL)
 		return; // answered

@@ -22,6 +22,11 @@ struct whip_server {
 // Writes the link fields; returns how many.
 size_t whip_server_links(const struct whip_server *server, struct http_field *out);
 
+// Who asks comes first: others learn nothing, and send no offer. The session's URL is a capability
+// of its own. False: answered.
+bool whip_may_post(struct whip_server *server, struct http_exchange *x,
+		   const struct whip_target *target);
+
 // POST on an endpoint, PATCH on a session: answered now or later.
 void whip_post(struct whip_server *server, struct http_exchange *x,
 	       const struct whip_target *target);

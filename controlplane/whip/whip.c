@@ -37,28 +37,39 @@ static void reply_options(struct http_exchange *x, const struct whip_target *tar
 	http_reply(x, 200, fields, G_N_ELEMENTS(fields), NULL);
 }
 
-static void on_endpoint(struct whip_server *server, struct http_exchange *x,
-			const struct whip_target *target)
+static bool endpoint_head(struct whip_server *server, struct http_exchange *x,
+			  const struct whip_target *target)
 {
 	if (g_str_equal(x->method, "POST"))
-		whip_post(server, x, target);
-	else if (reads(x))
+		return whip_may_post(server, x, target);
+	if (reads(x))
 		http_reply(x, 200, NULL, 0, NULL);
 	else
 		whip_refuse_with(x, 405, "allow", endpoint_methods,
 				 "method: an endpoint takes POST.");
+	return false;
 }
 
-static void on_session(struct whip_server *server, struct http_exchange *x,
-		       const struct whip_target *target)
+static struct whip_session *find_session(const struct whip_server *server, struct http_exchange *x,
+					 const struct whip_target *target)
 {
 	struct whip_session *s = whip_session_find(server, target);
 
-	if (s == NULL) {
+	if (s == NULL)
 		whip_refuse(x, 404, "There is no such session: it has ended, or the URL is wrong.");
-	} else if (g_str_equal(x->method, "PATCH")) {
-		whip_patch(s, x);
-	} else if (g_str_equal(x->method, "DELETE")) { // whatever its If-Match says
+	return s;
+}
+
+static bool session_head(struct whip_server *server, struct http_exchange *x,
+			 const struct whip_target *target)
+{
+	struct whip_session *s = find_session(server, x, target);
+
+	if (s == NULL)
+		return false;
+	if (g_str_equal(x->method, "PATCH"))
+		return true;
+	if (g_str_equal(x->method, "DELETE")) { // whatever its If-Match says
 		participant_leave(s->p, "left");
 		http_reply(x, 200, NULL, 0, NULL);
 	} else if (reads(x)) {
@@ -67,9 +78,11 @@ static void on_session(struct whip_server *server, struct http_exchange *x,
 		whip_refuse_with(x, 405, "allow", session_methods,
 				 "method: a session takes PATCH and DELETE.");
 	}
+	return false;
 }
 
-static void on_request(struct http_exchange *x, void *data)
+// Answers all that needs no body: only who may POST, or knows a session's URL, gets to send one.
+static bool on_head(struct http_exchange *x, void *data)
 {
 	struct whip_server *server = data;
 	struct whip_target target;
@@ -83,9 +96,24 @@ static void on_request(struct http_exchange *x, void *data)
 	else if (!reads(x) && !rate_limit_take(server->rate, x->from->text, g_get_monotonic_time()))
 		whip_refuse(x, 429, "More than %d requests a second: wait.", RATE_PER_S);
 	else if (target.kind == WHIP_SESSION)
-		on_session(server, x, &target);
+		return session_head(server, x, &target);
 	else
-		on_endpoint(server, x, &target);
+		return endpoint_head(server, x, &target);
+	return false;
+}
+
+static void on_request(struct http_exchange *x, void *data)
+{
+	struct whip_server *server = data;
+	struct whip_target target;
+	struct whip_session *s;
+
+	if (!whip_target_parse(x->path, &target))
+		g_assert_not_reached(); // on_head() has
+	if (target.kind == WHIP_ENDPOINT)
+		whip_post(server, x, &target);
+	else if ((s = find_session(server, x, &target)) != NULL) // it may have ended since
+		whip_patch(s, x);
 }
 
 // "turn:turn.example.net user password" as RFC 9725 4.6 writes it.
@@ -108,6 +136,7 @@ struct whip_server *whip_server_new(struct node *node, struct rpc_server *server
 	struct http_route route = {
 		.methods = all_methods,
 		.expose = "accept-patch, accept-post, etag, link, location, retry-after",
+		.head = on_head,
 		.handler = on_request,
 		.data = w,
 	};

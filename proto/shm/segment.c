@@ -25,7 +25,7 @@ static const char *const span_names[SHM_SPAN_COUNT] = {
 	[SHM_SPAN_EVENTS] = "events",	  [SHM_SPAN_TRANSPORTS] = "transports",
 	[SHM_SPAN_TRACKS] = "tracks",	  [SHM_SPAN_SUBSCRIPTIONS] = "subscriptions",
 	[SHM_SPAN_BLOBS] = "blobs",	  [SHM_SPAN_REPEATS] = "repeats",
-	[SHM_SPAN_WORKERS] = "workers",
+	[SHM_SPAN_REVOKED] = "revoked",	  [SHM_SPAN_WORKERS] = "workers",
 };
 
 static bool limits_ok(const struct shm_limits_config *l)
@@ -56,6 +56,8 @@ static uint64_t span_bytes(const struct shm_limits_config *l, enum shm_span_id i
 		return (uint64_t)l->transports * sizeof(struct shm_blob);
 	case SHM_SPAN_REPEATS:
 		return sizeof(struct shm_repeats);
+	case SHM_SPAN_REVOKED:
+		return sizeof(struct shm_revoked);
 	case SHM_SPAN_WORKERS:
 		return (SHM_WORKERS_MAX + 1) * sizeof(struct shm_worker_slot);
 	case SHM_SPAN_COUNT:
@@ -206,6 +208,7 @@ static void view_fill(struct shm_view *view, void *base, size_t size,
 		.subscriptions = (void *)(at + spans[SHM_SPAN_SUBSCRIPTIONS].offset),
 		.blobs = (void *)(at + spans[SHM_SPAN_BLOBS].offset),
 		.repeats = (void *)(at + spans[SHM_SPAN_REPEATS].offset),
+		.revoked = (void *)(at + spans[SHM_SPAN_REVOKED].offset),
 		.workers = (void *)(at + spans[SHM_SPAN_WORKERS].offset),
 	};
 }

@@ -13,6 +13,7 @@
 #include "proto/shm/event.h"
 #include "proto/shm/record.h"
 #include "proto/shm/repeats.h"
+#include "proto/shm/revoked.h"
 #include "proto/shm/spsc.h"
 #include "proto/shm/stats.h"
 
@@ -34,6 +35,7 @@
 	X(shm_subscription_slot)                                                                   \
 	X(shm_blob)                                                                                \
 	X(shm_repeats)                                                                             \
+	X(shm_revoked)                                                                             \
 	X(shm_worker_slot)
 
 // A record's slot: the control plane's lines, then the owning worker's.
@@ -72,6 +74,7 @@ enum shm_span_id {
 	SHM_SPAN_SUBSCRIPTIONS,
 	SHM_SPAN_BLOBS, // struct shm_blob[transports]
 	SHM_SPAN_REPEATS, // struct shm_repeats
+	SHM_SPAN_REVOKED, // struct shm_revoked
 	SHM_SPAN_WORKERS, // struct shm_worker_slot[SHM_WORKERS_MAX + 1]
 	SHM_SPAN_COUNT,
 };
@@ -139,6 +142,7 @@ struct shm_view {
 	struct shm_subscription_slot *subscriptions;
 	struct shm_blob *blobs;
 	struct shm_repeats *repeats;
+	struct shm_revoked *revoked;
 	struct shm_worker_slot *workers; // [SHM_WORKERS_MAX] is the main lcore's
 };
 

@@ -8,11 +8,13 @@ with its reason, and nothing has been created by any of them.
 Tokens are made by PyJWT, or by hand where no library would make them; certificates by openssl.
 """
 import base64
+import grp
 import hashlib
 import hmac
 import json
 import pathlib
 import re
+import socket
 import ssl
 import subprocess
 import time
@@ -31,7 +33,12 @@ from sluice.v1 import signalling_pb2, signalling_pb2_grpc, statistics_pb2
 WORK = pathlib.Path(api_lab.work.name)
 SECRET = bytes(range(32))
 PORT, MTLS_PORT = 8443, 8444
+GROUP, NOBODY = 1, 65534  # "daemon"; a user of no rights
 Code = grpc.StatusCode
+FLAGS = ["--auth=tokens", f"--token-keys={WORK}/keys", f"--listen-mtls={SFU4}:{MTLS_PORT}",
+         f"--client-ca={WORK}/ca.pem", f"--unix-group={grp.getgrgid(GROUP).gr_name}",
+         "--client-roles=orchestrator.example=administer, spiffe://example/watcher=observe",
+         "--quota-rooms=2", "--quota-participants=3"]
 
 
 def run(*words):
@@ -48,7 +55,6 @@ def make_keys():
     keys = WORK / "keys"
     keys.touch(mode=0o600)
     keys.write_text(f"hs HS256 {url64(SECRET)}\nes ES256 es.pem\n", encoding="utf-8")
-    return keys
 
 
 def make_certificate(name, ca, days, *san):
@@ -158,6 +164,13 @@ def administrator():
     return Caller(token(room="*", administer=True))
 
 
+def await_dataplane():
+    with administrator() as admin:
+        api_lab.wait_for(lambda: admin.call(
+            node_pb2_grpc.NodeServiceStub, "GetNode",
+            node_pb2.GetNodeRequest()).dataplane_attached, "the dataplane")
+
+
 class Auth(unittest.TestCase):
     def refused(self, code, reason, do):
         with self.assertRaises(grpc.RpcError) as caught:
@@ -219,6 +232,19 @@ class Auth(unittest.TestCase):
             self.refused(Code.UNAUTHENTICATED, "TOKEN_REVOKED", caller.join)
             self.assertEqual(Caller(token(jti="twice")).join().participant.name[:10], "rooms/t-1/")
 
+    def test_removed_joins_no_more_after_a_restart(self):
+        """The control plane is killed, not stopped: what it knew is in the segment."""
+        bearer = token(jti="once more")
+        with Caller(bearer) as caller, administrator() as admin:
+            admin.remove(caller.join().participant.name)
+        ctl("kill", "controlplane")
+        ctl("start", "controlplane", *FLAGS)
+        await_dataplane()
+        with Caller(bearer) as caller:
+            self.refused(Code.UNAUTHENTICATED, "TOKEN_REVOKED", caller.join)
+        with Caller(token(jti="another")) as caller:
+            self.assertTrue(caller.join().session.secret)
+
     def test_tenants_reach_their_own(self):
         with Caller(token(room="*", administer=True, tenant="acme")) as acme, \
                 Caller(token(room="*", administer=True, tenant="umbrella")) as umbrella:
@@ -256,6 +282,19 @@ class Auth(unittest.TestCase):
                 self.assertEqual(caught.exception.code(), Code.UNAVAILABLE)  # no handshake
         self.nothing_created()
 
+    def test_alerts_of_the_handshake(self):
+        """RFC 8446 6.2: which alert ends it tells the orchestrator what to mend."""
+        for certificate, alert in (("expired", "certificate_expired|certificate expired"),
+                                   ("stranger", "unknown_ca|unknown ca")):
+            with self.subTest(certificate):
+                tls = ssl.create_default_context()
+                tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+                tls.load_cert_chain(WORK / f"{certificate}.pem", WORK / f"{certificate}.key")
+                with socket.create_connection((SFU4, MTLS_PORT), PATIENCE_S) as s, \
+                        self.assertRaises(ssl.SSLError) as caught, tls.wrap_socket(s) as wrapped:
+                    wrapped.recv(1)  # with TLS 1.3 the client is done before it is judged
+                self.assertRegex(str(caught.exception).lower(), alert)
+
     def test_peers(self):
         with grpc.insecure_channel(f"unix:{STATE}/api.sock") as channel:
             stub = room_pb2_grpc.RoomServiceStub(channel)
@@ -271,12 +310,13 @@ class Auth(unittest.TestCase):
                   "except grpc.RpcError as e: print(e.code(), e.details())")
         for folder in (STATE, WORK):
             folder.chmod(0o755)
-        said = subprocess.run(
-            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3",
-             "-c", script, f"{STATE}/api.sock", str(WORK)], capture_output=True, text=True,
-            timeout=60, check=False)
-        self.assertIn("PERMISSION_DENIED user 65534 may not use this socket", said.stdout,
-                      said.stderr)
+        for groups, wanted in (("--clear-groups", r"PERMISSION_DENIED user 65534 may not use "),
+                               (f"--groups={GROUP}", "^$")):  # unix_group
+            said = subprocess.run(
+                ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", groups, "/usr/bin/python3",
+                 "-c", script, f"{STATE}/api.sock", str(WORK)], capture_output=True, text=True,
+                timeout=60, check=True)
+            self.assertRegex(said.stdout, wanted, said.stderr)
 
     def ask(self, path, bearer, offer=None):
         """(status, WWW-Authenticate) of a plain HTTP request; with an offer it is a POST."""
@@ -317,17 +357,11 @@ class Auth(unittest.TestCase):
 
 
 def main():
-    keys = make_keys()
+    make_keys()
     make_certificates()
     ctl("stop", "controlplane")
-    ctl("start", "controlplane", "--auth=tokens", f"--token-keys={keys}",
-        f"--listen-mtls={SFU4}:{MTLS_PORT}", f"--client-ca={WORK}/ca.pem",
-        "--client-roles=orchestrator.example=administer, spiffe://example/watcher=observe",
-        "--quota-rooms=2", "--quota-participants=3")
-    with administrator() as admin:
-        api_lab.wait_for(lambda: admin.call(
-            node_pb2_grpc.NodeServiceStub, "GetNode",
-            node_pb2.GetNodeRequest()).dataplane_attached, "no dataplane")
+    ctl("start", "controlplane", *FLAGS)
+    await_dataplane()
     unittest.main(verbosity=2)
 
 

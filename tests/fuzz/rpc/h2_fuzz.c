@@ -60,7 +60,7 @@ static void echo(struct http_exchange *x, void *data)
 
 static void open_route(void)
 {
-	static const struct http_route echo_route = {"/echo/", "GET, POST", NULL, echo, NULL};
+	static const struct http_route echo_route = {"/echo/", "GET, POST", NULL, NULL, echo, NULL};
 	GArray *routes = g_array_new(FALSE, FALSE, sizeof(struct http_route));
 
 	g_array_append_val(routes, echo_route);

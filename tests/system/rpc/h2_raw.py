@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP/2 frames by hand over a Unix socket, for what no client library would send."""
+"""HTTP/2 frames by hand over a plain socket, for what no client library would send."""
 import socket
 import struct
 
@@ -30,10 +30,12 @@ def request(path, content_type='application/grpc', **more):
 
 
 class Connection:
-    def __init__(self, path, hello=True):
-        self.socket = socket.socket(socket.AF_UNIX)
+    """To the path of a Unix socket, or to (host, port)."""
+
+    def __init__(self, address, hello=True):
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(10)
-        self.socket.connect(path)
+        self.socket.connect(address)
         self.buffer = b''
         if hello:
             self.send(PREFACE + frame(SETTINGS, 0, 0))

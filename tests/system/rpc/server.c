@@ -187,8 +187,8 @@ static void status_only(struct http_exchange *x, void *data)
 static void register_routes(struct rpc_server *server)
 {
 	static const struct http_route routes[] = {
-		{"/echo/", "GET, POST, PATCH", "etag", echo, NULL},
-		{"/echo/status", "DELETE", NULL, status_only, NULL},
+		{"/echo/", "GET, POST, PATCH", "etag", NULL, echo, NULL},
+		{"/echo/status", "DELETE", NULL, NULL, status_only, NULL},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(routes); i++)

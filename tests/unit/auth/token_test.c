@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // tests/unit/auth/token_test.c - tokens made here by hand (RFC 7515: base64url and OpenSSL's HMAC
 // and ECDSA) and by nobody's library, against the one that verifies them; and files of keys.
-#include "controlplane/auth/revoked.h"
 #include "controlplane/auth/token.h"
 
 #include <glib.h>
@@ -320,35 +319,13 @@ static void key_files_that_are_wrong(void **state)
 	g_error_free(error);
 }
 
-static void revoked_tokens_are_forgotten_in_order(void **state)
-{
-	struct revoked *r = revoked_new(2);
-
-	(void)state;
-	revoked_add(r, 1, 100);
-	revoked_add(r, 2, 50);
-	revoked_add(r, 2, 50);
-	assert_true(revoked_has(r, 1, 10));
-	assert_true(revoked_has(r, 2, 49));
-	assert_false(revoked_has(r, 2, 50)); // has ended by itself
-	revoked_add(r, 3, 200);
-	revoked_add(r, 4, 300); // one too many: the soonest to end gives way
-	assert_false(revoked_has(r, 1, 10));
-	assert_true(revoked_has(r, 3, 10));
-	assert_true(revoked_has(r, 4, 10));
-	revoked_free(&r);
-}
-
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(a_good_token_is_its_callers_grants),
-		T(a_token_is_the_same_under_any_signature),
-		T(refused_with_their_reasons),
-		T(nobody_elses_signature),
+		T(a_good_token_is_its_callers_grants), T(a_token_is_the_same_under_any_signature),
+		T(refused_with_their_reasons),	       T(nobody_elses_signature),
 		T(key_files_that_are_wrong),
-		cmocka_unit_test(revoked_tokens_are_forgotten_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

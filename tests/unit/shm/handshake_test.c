@@ -37,7 +37,7 @@ static void other_builds(void **state)
 	OTHER(magic, 0x20544547, "sluice-controlplane"); // "GET "
 	OTHER(abi_version, SHM_ABI_VERSION + 1, "ABI version");
 	OTHER(size_count, UINT32_MAX, "struct sizes");
-	OTHER(sizes[9], 1, "shm_worker_slot");
+	OTHER(sizes[10], 1, "shm_worker_slot");
 #undef OTHER
 }
 
