@@ -40,13 +40,14 @@ static void fail(const char *what)
 static void eal_start(void)
 {
 	static bool started;
+	static char lcores[64];
 	static const char *const args[] = {"bench",
 					   "--no-huge",
 					   "--no-pci",
 					   "--no-shconf",
 					   "--no-telemetry",
 					   "--log-level=4",
-					   "--lcores=0",
+					   lcores,
 					   "-m",
 					   "768",
 					   "--vdev=net_null0,no-rx=1"};
@@ -56,6 +57,9 @@ static void eal_start(void)
 	if (started)
 		return;
 	started = true;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	snprintf(lcores, sizeof(lcores), "--lcores=0-%ld",
+		 (cores < RIG_WORKERS_MAX ? cores : RIG_WORKERS_MAX) - 1);
 	for (int i = 0; i < ARGS; i++)
 		argv[i] = strdup(args[i]);
 	if (rte_eal_init(ARGS, argv) < 0)
@@ -65,12 +69,14 @@ static void eal_start(void)
 static void port_start(struct rig *r)
 {
 	struct rte_eth_conf conf = {0};
-	uint16_t port;
+	uint16_t port, queues = (uint16_t)r->dp.worker_count;
 
-	if (rte_eth_dev_get_port_by_name("net_null0", &port) != 0 ||
-	    rte_eth_dev_configure(port, 1, 1, &conf) != 0 ||
-	    rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, r->dp.packets) != 0 ||
-	    rte_eth_tx_queue_setup(port, 0, 64, 0, NULL) != 0 || rte_eth_dev_start(port) != 0)
+	bool ok = rte_eth_dev_get_port_by_name("net_null0", &port) == 0 &&
+		  rte_eth_dev_configure(port, queues, queues, &conf) == 0;
+	for (uint16_t q = 0; ok && q < queues; q++)
+		ok = rte_eth_rx_queue_setup(port, q, 64, 0, NULL, r->dp.packets) == 0 &&
+		     rte_eth_tx_queue_setup(port, q, 64, 0, NULL) == 0;
+	if (!ok || rte_eth_dev_start(port) != 0)
 		fail("the null port does not start");
 	r->dp.wire_port = port;
 	r->port_transmit = rte_eth_fp_ops[port].tx_pkt_burst;
@@ -84,11 +90,14 @@ struct rig *rig_new(const struct rig_plan *plan)
 	if (r == NULL)
 		fail("no memory");
 	r->plan = *plan;
+	if (r->plan.workers == 0)
+		r->plan.workers = 1;
 	struct dataplane *dp = &r->dp;
 	uint32_t consumers = plan->tracks * plan->consumers;
 	uint32_t publishers = (plan->tracks + RECEIVE_STREAMS_MAX - 1) / RECEIVE_STREAMS_MAX;
-	dp->limits = (struct shm_limits_config){publishers + consumers, plan->tracks, consumers, 1};
-	dp->worker_count = 1;
+	dp->limits = (struct shm_limits_config){publishers + consumers, plan->tracks, consumers,
+						r->plan.workers};
+	dp->worker_count = r->plan.workers;
 	dp->wire_mtu = MTU;
 	dp->public_port = 3478;
 	dp->internal_port_first = 10000;
@@ -97,12 +106,13 @@ struct rig *rig_new(const struct rig_plan *plan)
 	dp->tx_checksum_offload = plan->checksum == BENCH_OFFLOAD;
 	dp->udp_checksum_ipv4 = plan->checksum == BENCH_SOFTWARE;
 	r->shm_fd = shm_segment_create(&dp->shm, &dp->limits, 1);
-	dp->packets = pools_packets_new(PACKETS);
+	dp->packets = pools_packets_new(PACKETS * r->plan.workers);
 	if (r->shm_fd < 0 || dp->packets == NULL || state_new(dp) != 0)
 		fail("no memory for the tables");
 	port_start(r);
 	r->worker = &dp->workers[0];
-	r->worker->now_us = 1000000;
+	for (uint32_t i = 0; i < dp->worker_count; i++)
+		dp->workers[i].now_us = 1000000;
 	r->publishers = publishers;
 	r->frames = calloc(FRAMES_MAX, sizeof(r->frames[0]));
 	r->next_seq = calloc(plan->tracks, sizeof(r->next_seq[0]));
@@ -131,9 +141,9 @@ void rig_free(struct rig *r)
 	free(r);
 }
 
-struct worker *rig_worker(struct rig *r)
+struct worker *rig_worker(struct rig *r, unsigned id)
 {
-	return r->worker;
+	return &r->dp.workers[id];
 }
 
 uint32_t rig_header_bytes(const struct rig *r)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// bench/rig.h - a dataplane of one worker with publishers and consumers in it, made by real epochs,
-// on a null port. No thread runs: the bench calls the stages as core/loop.c does.
+// bench/rig.h - a dataplane with publishers and consumers in it, made by real epochs, on a null
+// port. No worker's thread runs: the bench calls the stages as core/loop.c does.
 #pragma once
 
 #include "bench/options.h"
@@ -14,7 +14,10 @@ struct rig_plan {
 	uint32_t bytes; // RTP payload; 300 and more count as video
 	uint32_t tracks;
 	uint32_t consumers; // of each track, each on a transport of its own
+	uint32_t workers; // 0: one. Publishers are worker 0's; consumers go round
 };
+
+enum { RIG_WORKERS_MAX = 4 }; // and as many lcores, where the machine has the cores
 
 struct rig_stages { // TSC ticks since rig_stages_reset()
 	uint64_t open;
@@ -28,14 +31,14 @@ struct rig;
 struct rig *rig_new(const struct rig_plan *plan);
 void rig_free(struct rig *r);
 
-struct worker *rig_worker(struct rig *r);
+struct worker *rig_worker(struct rig *r, unsigned id);
 
 // Bytes in front of the payload of what a consumer gets: RTP header and extension.
 uint32_t rig_header_bytes(const struct rig *r);
 
 // Makes 'count' received packets, the next of one track after another. Not timed.
 void rig_receive(struct rig *r, unsigned count);
-// Runs them through the path in bursts. Returns how many consumers' packets went to the port.
+// Runs them through worker 0's path in bursts. Returns how many consumers' packets it sent.
 unsigned rig_run(struct rig *r);
 
 // From now on the time inside the engine and the port is measured, too.

@@ -37,8 +37,7 @@ static bool to_worker(void *context, unsigned worker, const struct xmsg *msg)
 {
 	struct rig *r = context;
 
-	(void)worker;
-	path_message(r->worker, msg);
+	path_message(&r->dp.workers[worker], msg);
 	return true;
 }
 
@@ -118,10 +117,13 @@ static void transport_check(struct rig *r, uint32_t slot)
 		.local_mac.addr_bytes = {2, 0, 0, 0, 0, 1},
 	};
 
-	if (!transport_claim(t, r->worker) ||
-	    !tuple_table_add(r->worker->tuples, &p.remote, &p.local, (struct shm_ref){slot, 1}))
+	uint32_t owner = slot < r->publishers ? 0 : (slot - r->publishers) % r->plan.workers;
+	struct worker *w = &r->dp.workers[owner];
+
+	if (!transport_claim(t, w) ||
+	    !tuple_table_add(w->tuples, &p.remote, &p.local, (struct shm_ref){slot, 1}))
 		abort();
-	transport_tuple_checked(r->worker, t, &p);
+	transport_tuple_checked(w, t, &p);
 	t->phase = SHM_PHASE_CHECKED;
 }
 

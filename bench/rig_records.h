@@ -17,7 +17,7 @@ enum { RIG_PT = 96, RIG_TRACK_SSRC = 0x1000000, RIG_OPS_MAX = 32 };
 struct rig {
 	struct rig_plan plan;
 	struct dataplane dp;
-	struct worker *worker;
+	struct worker *worker; // number 0
 	struct epochs *epochs;
 	int shm_fd;
 	uint32_t publishers; // transports 0 .. publishers - 1; the others are consumers

@@ -42,10 +42,14 @@ def start(command, **files):
     real-time class: a loop that polls would not let go of its core."""
     process = subprocess.Popen(["nice", "-n", "-20", *command], start_new_session=True, text=True,
                                stdout=subprocess.PIPE, **files)
-    group = pathlib.Path(f"/proc/{process.pid}/autogroup")
+    session_first(process.pid)
+    return process
+
+
+def session_first(pid):
+    group = pathlib.Path(f"/proc/{pid}/autogroup")
     if group.exists():
         group.write_text("-20", encoding="ascii")
-    return process
 
 
 def in_lab(*command):
@@ -92,6 +96,7 @@ class Sfu:
         self.controlplane = int(subprocess.run(
             [TREE / "deploy/lab/ctl", LAB, "pid", "controlplane"], check=True, capture_output=True,
             text=True).stdout)
+        session_first(self.controlplane)
         pin(self.controlplane, {cores()[1]})
         self.channel = grpc.insecure_channel(f"unix:{STATE}/api.sock")
         self.calls = transport_pb2_grpc.TransportServiceStub(self.channel)

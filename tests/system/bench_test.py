@@ -105,6 +105,20 @@ class Benches(unittest.TestCase):
                 self.assertLessEqual(raw["p50"], raw["p99_99"])
                 self.assertLessEqual(at["latency_gapless_ns"]["count"], raw["count"])
 
+    def test_scale(self):
+        done = subprocess.run([TREE / "build/bench/bench_scale", "--blocks", "20", "--consumers",
+                               "8"], capture_output=True, text=True, check=True, timeout=60)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        measured = [row["workers"] for row in rows if "model" not in row]
+        self.assertEqual(measured, [n for n in (1, 2, 4) if n <= os.cpu_count()])
+        self.assertEqual("4 workers are not measured" in done.stderr, os.cpu_count() < 4)
+
+    def test_signalling(self):
+        row = bench("signalling.py", "--transports", "20", "--at-once", "4")[0]
+        self.assertEqual((row["bench"], row["transports"]), ("signalling", 20))
+        self.assertGreater(row["transports_per_second"], 0)
+        self.assertGreater(row["cpu_ms_per_transport"]["controlplane"], 0)
+
     def test_a_pcap_is_replayed(self):
         """Once it is heard by all; again, only after the reset that bench/pktgen explains."""
         packets, consumers = 1500, 3

@@ -1,0 +1,296 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""WebRTC transports set up a second by API, ICE and DTLS, and the memory an idle one takes.
+
+bench/run signalling [options]      bench/README.md says how each number is made
+"""
+import argparse
+import concurrent.futures
+import ctypes
+import datetime
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import socket
+import statistics
+import struct
+import sys
+import time
+import zlib
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# pylint: disable=wrong-import-position
+import sfu  # noqa: E402
+import grpc  # noqa: E402
+from OpenSSL import SSL, crypto  # noqa: E402
+from cryptography import x509  # noqa: E402
+from cryptography.hazmat.primitives import hashes  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
+from cryptography.x509.oid import NameOID  # noqa: E402
+from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc  # noqa: E402
+
+CLONE_NEWNET = 0x40000000
+BUSY = 0.8  # of a core
+BINDING_REQUEST, BINDING_SUCCESS, COOKIE = 0x0001, 0x0101, 0x2112A442
+USERNAME, PRIORITY, USE_CANDIDATE, CONTROLLING = 0x0006, 0x0024, 0x0025, 0x802A
+INTEGRITY, FINGERPRINT, XOR_MAPPED_ADDRESS = 0x0008, 0x8028, 0x0020
+PATIENCE_S, STUN_RTO_S, DTLS_RTO_S, MTU = 20, 0.5, 1, 1200
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="bench/run signalling",
+                                     description=__doc__.split("\n")[0])
+    parser.add_argument("--transports", type=int, default=1000, help="to set up (1000)")
+    parser.add_argument("--at-once", type=int, default=16, help="being set up at a time (16)")
+    parser.add_argument("--json", action="store_true", help="one object a line")
+    return parser.parse_args()
+
+
+def enter_far_end():
+    """The other end of the lab's wire, where 198.18.0.254 is."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(f"/run/netns/{sfu.LAB}-lan", "rb") as file:
+        if libc.setns(file.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+class Identity:
+    """One certificate for all clients: making one is no part of what is measured."""
+
+    def __init__(self):
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
+        start = datetime.datetime.now(datetime.timezone.utc)
+        certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name)
+                       .public_key(key.public_key()).serial_number(x509.random_serial_number())
+                       .not_valid_before(start - datetime.timedelta(days=1))
+                       .not_valid_after(start + datetime.timedelta(days=1))
+                       .sign(key, hashes.SHA256()))
+        digest = certificate.fingerprint(hashes.SHA256())
+        self.fingerprint = "sha-256 " + ":".join(f"{byte:02X}" for byte in digest)
+        self.context = SSL.Context(SSL.DTLS_METHOD)
+        self.context.use_certificate(crypto.X509.from_cryptography(certificate))
+        self.context.use_privatekey(crypto.PKey.from_cryptography_key(key))
+        self.context.set_verify(SSL.VERIFY_PEER, lambda *_: True)  # held against the fingerprint
+        self.context.set_tlsext_use_srtp(b"SRTP_AEAD_AES_128_GCM")
+
+
+def attribute(kind, value):
+    return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def signed(kind, identity, body, password):
+    """A STUN message with MESSAGE-INTEGRITY and FINGERPRINT (RFC 8489 14.5, 14.7)."""
+    head = lambda size: struct.pack("!HHI", kind, size, COOKIE) + identity
+    mac = hmac.new(password.encode(), head(len(body) + 24) + body, hashlib.sha1).digest()
+    body += attribute(INTEGRITY, mac)
+    crc = zlib.crc32(head(len(body) + 8) + body) ^ 0x5354554E
+    return head(len(body) + 8) + body + attribute(FINGERPRINT, struct.pack("!I", crc))
+
+
+def binding_request(ours, theirs):
+    """A check as the controlling agent sends it (RFC 8445 7.2.2)."""
+    username = f"{theirs.username_fragment}:{ours.username_fragment}".encode()
+    return signed(BINDING_REQUEST, secrets.token_bytes(12),
+                  attribute(USERNAME, username) +
+                  attribute(PRIORITY, struct.pack("!I", 0x6E7F1EFF)) +
+                  attribute(CONTROLLING, secrets.token_bytes(8)) + attribute(USE_CANDIDATE, b""),
+                  theirs.password)
+
+
+def binding_success(request, ours, remote):
+    """The answer to a check; libnice makes them as a lite agent, too."""
+    host, port = remote
+    address = int.from_bytes(socket.inet_aton(host), "big") ^ COOKIE
+    mapped = struct.pack("!BBHI", 0, 1, port ^ COOKIE >> 16, address)
+    return signed(BINDING_SUCCESS, request[8:20], attribute(XOR_MAPPED_ADDRESS, mapped),
+                  ours.password)
+
+
+class Client:
+    def __init__(self, calls, identity, address):
+        self.calls, self.identity = calls, identity
+        self.flight = b""
+        self.remote = address
+        self.ice = transport_pb2.IceParameters(username_fragment=secrets.token_hex(4),
+                                               password=secrets.token_hex(12))
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(address)
+
+    def set_up(self):
+        """Seconds it took, the API's two calls included."""
+        start = time.monotonic()
+        made = self.calls.CreateTransport(transport_pb2.CreateTransportRequest(
+            webrtc=transport_pb2.WebRtcOptions()), timeout=PATIENCE_S)
+        self.calls.ConnectTransport(transport_pb2.ConnectTransportRequest(
+            name=made.name, webrtc=transport_pb2.WebRtcConnect(
+                ice=self.ice, dtls=transport_pb2.DtlsParameters(
+                    role=transport_pb2.DtlsParameters.ROLE_CLIENT,
+                    fingerprint=self.identity.fingerprint))), timeout=PATIENCE_S)
+        self.check(binding_request(self.ice, made.webrtc.ice), start + PATIENCE_S)
+        self.handshake(made.webrtc.dtls.fingerprint, start + PATIENCE_S)
+        return time.monotonic() - start
+
+    def receive(self, seconds):
+        """A datagram that is no check of the other side, which is answered; None: none came."""
+        self.socket.settimeout(seconds)
+        try:
+            datagram = self.socket.recv(2048)
+        except TimeoutError:
+            return None
+        if datagram[:2] == BINDING_REQUEST.to_bytes(2, "big"):
+            self.socket.send(binding_success(datagram, self.ice, self.remote))
+            return b""
+        return datagram
+
+    def check(self, request, end):
+        while time.monotonic() < end:
+            self.socket.send(request)
+            answer = self.receive(STUN_RTO_S)
+            if answer and answer[8:20] == request[8:20] and \
+                    answer[:2] == BINDING_SUCCESS.to_bytes(2, "big"):
+                return
+        raise TimeoutError("no answer to the check")
+
+    def handshake(self, fingerprint, end):
+        dtls = SSL.Connection(self.identity.context, None)
+        dtls.set_ciphertext_mtu(MTU)
+        dtls.set_connect_state()
+        while time.monotonic() < end:
+            try:
+                dtls.do_handshake()
+                break
+            except SSL.WantReadError:
+                self.exchange(dtls)
+        else:
+            raise TimeoutError("the DTLS handshake did not end")
+        digest = dtls.get_peer_certificate().digest("sha256").decode()
+        assert fingerprint == f"sha-256 {digest}", "another certificate than the API said"
+
+    def exchange(self, dtls):
+        try:
+            self.flight = dtls.bio_read(65536)
+            self.socket.send(self.flight)
+        except SSL.WantReadError:
+            pass
+        datagram = self.receive(DTLS_RTO_S)
+        if datagram is None:
+            # python3-openssl has no DTLS timer. The same bytes do where they were lost; where the
+            # answer was, the server's own timer repeats it.
+            self.socket.send(self.flight)
+        elif datagram and 20 <= datagram[0] <= 63:  # RFC 7983
+            dtls.bio_write(datagram)
+
+
+def memory_kb(pid):
+    """Resident memory and hugepages of a process."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        facts = dict(line.split(":", 1) for line in status)
+    return sum(int(facts[key].split()[0]) for key in ("VmRSS", "HugetlbPages"))
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def connected(calls):
+    count, page = 0, ""
+    while True:
+        answer = calls.ListTransports(transport_pb2.ListTransportsRequest(
+            page_size=500, page_token=page), timeout=PATIENCE_S)
+        count += sum(t.state == room_pb2.TRANSPORT_STATE_CONNECTED
+                     for t in answer.transports)
+        page = answer.next_page_token
+        if not page:
+            return count
+
+
+def await_connected(calls, wanted):
+    end = time.monotonic() + PATIENCE_S
+    while connected(calls) != wanted:
+        if time.monotonic() > end:
+            raise SystemExit(f"bench: {connected(calls)} of {wanted} transports are connected")
+
+
+def measure(args, node, calls, address):
+    identity = Identity()
+    clients = [Client(calls, identity, address) for _ in range(args.transports + args.at_once)]
+    with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
+        # What is made once, and the threads' own memory, comes before the first reading.
+        list(pool.map(Client.set_up, clients[:args.at_once]))
+        pids = {"dataplane": node.dataplane.pid, "controlplane": node.controlplane,
+                "client": os.getpid()}
+        memory = {name: memory_kb(pid) for name, pid in pids.items()}
+        cpu = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        start = time.monotonic()
+        times = sorted(pool.map(Client.set_up, clients[args.at_once:]))
+        seconds = time.monotonic() - start
+    cpu = {name: cpu_seconds(pid) - cpu[name] for name, pid in pids.items()}
+    await_connected(calls, len(clients))
+    grown = {name: memory_kb(pid) - memory[name] for name, pid in pids.items()}
+    for client in clients:
+        client.socket.close()
+    return row(args, seconds, times, cpu, grown)
+
+
+def row(args, seconds, times, cpu, grown):
+    at = lambda share: round(1e3 * times[min(len(times) - 1, int(share * len(times)))], 2)
+    count = args.transports
+    return {"bench": "signalling", "transports": count, "at_once": args.at_once,
+            "transports_per_second": round(count / seconds, 1),
+            "set_up_ms": {"minimum": at(0), "p25": at(0.25), "p50": round(
+                1e3 * statistics.median(times), 2), "p99": at(0.99)},
+            "cpu_ms_per_transport": {name: round(1e3 * value / count, 3)
+                                     for name, value in cpu.items()},
+            "cpu_share_of_a_core": {name: round(value / seconds, 3)
+                                    for name, value in cpu.items()},
+            "memory_bytes_per_transport": {name: round(1024 * grown[name] / count)
+                                           for name in ("dataplane", "controlplane")},
+            "bound": bound(seconds, cpu)}
+
+
+def bound(seconds, cpu):
+    """Who had no more to give; client and worker share a core, the others share the other one."""
+    busiest = max(cpu, key=cpu.get)
+    return busiest if cpu[busiest] > BUSY * seconds else "waiting: no process fills a core"
+
+
+def show(r):
+    print(f"{r['transports']} transports, {r['at_once']} at a time: "
+          f"{r['transports_per_second']} a second")
+    print("set-up in ms:          " + ", ".join(f"{k} {v}" for k, v in r["set_up_ms"].items()))
+    for title, key in (("CPU ms a transport:   ", "cpu_ms_per_transport"),
+                       ("share of a core:      ", "cpu_share_of_a_core"),
+                       ("bytes a transport:    ", "memory_bytes_per_transport")):
+        print(title, ", ".join(f"{k} {v}" for k, v in r[key].items()))
+    print(f"bound by: {r['bound']}")
+
+
+def main():
+    args = options()
+    if not sfu.LAB:
+        sys.exit("bench: run it as bench/run signalling: it needs a lab around it")
+    flags = ["--transports", str(args.transports + args.at_once + 16), "--idle", "adaptive",
+             "--punt-source", "100000", "--punt-stun", "50000", "--punt-dtls", "50000",
+             "--punt-total", "200000"]
+    wire = "net_af_packet0,iface=wire0,framecnt=16384,framesz=2048,blocksz=4096"
+    with sfu.Sfu(wire, *flags) as node:
+        enter_far_end()
+        os.setsid()  # a session of its own, to come before other work as the others do
+        sfu.session_first(os.getpid())
+        os.sched_setaffinity(0, {sfu.cores()[0]})
+        with grpc.insecure_channel(f"unix:{sfu.STATE}/api.sock") as channel:
+            calls = transport_pb2_grpc.TransportServiceStub(channel)
+            found = measure(args, node, calls, (sfu.SFU4, int(os.environ["LAB_MEDIA_PORT"])))
+    print(json.dumps(found)) if args.json else show(found)
+    if os.environ.get("BENCH_ROWS"):
+        with open(os.environ["BENCH_ROWS"], "w", encoding="utf-8") as file:
+            file.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()
