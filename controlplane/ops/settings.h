@@ -27,6 +27,8 @@ struct settings {
 	unsigned max_request_bytes;
 	unsigned drain_seconds;
 	char **metrics_listen;
+	unsigned whip_rate_burst, whip_rate_per_s; // requests of one address
+	unsigned counter_offer_timeout_ms;
 	// [auth]
 	char *auth; // "tokens" or "development"
 	char *token_keys;

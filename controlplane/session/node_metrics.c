@@ -5,6 +5,7 @@
 
 #include "controlplane/session/node.h"
 #include "controlplane/session/orphans.h"
+#include "controlplane/session/quotas.h"
 #include "controlplane/session/room.h"
 
 static const char *const step_names[HANDSHAKE_STEPS] = {"ice", "dtls"};
@@ -45,6 +46,7 @@ void node_metrics_collect(struct metrics_page *page, void *data)
 	metrics_single_gauge(page, "sluice_orphans", orphans_count(n->orphans),
 			     "Transports of an earlier control plane still running.");
 	collect_handshakes(page, &n->counts);
+	quotas_collect(n->quotas, page);
 	metrics_single_count(page, "sluice_consents_expired_total", n->counts.consents_expired,
 			     "Transports that were 30 s without consent (RFC 7675).");
 }

@@ -16,6 +16,7 @@ struct quotas {
 	struct node *node;
 	GHashTable *tenants; // tenant -> struct published
 	int64_t measured_us;
+	uint64_t refusals[QUOTA_KINDS];
 };
 
 struct quotas *quotas_new(struct node *node)
@@ -121,11 +122,28 @@ static bool refuse(struct rpc_call *call, const char *tenant, const struct quota
 	return false;
 }
 
-static bool exceeds(struct quota_excess *e, Sluice__V1__ErrorReason reason, const char *what,
-		    unsigned limit)
+static bool exceeds(struct quotas *q, struct quota_excess *e, enum quota_kind kind, unsigned limit)
 {
-	*e = (struct quota_excess){reason, what, limit};
+	static const struct quota_excess excesses[QUOTA_KINDS] = {
+		[QUOTA_KIND_ROOMS] = {RPC_REASON(QUOTA_ROOMS), "rooms", 0},
+		[QUOTA_KIND_PARTICIPANTS] = {RPC_REASON(QUOTA_PARTICIPANTS), "participants", 0},
+		[QUOTA_KIND_BITRATE] = {RPC_REASON(QUOTA_BITRATE), "kbit/s", 0},
+	};
+
+	q->refusals[kind]++;
+	*e = excesses[kind];
+	e->limit = limit;
 	return false;
+}
+
+void quotas_collect(const struct quotas *q, struct metrics_page *page)
+{
+	static const char *const names[QUOTA_KINDS] = {"rooms", "participants", "bitrate"};
+
+	metrics_family(page, "sluice_quota_refusals_total", METRICS_COUNTER,
+		       "Newcomers refused because their tenant's quota was used up.");
+	for (unsigned i = 0; i < QUOTA_KINDS; i++)
+		metrics_count(page, q->refusals[i], "quota", names[i], NULL);
 }
 
 static void count(const struct quotas *q, const char *tenant, unsigned *rooms,
@@ -152,7 +170,7 @@ static bool room_permitted(struct quotas *q, const char *tenant, struct quota_ex
 	if (limit == 0 || tenant[0] == '\0')
 		return true;
 	count(q, tenant, &rooms, &participants);
-	return rooms < limit || exceeds(e, RPC_REASON(QUOTA_ROOMS), "rooms", limit);
+	return rooms < limit || exceeds(q, e, QUOTA_KIND_ROOMS, limit);
 }
 
 static bool publish_permitted(struct quotas *q, const char *tenant, struct quota_excess *e)
@@ -162,7 +180,7 @@ static bool publish_permitted(struct quotas *q, const char *tenant, struct quota
 
 	if (limit == 0 || p == NULL || p->bits_per_s / 1000 < limit)
 		return true;
-	return exceeds(e, RPC_REASON(QUOTA_BITRATE), "kbit/s", limit);
+	return exceeds(q, e, QUOTA_KIND_BITRATE, limit);
 }
 
 static bool participant_permitted(struct quotas *q, const char *tenant, struct quota_excess *e)
@@ -173,7 +191,7 @@ static bool participant_permitted(struct quotas *q, const char *tenant, struct q
 		return true;
 	count(q, tenant, &rooms, &participants);
 	if (limit != 0 && participants >= limit)
-		return exceeds(e, RPC_REASON(QUOTA_PARTICIPANTS), "participants", limit);
+		return exceeds(q, e, QUOTA_KIND_PARTICIPANTS, limit);
 	return publish_permitted(q, tenant, e);
 }
 

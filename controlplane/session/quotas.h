@@ -8,9 +8,11 @@
 // Thread   the API's GMainContext.
 #pragma once
 
+#include "controlplane/ops/metrics.h"
 #include "controlplane/session/room.h"
 
 // Which quota is used up. The sentence takes the tenant, the limit and what it counts.
+enum quota_kind { QUOTA_KIND_ROOMS, QUOTA_KIND_PARTICIPANTS, QUOTA_KIND_BITRATE, QUOTA_KINDS };
 struct quota_excess {
 	Sluice__V1__ErrorReason reason;
 	const char *what;
@@ -22,6 +24,9 @@ struct quotas;
 
 struct quotas *quotas_new(struct node *node);
 void quotas_free(struct quotas **quotas);
+
+// Adds what has been refused, by quota.
+void quotas_collect(const struct quotas *quotas, struct metrics_page *page);
 
 // Measures. Called every few seconds.
 void quotas_measure(struct quotas *quotas);

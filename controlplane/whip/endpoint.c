@@ -65,6 +65,10 @@ static bool room_ok(struct whip_server *server, struct http_exchange *x,
 		whip_refuse(x, 503, "No dataplane is attached: try again later.");
 		return false;
 	}
+	if (server->node->drain.draining) {
+		whip_refuse(x, 503, "The node takes nothing new: try another.");
+		return false;
+	}
 	if (target->whep && (room == NULL || !player_any(room, target->participant))) {
 		whip_refuse(x, 409, "Nobody publishes in rooms/%s%s%s yet: try again.",
 			    target->room, target->participant[0] != '\0' ? "/participants/" : "",

@@ -11,13 +11,16 @@ struct bucket {
 };
 
 struct rate_limit {
+	unsigned burst, per_s;
 	GHashTable *buckets; // address -> struct bucket
 };
 
-struct rate_limit *rate_limit_new(void)
+struct rate_limit *rate_limit_new(unsigned burst, unsigned per_s)
 {
 	struct rate_limit *r = g_new(struct rate_limit, 1);
 
+	r->burst = burst;
+	r->per_s = per_s;
 	r->buckets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	return r;
 }
@@ -30,21 +33,25 @@ void rate_limit_free(struct rate_limit **limit)
 	g_clear_pointer(limit, g_free);
 }
 
-static void fill(struct bucket *b, int64_t now_us)
+static void fill(const struct rate_limit *r, struct bucket *b, int64_t now_us)
 {
-	double gained = (double)(now_us - b->filled_us) / G_USEC_PER_SEC * RATE_PER_S;
+	double gained = (double)(now_us - b->filled_us) / G_USEC_PER_SEC * r->per_s;
 
-	b->tokens = MIN(b->tokens + gained, (double)RATE_BURST);
+	b->tokens = MIN(b->tokens + gained, (double)r->burst);
 	b->filled_us = now_us;
 }
 
-static gboolean is_full(gpointer address, gpointer bucket, gpointer now_us)
+static void drop_full(struct rate_limit *r, int64_t now_us)
 {
-	struct bucket *b = bucket;
+	GHashTableIter i;
+	gpointer bucket;
 
-	(void)address;
-	fill(b, *(const int64_t *)now_us);
-	return b->tokens >= RATE_BURST;
+	g_hash_table_iter_init(&i, r->buckets);
+	while (g_hash_table_iter_next(&i, NULL, &bucket)) {
+		fill(r, bucket, now_us);
+		if (((struct bucket *)bucket)->tokens >= r->burst)
+			g_hash_table_iter_remove(&i);
+	}
 }
 
 static struct bucket *bucket_of(struct rate_limit *r, const char *peer, int64_t now_us)
@@ -59,11 +66,11 @@ static struct bucket *bucket_of(struct rate_limit *r, const char *peer, int64_t 
 		return b;
 	}
 	if (g_hash_table_size(r->buckets) >= RATE_PEERS_MAX)
-		g_hash_table_foreach_remove(r->buckets, is_full, &now_us);
+		drop_full(r, now_us);
 	if (g_hash_table_size(r->buckets) >= RATE_PEERS_MAX)
 		g_hash_table_remove_all(r->buckets);
 	b = g_new(struct bucket, 1);
-	*b = (struct bucket){RATE_BURST, now_us};
+	*b = (struct bucket){r->burst, now_us};
 	g_hash_table_insert(r->buckets, address, b);
 	return b;
 }
@@ -72,7 +79,7 @@ bool rate_limit_take(struct rate_limit *limit, const char *peer, int64_t now_us)
 {
 	struct bucket *b = bucket_of(limit, peer, now_us);
 
-	fill(b, now_us);
+	fill(limit, b, now_us);
 	if (b->tokens < 1)
 		return false;
 	b->tokens -= 1;

@@ -11,14 +11,13 @@
 #include <stdint.h>
 
 enum {
-	RATE_BURST = 200, // requests at once
-	RATE_PER_S = 50, // afterwards
 	RATE_PEERS_MAX = 4096,
 };
 
 struct rate_limit;
 
-struct rate_limit *rate_limit_new(void);
+// So many requests of a peer at once, and afterwards so many a second.
+struct rate_limit *rate_limit_new(unsigned burst, unsigned per_s);
 void rate_limit_free(struct rate_limit **limit);
 
 // 'peer' is an address with or without its port: all ports of an address share one bucket. False if

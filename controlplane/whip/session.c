@@ -139,7 +139,8 @@ static gboolean on_counter_offer_void(gpointer data)
 static void reply_offer(struct whip_session *s, struct http_exchange *x, const char *sdp)
 {
 	GDateTime *now = g_date_time_new_now_utc();
-	GDateTime *until = g_date_time_add_seconds(now, WHIP_COUNTER_OFFER_S);
+	unsigned timeout_ms = s->server->node->settings->counter_offer_timeout_ms;
+	GDateTime *until = g_date_time_add_seconds(now, timeout_ms / 1000.0);
 	char *type = g_date_time_format(until, WHIP_TYPE_SDP
 					"; valid-until=\"%a, %d %b %Y %H:%M:%S GMT\"");
 	const struct http_field fields[] = {
@@ -149,7 +150,7 @@ static void reply_offer(struct whip_session *s, struct http_exchange *x, const c
 	};
 
 	s->countered = true;
-	s->counter_timer = g_timeout_add_seconds(WHIP_COUNTER_OFFER_S, on_counter_offer_void, s);
+	s->counter_timer = g_timeout_add(timeout_ms, on_counter_offer_void, s);
 	http_reply(x, 406, fields, G_N_ELEMENTS(fields), g_bytes_new(sdp, strlen(sdp)));
 	g_free(type);
 	g_date_time_unref(until);

@@ -14,8 +14,6 @@
 #include "controlplane/session/participant.h"
 #include "controlplane/whip/target.h"
 
-enum { WHIP_COUNTER_OFFER_S = 30 }; // draft-ietf-wish-whep-04 4.2.2
-
 struct whip_server;
 
 enum whip_waiting {

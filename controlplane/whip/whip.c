@@ -94,7 +94,8 @@ static bool on_head(struct http_exchange *x, void *data)
 	else if (g_str_equal(x->method, "OPTIONS"))
 		reply_options(x, &target);
 	else if (!reads(x) && !rate_limit_take(server->rate, x->from->text, g_get_monotonic_time()))
-		whip_refuse(x, 429, "More than %d requests a second: wait.", RATE_PER_S);
+		whip_refuse(x, 429, "More than %u requests a second: wait.",
+			    server->node->settings->whip_rate_per_s);
 	else if (target.kind == WHIP_SESSION)
 		return session_head(server, x, &target);
 	else
@@ -143,7 +144,7 @@ struct whip_server *whip_server_new(struct node *node, struct rpc_server *server
 
 	w->node = node;
 	w->auth = auth;
-	w->rate = rate_limit_new();
+	w->rate = rate_limit_new(node->settings->whip_rate_burst, node->settings->whip_rate_per_s);
 	for (char **i = node->settings->ice_servers; *i != NULL && w->link_count < WHIP_LINKS_MAX;
 	     i++)
 		w->links[w->link_count++] = link_of(*i);

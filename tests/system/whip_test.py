@@ -135,8 +135,8 @@ class WithApi(unittest.TestCase):
         return client
 
 
-class Table:
-    """The rows, for one version of HTTP each."""
+class Row:
+    """One request and what must come of it."""
     version = None
 
     def ask(self, section, status, method, path, *fields, body=None, **wanted):
@@ -153,6 +153,10 @@ class Table:
         if status >= 400 and status != 406 and method != "HEAD":
             self.assertRegex(answer.body, r"^\S.*\n$", row)  # one sentence
         return answer
+
+
+class Table(Row):
+    """The rows, for one version of HTTP each."""
 
     def session(self, room=None, offer=OFFER):
         room = room or self.room()

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { SECOND_US = 1000000 };
+enum { SECOND_US = 1000000, RATE_BURST = 200, RATE_PER_S = 50 };
 
 static unsigned take(struct rate_limit *r, const char *peer, unsigned tries, int64_t now_us)
 {
@@ -22,7 +22,7 @@ static unsigned take(struct rate_limit *r, const char *peer, unsigned tries, int
 
 static void burst_then_rate(void **state)
 {
-	struct rate_limit *r = rate_limit_new();
+	struct rate_limit *r = rate_limit_new(RATE_BURST, RATE_PER_S);
 
 	(void)state;
 	assert_int_equal(take(r, "192.0.2.7:50000", 2 * RATE_BURST, SECOND_US), RATE_BURST);
@@ -36,7 +36,7 @@ static void burst_then_rate(void **state)
 // Another port is the same peer, another address is not.
 static void ports_share_addresses_do_not(void **state)
 {
-	struct rate_limit *r = rate_limit_new();
+	struct rate_limit *r = rate_limit_new(RATE_BURST, RATE_PER_S);
 
 	(void)state;
 	assert_int_equal(take(r, "192.0.2.7:50000", RATE_BURST, 0), RATE_BURST);
@@ -53,7 +53,7 @@ static void ports_share_addresses_do_not(void **state)
 // unless everybody is.
 static void many_addresses(void **state)
 {
-	struct rate_limit *r = rate_limit_new();
+	struct rate_limit *r = rate_limit_new(RATE_BURST, RATE_PER_S);
 
 	(void)state;
 	for (unsigned i = 0; i < 3 * RATE_PEERS_MAX; i++) {
