@@ -316,11 +316,6 @@ const char *rpc_server_fingerprint(const struct rpc_server *s)
 	return s->fingerprint;
 }
 
-void rpc_server_set_serving(struct rpc_server *s, const char *service, bool serving)
-{
-	health_set(s->health, service, serving);
-}
-
 void rpc_server_collect(struct metrics_page *page, void *data)
 {
 	const struct rpc_server *s = data;

@@ -53,9 +53,6 @@ bool rpc_server_start(struct rpc_server *server, GError **error);
 const char *rpc_server_url(const struct rpc_server *server);
 const char *rpc_server_fingerprint(const struct rpc_server *server);
 
-// What grpc.health.v1 says of a service; "" is the whole server. All registered ones start true.
-void rpc_server_set_serving(struct rpc_server *server, const char *service, bool serving);
-
 // A collector; `data` is the struct rpc_server.
 void rpc_server_collect(struct metrics_page *page, void *data);
 

@@ -363,7 +363,7 @@ class Auth(unittest.TestCase):
         self.assertIn("expired", challenge)
 
     def test_whip_and_whep(self):
-        """Bearer tokens (RFC 9725 4.6). Whoever may gets further: to an offer without media, to a
+        """Bearer tokens (RFC 9725 4.7). Whoever may gets further: to an offer without media, to a
         room without a publisher."""
         for path, grant, other, further in (("/whep/t-1", "subscribe", "publish", 409),
                                             ("/whip/t-1", "publish", "subscribe", 422)):
