@@ -82,7 +82,7 @@ static void port_start(struct rig *r)
 	r->port_transmit = rte_eth_fp_ops[port].tx_pkt_burst;
 }
 
-struct rig *rig_new(const struct rig_plan *plan)
+struct rig *rig_empty(const struct rig_plan *plan)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 
@@ -120,6 +120,13 @@ struct rig *rig_new(const struct rig_plan *plan)
 	r->lanes = plan->engine->lanes_new();
 	if (r->frames == NULL || r->next_seq == NULL || r->streams == NULL || r->lanes == NULL)
 		fail("no memory");
+	return r;
+}
+
+struct rig *rig_new(const struct rig_plan *plan)
+{
+	struct rig *r = rig_empty(plan);
+
 	rig_records_make(r);
 	return r;
 }

@@ -29,6 +29,8 @@ struct rig;
 
 // Starts the EAL on the first call. Ends the process with a sentence on failure.
 struct rig *rig_new(const struct rig_plan *plan);
+// The same with nothing in it yet: rig_records_make() is what fills it (rig_records.h).
+struct rig *rig_empty(const struct rig_plan *plan);
 void rig_free(struct rig *r);
 
 struct worker *rig_worker(struct rig *r, unsigned id);

@@ -11,6 +11,7 @@ enum dataplane_limits {
 	ENCODINGS_RECEIVED_MAX = 16, // of all tracks of a transport
 	RECEIVE_STREAMS_MAX =
 		2 * ENCODINGS_RECEIVED_MAX, // SSRCs opened per transport: each with RTX
+	SENT_SSRCS_FIRST = 16, // remembered per transport before their list grows
 	SRTCP_SOURCES_MAX = 16, // SSRCs that may send SRTCP on one transport
 	EGRESS_WAITING_MAX =
 		1024, // frames kept for a full port, a worker; then the newest are dropped

@@ -155,7 +155,7 @@ static bool start(struct process *p)
 	if (dp->srtp == NULL)
 		return say(why);
 	printf("SRTP engine: %s\n", dp->srtp->name);
-	memplan_make(&plan, &dp->limits, p->config.packets);
+	memplan_make(&plan, &dp->limits, p->config.packets, dp->srtp);
 	memplan_print(&plan, stdout);
 	return start_eal(&p->config, &plan) && start_ports(p) && start_segment(p) &&
 	       start_workers(p);

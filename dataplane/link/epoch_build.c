@@ -318,7 +318,7 @@ static enum shm_refusal ssrc_spend(struct ssrc_list *l, uint32_t ssrc)
 		if (l->ssrc[i] == ssrc)
 			return SHM_REFUSAL_DUPLICATE_SSRC;
 	if (l->count == l->room) {
-		uint32_t room = l->room == 0 ? 16 : 2 * l->room;
+		uint32_t room = l->room == 0 ? SENT_SSRCS_FIRST : 2 * l->room;
 		uint32_t *more = realloc(l->ssrc, room * sizeof(*more));
 		if (more == NULL)
 			return SHM_REFUSAL_NO_MEMORY;

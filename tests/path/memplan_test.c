@@ -30,7 +30,7 @@ static void covers_what_is_taken(void **state)
 		struct harness *h = harness_new(workers);
 		uint64_t taken = heap_used() - before;
 
-		memplan_make(&plan, &limits, HARNESS_PACKETS);
+		memplan_make(&plan, &limits, HARNESS_PACKETS, h->dp.srtp);
 		print_message("%u workers: planned %llu, taken %llu\n", workers,
 			      (unsigned long long)(plan.total + plan.packets_padding),
 			      (unsigned long long)taken);
@@ -47,13 +47,13 @@ static void grows_with_every_limit(void **state)
 	struct memplan small, big;
 
 	(void)state;
-	memplan_make(&small, &base, 4095);
+	memplan_make(&small, &base, 4095, &srtp_engine_libsrtp2);
 	assert_int_equal(small.total, small.tables + small.workers + small.rings + small.packets);
 #define GROWS(field)                                                                               \
 	do {                                                                                       \
 		struct shm_limits_config l = base;                                                 \
 		l.field *= 4;                                                                      \
-		memplan_make(&big, &l, 4095);                                                      \
+		memplan_make(&big, &l, 4095, &srtp_engine_libsrtp2);                               \
 		assert_true(big.total > small.total);                                              \
 		assert_true(memplan_eal_mb(&big) >= big.total >> 20);                              \
 	} while (0)
@@ -62,7 +62,7 @@ static void grows_with_every_limit(void **state)
 	GROWS(subscriptions);
 	GROWS(workers);
 #undef GROWS
-	memplan_make(&big, &base, 8191);
+	memplan_make(&big, &base, 8191, &srtp_engine_libsrtp2);
 	assert_true(big.total > small.total);
 }
 
