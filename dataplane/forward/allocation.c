@@ -105,7 +105,7 @@ static void add(struct allocation *a, const struct subscription_config *c, struc
 		return;
 	}
 	if (count == 0 || a->count == CONSUMERS_MAX) {
-		s->layers.target = (struct layer_target){.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
+		layers_want(s, &(struct layer_target){.pair = {LAYER_HIGHEST, LAYER_HIGHEST}});
 		return;
 	}
 	count = wishes(&c->shm, track, steps, count);

@@ -12,7 +12,8 @@
 struct placement;
 
 // The consumer begins with this packet, or changes to its encoding. WAIT and DROP: it cannot.
-enum layer_verdict layers_begin(struct subscription *s, const struct packet *p);
+// 'lone': its track has no other encoding to change to.
+enum layer_verdict layers_begin(struct subscription *s, const struct packet *p, bool lone);
 
 // A further packet of the encoding. FORWARD_MARKED: goes out with the marker bit.
 enum layer_verdict layers_choose(struct subscription *s, const struct packet *p);

@@ -77,7 +77,7 @@ static bool begin(struct worker *w, struct subscription *s, const struct forward
 	const struct packet *p = f->packet;
 	bool other = s->encoding != p->encoding ||
 		     (s->continuity.started != 0 && s->continuity.source != p->ssrc);
-	enum layer_verdict verdict = layers_begin(s, p);
+	enum layer_verdict verdict = layers_begin(s, p, f->track->shm.encoding_count == 1);
 
 	if (verdict != LAYER_FORWARD && verdict != LAYER_FORWARD_MARKED)
 		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
@@ -157,6 +157,11 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PADDING);
 	if (c->pt[f->codec] == 0xff)
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PT_NOT_NEGOTIATED);
+	if (s->whole && s->started && p->ssrc == s->continuity.source) {
+		out->marker = p->marker;
+		out->patched = false;
+		return placed(w, rtp_continuity_map_next(&s->continuity, &f->in, &out->out));
+	}
 	if (s->layers.target.paused) {
 		s->started = false;
 		return drop(w, SHM_EGRESS_DROP_NO_BANDWIDTH);

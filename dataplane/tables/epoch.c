@@ -154,6 +154,7 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->generation = c->generation;
 	s->encoding = 0;
 	s->started = false;
+	s->whole = false;
 	s->waiting_us = 0;
 	s->asked_us = 0;
 	rtp_continuity_init(&s->continuity, c->shm.sequence_start, c->shm.timestamp_start);
@@ -178,6 +179,7 @@ static void subscription_follow(struct subscription *s)
 	s->layers.target = (struct layer_target){.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
 	s->encoding = 0;
 	s->started = false;
+	s->whole = false;
 	s->waiting_us = 0;
 	s->asked_us = 0;
 }

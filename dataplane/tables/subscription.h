@@ -62,7 +62,9 @@ struct layer_target {
 
 struct layer_choice {
 	struct layer_target target;
-	bool follows; // it began with a keyframe: the rest is valid
+	bool follows; // ids and selector are valid
+	bool joinable; // they can become so at a new picture: all went out as it was since the
+		       // first
 	bool bounded; // the subscriber wishes for certain layers
 	struct picture_ids ids;
 	struct layer_selector selector;
@@ -75,6 +77,7 @@ struct subscription {
 	alignas(64) uint32_t generation; // of the config the owner's fields belong to
 	uint8_t encoding; // the one forwarded now
 	bool started; // false: the next packet begins anew, at a keyframe if it is video
+	bool whole; // all of the encoding goes out, and as it is: forward/layers.c is not asked
 	uint32_t sr_packets; // for our own SR (RFC 3550 6.4.1)
 	uint32_t sr_octets;
 	uint64_t srtp_index_reserved;

@@ -16,7 +16,7 @@
 enum { PICTURE_ID = 2 }; // its offset in the payload of send_frame()
 enum { VIDEO = 0, VIEWER = 1, LOW_SSRC = 0x10, HIGH_SSRC = 0x20, FRAMES = 20, FRAME_US = 50000 };
 
-static int simulcast(void **state)
+static int encodings(void **state, uint8_t count)
 {
 	struct room *r = room_new(1);
 	struct room_peer *publisher = room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.1");
@@ -24,12 +24,22 @@ static int simulcast(void **state)
 	struct shm_track_config *c =
 		room_track(r, VIDEO, publisher, SHM_KIND_VIDEO, SHM_CODEC_VP8, LOW_SSRC);
 
-	c->encoding_count = 2;
+	c->encoding_count = count;
 	c->encodings[1].ssrc = HIGH_SSRC;
 	room_subscribe(r, 0, VIDEO, viewer, 0x2000);
 	room_apply(r);
 	*state = r;
 	return 0;
+}
+
+static int simulcast(void **state)
+{
+	return encodings(state, 2);
+}
+
+static int lone(void **state)
+{
+	return encodings(state, 1);
 }
 
 static int leave(void **state)
@@ -212,6 +222,27 @@ static void a_temporal_layer_is_left_out_without_a_gap(void **state)
 	assert_int_equal(r->h->dp.subscriptions[0].stats.target_layer.temporal, 0);
 }
 
+// One encoding, all of it at first; then less, from the next picture on, and nothing is missing.
+static void less_is_left_out_in_mid_stream(void **state)
+{
+	struct room *r = *state;
+	struct seen seen = {0};
+
+	for (unsigned i = 0; i < 3 * FRAMES; i++) {
+		if (i == FRAMES)
+			wish_for(r, 0, 0);
+		if (i == 2 * FRAMES)
+			seen.count = 0;
+		room_time(r, r->now_us + FRAME_US);
+		send_frame(r, LOW_SSRC, i, i % 2, i == 0, 200);
+		room_housekeeping(r);
+		see(r, &seen);
+		if (i == FRAMES - 1)
+			assert_int_equal(seen.count, FRAMES);
+	}
+	assert_int_equal(seen.count, FRAMES / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_encoding_that_falls_silent_is_inactive,
 						simulcast, leave),
 		cmocka_unit_test_setup_teardown(encodings_change_at_keyframes, simulcast, leave),
+		cmocka_unit_test_setup_teardown(less_is_left_out_in_mid_stream, lone, leave),
 		cmocka_unit_test_setup_teardown(a_temporal_layer_is_left_out_without_a_gap,
 						simulcast, leave),
 	};

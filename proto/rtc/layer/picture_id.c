@@ -52,6 +52,17 @@ void picture_ids_switch(struct picture_ids *p, uint16_t mask, uint16_t id, uint8
 	p->started = true;
 }
 
+void picture_ids_join(struct picture_ids *p, uint16_t mask, uint16_t id, uint8_t tl0)
+{
+	*p = (struct picture_ids){
+		.newest = (uint16_t)(id - 1) & mask,
+		.out = (uint16_t)(id - 1) & mask,
+		.mask = mask,
+		.tl0_newest = tl0,
+		.started = true,
+	};
+}
+
 static void advance(struct picture_ids *p, unsigned by)
 {
 	p->left_out = by < PICTURE_ID_WINDOW ? p->left_out << by : 0;

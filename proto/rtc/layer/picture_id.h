@@ -37,6 +37,9 @@ struct picture_ids {
 // The next picture comes from another source: it follows whatever was given out last.
 void picture_ids_switch(struct picture_ids *p, uint16_t mask, uint16_t id, uint8_t tl0);
 
+// The next picture will be 'id'; all before it went out as they were.
+void picture_ids_join(struct picture_ids *p, uint16_t mask, uint16_t id, uint8_t tl0);
+
 // The picture's id for the consumer. False if it was left out or is older than the window or the
 // switch. 'tl0' is replaced by the consumer's.
 bool picture_ids_map(struct picture_ids *p, uint16_t id, uint16_t *out, uint8_t *tl0);

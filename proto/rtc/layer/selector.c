@@ -268,6 +268,26 @@ enum layer_verdict layer_select(struct layer_selector *s, const struct layer_pac
 	return LAYER_FORWARD;
 }
 
+void layer_selector_join(struct layer_selector *s, const struct layer_packet *l, uint32_t ts)
+{
+	const struct layer_pair all = {LAYER_HIGHEST, LAYER_HIGHEST};
+
+	*s = (struct layer_selector){
+		.wanted = all,
+		.current = all,
+		.before = all,
+		.changed_ts = ts,
+		.newest_ts = ts - 1,
+		.started = true,
+		.topped_ts = ts - 1,
+		.newest_number = (uint16_t)(l->picture_id - 1),
+		.changed_number = (uint16_t)(l->picture_id - LAYER_FRAMES_KEPT),
+	};
+	for (unsigned i = 0; i < LAYER_FRAMES_KEPT / 64; i++)
+		s->known[i] = s->sent[i] = UINT64_MAX;
+	s->target = s->target_before = target_wanted(s, l);
+}
+
 bool layer_selector_wants_keyframe(const struct layer_selector *s, const struct layer_packet *l)
 {
 	if (l->form == LAYER_FORM_VP9)

@@ -57,6 +57,9 @@ enum layer_verdict {
 // Follows nothing yet: the first frame forwarded will be a keyframe.
 void layer_selector_init(struct layer_selector *s, struct layer_pair wanted);
 
+// Follows from this packet on, the first of a new picture, everything having been forwarded so far.
+void layer_selector_join(struct layer_selector *s, const struct layer_packet *l, uint32_t ts);
+
 // What it wants from now on; takes effect where the decoder can follow.
 void layer_selector_want(struct layer_selector *s, struct layer_pair wanted);
 
