@@ -220,6 +220,7 @@ Sluice__V1__Subscription *subscription_message(const struct participant *p,
 	m->state = subscription_state(s);
 	m->paused = s->wishes.paused;
 	m->priority = s->wishes.priority;
+	m->tile_pixels = s->wishes.tile_pixels;
 	m->wanted = layer_message(&s->wishes.wanted);
 	m->minimum = layer_message(&s->wishes.minimum);
 	m->maximum = layer_message(&s->wishes.maximum);

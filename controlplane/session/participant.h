@@ -65,6 +65,7 @@ struct layer_wish {
 struct subscription_wishes {
 	bool paused;
 	uint8_t priority;
+	uint32_t tile_pixels; // 0: unknown
 	struct layer_wish wanted, minimum, maximum;
 };
 
@@ -74,6 +75,7 @@ enum wish_field {
 	WISH_WANTED = 1 << 2,
 	WISH_MINIMUM = 1 << 3,
 	WISH_MAXIMUM = 1 << 4,
+	WISH_TILE_PIXELS = 1 << 5,
 };
 
 // One track on one subscriber's transport.
@@ -214,7 +216,9 @@ int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, 
 void subscription_free(void *subscription); // for the list
 struct subscription *subscribe_find(const struct participant *p, const struct track *track);
 struct subscription *subscribe_by_uid(const struct participant *p, const char *uid);
-// The config follows the wishes; it goes into the epoch if the dataplane runs the subscription.
+// The config follows the wishes.
+void subscribe_set_wishes(struct subscription *s);
+// And it goes into the epoch if the dataplane runs the subscription.
 void subscribe_apply_wishes(struct subscription *s, struct link_epoch *e);
 extern const struct media_transport_events subscribe_events;
 

@@ -272,6 +272,7 @@ static void set_subscription(struct rpc_call *call, void *data)
 	}
 	m.paused = q->paused;
 	m.priority = q->priority;
+	m.tile_pixels = q->tile_pixels;
 	m.wanted = q->wanted;
 	m.minimum = q->minimum;
 	m.maximum = q->maximum;

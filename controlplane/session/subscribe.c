@@ -143,6 +143,7 @@ static void fill_wishes(struct shm_subscription_config *c, const struct subscrip
 {
 	c->paused = w->paused;
 	c->priority = w->priority;
+	c->tile_pixels = w->tile_pixels;
 	c->layer_wishes = 0;
 	c->wanted = layer_of(&w->wanted, SHM_LAYER_WANTED, &c->layer_wishes);
 	c->minimum = layer_of(&w->minimum, SHM_LAYER_MINIMUM, &c->layer_wishes);
@@ -302,11 +303,16 @@ int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, 
 	return 0;
 }
 
+void subscribe_set_wishes(struct subscription *s)
+{
+	fill_wishes(&s->config, &s->wishes);
+}
+
 void subscribe_apply_wishes(struct subscription *s, struct link_epoch *e)
 {
 	struct shm_subscription_config before = s->config;
 
-	fill_wishes(&s->config, &s->wishes);
+	subscribe_set_wishes(s);
 	if (s->state == SUBSCRIPTION_APPLIED && memcmp(&before, &s->config, sizeof(before)) != 0)
 		link_epoch_subscription(e, s->ref, &s->config);
 }

@@ -110,15 +110,21 @@ static void list_subscriptions(struct rpc_call *call, void *data)
 }
 
 static const struct service_field wish_fields[] = {
-	{"paused", WISH_PAUSED},   {"priority", WISH_PRIORITY}, {"wanted", WISH_WANTED},
-	{"minimum", WISH_MINIMUM}, {"maximum", WISH_MAXIMUM},	{NULL, 0},
+	{"paused", WISH_PAUSED},
+	{"priority", WISH_PRIORITY},
+	{"wanted", WISH_WANTED},
+	{"minimum", WISH_MINIMUM},
+	{"maximum", WISH_MAXIMUM},
+	{"tile_pixels", WISH_TILE_PIXELS},
+	{NULL, 0},
 };
 
 unsigned service_given_wishes(const Sluice__V1__Subscription *m)
 {
 	return (m->paused ? WISH_PAUSED : 0u) | (m->priority != 0 ? WISH_PRIORITY : 0u) |
 	       (m->wanted != NULL ? WISH_WANTED : 0u) | (m->minimum != NULL ? WISH_MINIMUM : 0u) |
-	       (m->maximum != NULL ? WISH_MAXIMUM : 0u);
+	       (m->maximum != NULL ? WISH_MAXIMUM : 0u) |
+	       (m->tile_pixels != 0 ? WISH_TILE_PIXELS : 0u);
 }
 
 static bool take_layer(struct rpc_call *call, const char *field, const Sluice__V1__Layer *m,
@@ -152,6 +158,7 @@ bool service_wishes(struct rpc_call *call, const Sluice__V1__Subscription *m,
 	}
 	out->paused = m->paused;
 	out->priority = (uint8_t)m->priority;
+	out->tile_pixels = m->tile_pixels;
 	return take_layer(call, "wanted", m->wanted, &out->wanted) &&
 	       take_layer(call, "minimum", m->minimum, &out->minimum) &&
 	       take_layer(call, "maximum", m->maximum, &out->maximum) &&

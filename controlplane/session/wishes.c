@@ -33,6 +33,7 @@ static bool layer_equal(const struct layer_wish *a, const struct layer_wish *b)
 static bool changes(const struct wish *w)
 {
 	return w->wishes.paused != w->were.paused || w->wishes.priority != w->were.priority ||
+	       w->wishes.tile_pixels != w->were.tile_pixels ||
 	       !layer_equal(&w->wishes.wanted, &w->were.wanted) ||
 	       !layer_equal(&w->wishes.minimum, &w->were.minimum) ||
 	       !layer_equal(&w->wishes.maximum, &w->were.maximum);
@@ -46,6 +47,8 @@ static struct subscription_wishes merge(const struct wish *w)
 		all.paused = w->wishes.paused;
 	if ((w->mask & WISH_PRIORITY) != 0)
 		all.priority = w->wishes.priority;
+	if ((w->mask & WISH_TILE_PIXELS) != 0)
+		all.tile_pixels = w->wishes.tile_pixels;
 	if ((w->mask & WISH_WANTED) != 0)
 		all.wanted = w->wishes.wanted;
 	if ((w->mask & WISH_MINIMUM) != 0)
@@ -92,7 +95,7 @@ static void rolled_back(void *user)
 	if (s == NULL || !changes(w))
 		return;
 	s->wishes = w->were;
-	s->config.paused = w->were.paused;
+	subscribe_set_wishes(s);
 	s->generations.desired++;
 	if (s->state == SUBSCRIPTION_APPLIED)
 		revision_applied(&s->generations, s->generations.desired);

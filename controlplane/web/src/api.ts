@@ -116,7 +116,7 @@ export class Api {
 
   async setSubscription(session: Session, track: string, paused: boolean): Promise<void> {
     // Without a mask `paused` alone is set.
-    const request = { session, track, paused, priority: 0, requestId: requestId() };
+    const request = { session, track, paused, priority: 0, tilePixels: 0, requestId: requestId() };
     await this.#client.setSubscription(request, deadline()).response;
   }
 
@@ -127,6 +127,7 @@ export class Api {
       track,
       paused: false,
       priority: 0,
+      tilePixels: 0,
       ...layers,
       updateMask: { paths: Object.keys(layers) },
       requestId: requestId(),
