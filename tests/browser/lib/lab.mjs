@@ -110,6 +110,21 @@ export class Lab {
     execFileSync("ip", ["netns", "exec", this.client(i), "nft", "-f", "-"], { input: rules });
   }
 
+  // What the network sends to client `i` gets no more than `bits` per second, queued for at most
+  // 300 ms: on the bridge's side, where the client's kernel and the SFU do not notice.
+  shape(i, bits) {
+    const limit = ["rate", `${bits}bit`, "burst", "8kb", "latency", "300ms"];
+    this.#qdisc(i, "replace", "tbf", ...limit);
+  }
+
+  unshape(i) {
+    this.#qdisc(i, "del");
+  }
+
+  #qdisc(i, verb, ...rest) {
+    execFileSync("tc", ["-n", `${this.name}-lan`, "qdisc", verb, "dev", `c${i}`, "root", ...rest]);
+  }
+
   // Media of client `i` over the other address family goes nowhere: ICE has to choose this one.
   useFamily(i, family) {
     const other = family === 6 ? "ipv4" : "ipv6";
