@@ -194,6 +194,9 @@ static void fill_transport(struct answer *a, const struct participant *p,
 	m->bytes_sent = s.bytes_sent;
 	m->consent_requests_sent = s.consent_requests_sent;
 	m->consent_responses_sent = s.consent_responses_sent;
+	m->available_outgoing_bitrate = (double)s.available_outgoing_bps;
+	m->allocated_bitrate = s.allocated_bps;
+	m->probe_bytes_sent = s.probe_bytes_sent;
 	m->last_consent_age_ms =
 		state.consent_us == 0 ? -1
 				      : (g_get_monotonic_time() - (int64_t)state.consent_us) / 1000;

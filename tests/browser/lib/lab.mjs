@@ -113,7 +113,7 @@ export class Lab {
   // What the network sends to client `i` gets no more than `bits` per second, queued for at most
   // 300 ms: on the bridge's side, where the client's kernel and the SFU do not notice.
   shape(i, bits) {
-    const limit = ["rate", `${bits}bit`, "burst", "8kb", "latency", "300ms"];
+    const limit = ["rate", `${bits}bit`, "burst", "1600", "latency", "300ms"];
     this.#qdisc(i, "replace", "tbf", ...limit);
   }
 
