@@ -21,6 +21,9 @@ enum dataplane_limits {
 	TWCC_INTERVAL_US = 100000,
 	RTCP_INTERVAL_US = 1000000, // SR and RR of our own
 	KEYFRAME_INTERVAL_US = 500000,
+	REMB_START_BPS = 1000000, // to a publisher without transport-wide feedback
+	REMB_MIN_BPS = 50000,
+	REMB_MAX_BPS = 20000000,
 	ALLOCATION_US = 100000, // layers are chosen anew this often
 	RESEND_UNESTIMATED_BPS = 5000000, // a transport's rate as long as nothing says better
 };

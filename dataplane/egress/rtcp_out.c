@@ -7,10 +7,13 @@
 // Shape    every datagram is a compound in the sense of RFC 3550 6.1: a report first, then SDES
 // with
 //          CNAME; so reduced size need not have been negotiated.
-// Spec     RFC 3550 6.4, 6.5; RFC 4585 6.3.1; RFC 5104 4.3.1; transport-wide feedback:
-// proto/rtc/twcc.h.
+// Spec     RFC 3550 6.4, 6.5; RFC 4585 6.3.1; RFC 5104 4.3.1; RFC 3611 4.4, 4.5; transport-wide
+// feedback: proto/rtc/twcc.h.
 #include "dataplane/egress/egress.h"
+#include "dataplane/forward/forward.h"
 #include "proto/rtc/rtcp_build.h"
+#include "proto/rtc/rtcp_remb.h"
+#include "proto/rtc/rtcp_xr.h"
 
 #include <string.h>
 
@@ -59,9 +62,7 @@ static void put_empty_report(struct compound *c)
 // The publisher's clock, as its newest SR has it, now. RFC 3550 4.
 static uint64_t ntp_now(const struct sender_report *sr, uint64_t now_us)
 {
-	uint64_t elapsed_us = now_us - sr->arrival_us;
-
-	return sr->ntp + (elapsed_us / 1000000 << 32) + (elapsed_us % 1000000 << 32) / 1000000;
+	return sr->ntp + rtcp_ntp_elapsed(now_us - sr->arrival_us);
 }
 
 static uint32_t ticks(uint64_t us, uint32_t clock_rate)
@@ -114,7 +115,7 @@ static void sender_reports(struct compound *c, const struct transport_links *l)
 struct received {
 	const struct track_config *track;
 	struct encoding *encoding;
-	const struct encoding *first; // of the track
+	struct track *producer;
 };
 
 static unsigned received_all(const struct worker *w, const struct transport_links *l,
@@ -131,7 +132,7 @@ static unsigned received_all(const struct worker *w, const struct transport_link
 			struct encoding *e = &t->encodings[n];
 			if (e->ssrc != 0 && e->stats.track_generation == track->generation &&
 			    count < ENCODINGS_RECEIVED_MAX)
-				out[count++] = (struct received){track, e, t->encodings};
+				out[count++] = (struct received){track, e, t};
 		}
 	}
 	return count;
@@ -149,6 +150,72 @@ static void receiver_report(struct compound *c, const struct received *r, unsign
 		return;
 	rtcp_put_rr(&c->w, c->config->rtcp_ssrc, blocks, used);
 	put_cname(c, c->config->rtcp_ssrc);
+}
+
+// RFC 3611 4.4: a peer that is sent no media has no SR of ours to answer.
+static void reference_time(struct compound *c, const struct received *r, unsigned count)
+{
+	struct transport *t = c->transport;
+	uint64_t ntp = rtcp_ntp_elapsed(c->worker->now_us);
+
+	if (count == 0)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		r[i].encoding->stats.round_trip_us = t->round_trip_us;
+	if (c->w.size == 0)
+		put_empty_report(c);
+	rtcp_put_rrtr(&c->w, c->config->rtcp_ssrc, ntp);
+	t->rrtr_last = (uint32_t)(ntp >> 16);
+}
+
+static void reference_answer(struct compound *c)
+{
+	struct rtcp_dlrr dlrr;
+
+	if (!rtcp_xr_responder_answer(&c->transport->xr, c->worker->now_us, &dlrr))
+		return;
+	if (c->w.size == 0)
+		put_empty_report(c);
+	rtcp_put_dlrr(&c->w, c->config->rtcp_ssrc, &dlrr, 1);
+}
+
+// What got lost since the last time bounds what the peer may send. It starts from what it does
+// send.
+static void uplink_feed(struct uplink *u, const struct received *r, unsigned count, uint64_t now_us)
+{
+	uint64_t received = 0, rate_bps = 0;
+	int64_t lost = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		received += r[i].encoding->stats.packets_received;
+		lost += report_lost(&r[i].encoding->report);
+		rate_bps += r[i].encoding->stats.rate_bps;
+	}
+	// Counts fall where an encoding begins anew.
+	uint32_t came = received > u->received ? (uint32_t)(received - u->received) : 0;
+	uint32_t missed = lost > u->lost ? (uint32_t)(lost - u->lost) : 0;
+	loss_control_feed(&u->limit, came, missed, rate_bps, now_us);
+	u->received = received;
+	u->lost = lost;
+}
+
+static void maximum_bitrate(struct compound *c, const struct received *r, unsigned count)
+{
+	uint32_t ssrcs[ENCODINGS_RECEIVED_MAX];
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t feedback = r[i].track->shm.feedback;
+		if ((feedback & SHM_FEEDBACK_TWCC) == 0 && (feedback & SHM_FEEDBACK_REMB) != 0)
+			ssrcs[used++] = r[i].encoding->ssrc;
+	}
+	if (used == 0)
+		return;
+	uplink_feed(&c->transport->uplink, r, count, c->worker->now_us);
+	if (c->w.size == 0)
+		put_empty_report(c);
+	rtcp_put_remb(&c->w, c->config->rtcp_ssrc, (uint64_t)c->transport->uplink.limit.limit_bps,
+		      ssrcs, used);
 }
 
 static void put_keyframe_request(struct compound *c, const struct received *r)
@@ -170,6 +237,8 @@ static void keyframe_requests(struct compound *c, const struct received *r, unsi
 
 	for (unsigned i = 0; i < count; i++)
 		if ((r[i].track->shm.feedback & asks) != 0 &&
+		    c->worker->now_us >= keyframe_gate_deadline_us(&r[i].encoding->gate) &&
+		    forward_keyframe_afford(r[i].producer, r[i].encoding, c->worker->now_us) &&
 		    keyframe_gate_poll(&r[i].encoding->gate, c->worker->now_us))
 			put_keyframe_request(c, &r[i]);
 	compound_send(c);
@@ -178,8 +247,11 @@ static void keyframe_requests(struct compound *c, const struct received *r, unsi
 // What is missing of one encoding, as many packets as that takes.
 static void nacks(struct compound *c, const struct received *r)
 {
-	struct nack_generator *g = &r->track->nacks[r->encoding - r->first];
-	uint64_t rtt_us = g->answer_us != 0 ? g->answer_us : NACK_ROUND_TRIP_US;
+	struct nack_generator *g = &r->track->nacks[r->encoding - r->producer->encodings];
+	uint64_t rtt_us = g->answer_us;
+	if (rtt_us == 0)
+		rtt_us = c->transport->round_trip_us != 0 ? c->transport->round_trip_us
+							  : NACK_ROUND_TRIP_US;
 	uint16_t seqs[NACK_ONCE_MAX];
 	size_t count;
 
@@ -193,8 +265,10 @@ static void nacks(struct compound *c, const struct received *r)
 		compound_send(c);
 	} while (count == NACK_ONCE_MAX);
 	r->encoding->stats.packets_given_up = g->given_up;
-	if (g->broken)
+	if (g->broken) {
+		r->encoding->stats.keyframe_wishes++;
 		keyframe_gate_request(&r->encoding->gate);
+	}
 }
 
 static void transport_feedback(struct compound *c)
@@ -235,6 +309,9 @@ void egress_rtcp_due(struct worker *w, struct transport *t)
 		return;
 	t->rtcp_due_us = w->now_us + RTCP_INTERVAL_US;
 	receiver_report(&c, received, count);
+	reference_time(&c, received, count);
+	reference_answer(&c);
+	maximum_bitrate(&c, received, count);
 	if (l != NULL)
 		sender_reports(&c, l);
 	compound_send(&c);

@@ -4,11 +4,12 @@
 //
 // Path     ingress/rtcp.c -> [feedback] -> forward/keyframe.c; other workers
 // Thread   the worker that owns the peer's transport.
-// Spec     RFC 3550 6.4, RFC 4585 6.3.1, RFC 5104 4.3.1.
+// Spec     RFC 3550 6.4, RFC 4585 6.3.1, RFC 5104 4.3.1, RFC 3611 4.4 and 4.5.
 #include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/repair.h"
 #include "proto/rtc/rtcp.h"
+#include "proto/rtc/rtcp_xr.h"
 
 // A publisher's clock pair to this worker's consumers of the encoding.
 static void sender_report_local(struct worker *w, struct shm_ref track, uint8_t encoding,
@@ -179,6 +180,33 @@ static void reports(struct worker *w, struct transport *t, const struct rtcp_pac
 		report_block(w, t, &block);
 }
 
+// RFC 3611 4.5: A - LRR - DLRR, where LRR is the middle of our own reference time.
+static void reference_answered(struct worker *w, struct transport *t, const struct rtcp_dlrr *d)
+{
+	const struct transport_config *c = atomic_load_explicit(&t->config, memory_order_acquire);
+
+	if (c == NULL || d->ssrc != c->shm.rtcp_ssrc || d->last_rr == 0 ||
+	    d->last_rr != t->rrtr_last)
+		return;
+	uint32_t now = (uint32_t)(rtcp_ntp_elapsed(w->now_us) >> 16);
+	uint32_t round_trip = now - d->last_rr - d->delay_since_last_rr;
+	if ((int32_t)round_trip < 0)
+		return; // held longer than it was away
+	t->round_trip_us = (uint32_t)((uint64_t)round_trip * 1000000 / 65536);
+}
+
+static void extended_reports(struct worker *w, struct transport *t, const struct rtcp_packet *p)
+{
+	struct rtcp_dlrr dlrr;
+	uint32_t ssrc;
+	uint64_t ntp;
+
+	if (rtcp_read_rrtr(p, &ssrc, &ntp))
+		rtcp_xr_responder_receive(&t->xr, ssrc, ntp, w->now_us);
+	for (unsigned i = 0; i < RTCP_COUNT_MAX && rtcp_read_dlrr(p, i, &dlrr); i++)
+		reference_answered(w, t, &dlrr);
+}
+
 void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size)
 {
 	struct rtcp_packet p;
@@ -193,6 +221,8 @@ void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound
 			payload_feedback(w, t, &p);
 		else if (p.type == RTCP_RTPFB && p.count == RTCP_RTPFB_NACK)
 			packets_missed(w, t, &p);
+		else if (p.type == RTCP_XR)
+			extended_reports(w, t, &p);
 	}
 }
 

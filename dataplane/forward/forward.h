@@ -33,6 +33,14 @@ void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound
 // the publisher's worker.
 void forward_keyframe_request(struct worker *w, struct shm_ref track, uint8_t encoding);
 
+// Publisher's worker: a packet of video came in. Earns the source's keyframe budget, and measures
+// what a keyframe costs.
+void forward_keyframe_packet(struct track *t, struct encoding *e, const struct packet *p);
+
+// Publisher's worker: true if the source can afford a keyframe of this encoding now. One that is
+// paid for may be asked for again until it comes; the gate bounds how often.
+bool forward_keyframe_afford(struct track *t, struct encoding *e, uint64_t now_us);
+
 // Publisher's worker, from housekeeping before egress_rtcp_due(): when reports are due, the newest
 // clock pairs once more to the consumers, for those that came after them.
 void forward_due(struct worker *w, struct transport *t);

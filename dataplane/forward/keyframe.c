@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dataplane/forward/keyframe.c - consumers' wishes for a keyframe, to the gate of the encoding.
+// dataplane/forward/keyframe.c - consumers' wishes for a keyframe, to the gate of the encoding; and
+// what keyframes cost their source.
 //
 // Path     forward/switch.c, forward/feedback.c, tables/epoch.c -> [keyframe] -> egress/rtcp_out.c
 // Thread   asked on any worker; the gate is the publisher's worker's.
@@ -11,8 +12,10 @@ static void gate_request(struct worker *w, struct shm_ref track, uint8_t encodin
 	struct encoding *e = &w->dp->tracks[track.index].encodings[encoding];
 
 	// Before its first packet an encoding has no gate; binding it asks.
-	if (e->ssrc != 0 && e->stats.track_generation == track.generation)
-		keyframe_gate_request(&e->gate);
+	if (e->ssrc == 0 || e->stats.track_generation != track.generation)
+		return;
+	e->stats.keyframe_wishes++;
+	keyframe_gate_request(&e->gate);
 }
 
 void forward_keyframe_request(struct worker *w, struct shm_ref track, uint8_t encoding)
@@ -29,4 +32,35 @@ void forward_keyframe_request(struct worker *w, struct shm_ref track, uint8_t en
 		struct xmsg msg = {.kind = XMSG_KEYFRAME, .ref = track, .a = encoding};
 		xmsg_to_worker(w, owner, &msg); // a lost wish is repeated by who needs it
 	}
+}
+
+// A keyframe ends where the next frame begins.
+void forward_keyframe_packet(struct track *t, struct encoding *e, const struct packet *p)
+{
+	keyframe_budget_earn(&t->keyframes, p->rtp_payload_size);
+	if (e->keyframe_open && (int32_t)(p->timestamp - e->keyframe_timestamp) > 0) {
+		keyframe_budget_measure(&t->keyframes, e->keyframe_bytes);
+		e->keyframe_open = false;
+	}
+	if (p->keyframe) {
+		e->keyframe_paid = false;
+		if (!e->keyframe_open)
+			e->keyframe_bytes = 0;
+		e->keyframe_open = true;
+		e->keyframe_timestamp = p->timestamp;
+	}
+	if (e->keyframe_open && p->timestamp == e->keyframe_timestamp)
+		e->keyframe_bytes += p->rtp_payload_size;
+}
+
+bool forward_keyframe_afford(struct track *t, struct encoding *e, uint64_t now_us)
+{
+	if (e->keyframe_paid || keyframe_budget_spend(&t->keyframes, now_us)) {
+		e->keyframe_paid = true;
+		e->keyframe_held = false;
+		return true;
+	}
+	e->stats.keyframe_requests_held += !e->keyframe_held;
+	e->keyframe_held = true;
+	return false;
 }

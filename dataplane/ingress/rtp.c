@@ -9,6 +9,7 @@
 // Spec     RFC 3550, RFC 3711 3.3, RFC 8843 9.2 (SSRC, else MID), RFC 8852 (RID).
 
 #include "proto/rtc/rtp.h"
+#include "dataplane/forward/forward.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/ingress/streams.h"
 #include "dataplane/tables/plain.h"
@@ -198,6 +199,8 @@ static bool take(struct worker *w, struct rte_mbuf *m, const struct opening *o,
 		account(w, c, e, p, v);
 	if (p->keyframe)
 		keyframe_seen(c, e, p);
+	if (c->shm.kind == SHM_KIND_VIDEO)
+		forward_keyframe_packet(&w->dp->tracks[c->index], e, p);
 	return true;
 }
 

@@ -20,7 +20,8 @@ const struct track_config *track_config_of(const struct dataplane *dp, struct sh
 
 void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding, uint32_t ssrc)
 {
-	struct encoding *e = &w->dp->tracks[c->index].encodings[encoding];
+	struct track *t = &w->dp->tracks[c->index];
+	struct encoding *e = &t->encodings[encoding];
 	struct xmsg event = {
 		.kind = XMSG_EVENT_BOUND,
 		.ref = {c->index, c->generation},
@@ -32,6 +33,10 @@ void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding
 	memset(e, 0, sizeof(*e));
 	if (c->nacks != NULL)
 		nack_generator_init(&c->nacks[encoding]);
+	if (t->keyframes_generation != c->generation) {
+		keyframe_budget_init(&t->keyframes);
+		t->keyframes_generation = c->generation;
+	}
 	e->ssrc = ssrc;
 	e->stats.ssrc = ssrc;
 	e->stats.track_generation = c->generation;

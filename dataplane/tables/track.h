@@ -10,6 +10,7 @@
 #include "proto/rtc/layer/allocate.h"
 #include "proto/rtc/layer/packet.h"
 #include "proto/rtc/layer/rates.h"
+#include "proto/rtc/loss/keyframe_budget.h"
 #include "proto/rtc/loss/nack_generator.h"
 #include "proto/rtc/report.h"
 #include "proto/shm/segment.h"
@@ -46,6 +47,11 @@ struct encoding {
 	struct layer_rates rates;
 	struct sender_report sr;
 	uint8_t fir_seq; // RFC 5104 4.3.1.1
+	bool keyframe_paid; // by the budget, and it has not come yet
+	bool keyframe_held; // asked for, and the budget does not allow it yet
+	bool keyframe_open; // its packets are being counted
+	uint32_t keyframe_timestamp;
+	uint32_t keyframe_bytes;
 	struct shm_encoding_stats stats;
 };
 
@@ -67,6 +73,8 @@ struct track {
 	alignas(64) _Atomic uint64_t steps[ALLOCATE_STEPS_MAX];
 	// Publisher's worker only.
 	alignas(64) struct encoding encodings[SHM_ENCODINGS_MAX];
+	struct keyframe_budget keyframes; // what those of all encodings may cost
+	uint32_t keyframes_generation; // of the track the budget is of
 };
 
 const struct track_config *track_config_of(const struct dataplane *dp, struct shm_ref ref);

@@ -116,6 +116,11 @@ bool transport_select(struct worker *w, struct transport *t, const struct rtc_ad
 void transport_feedback_start(struct transport *t, uint32_t rtcp_ssrc)
 {
 	twcc_init(&t->twcc, rtcp_ssrc, TWCC_INTERVAL_US);
+	t->xr = (struct rtcp_xr_responder){0};
+	t->rrtr_last = 0;
+	t->round_trip_us = 0;
+	t->uplink = (struct uplink){0};
+	loss_control_init(&t->uplink.limit, REMB_START_BPS, REMB_MIN_BPS, REMB_MAX_BPS);
 	resend_budget_init(&t->resend);
 	resend_budget_set_rate(&t->resend, RESEND_UNESTIMATED_BPS);
 }

@@ -13,8 +13,10 @@
 #include "dataplane/srtp/engine.h"
 #include "dataplane/srtp/srtcp.h"
 #include "proto/rtc/addr.h"
+#include "proto/rtc/bandwidth/loss_control.h"
 #include "proto/rtc/consent.h"
 #include "proto/rtc/loss/resend.h"
+#include "proto/rtc/rtcp_xr.h"
 #include "proto/rtc/rtp_source.h"
 #include "proto/rtc/twcc.h"
 #include "proto/shm/segment.h"
@@ -84,6 +86,13 @@ struct transport_links {
 	uint32_t index[]; // slots: tracks received from it, then subscriptions sent to it
 };
 
+// What a peer that publishes is told by REMB where it has no transport-wide feedback.
+struct uplink {
+	struct loss_control limit;
+	uint64_t received; // packets, as counted when the limit was last fed
+	int64_t lost;
+};
+
 struct transport {
 	alignas(64) _Atomic(const struct transport_config *) config; // NULL: slot free
 	_Atomic(const struct transport_links *) links; // NULL: none
@@ -113,6 +122,10 @@ struct transport {
 	uint64_t received_us; // plain: the newest packet that proved itself
 	struct bandwidth *bandwidth; // tables/bandwidth.h; NULL: plain, or not established
 	struct resend_budget resend; // what answers to its NACKs may cost
+	struct rtcp_xr_responder xr; // the peer's reference time, until it is answered
+	uint32_t rrtr_last; // middle 32 bits of our newest reference time; 0: none sent
+	uint32_t round_trip_us; // by the peer's answer to it; 0: unknown
+	struct uplink uplink;
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
 	uint64_t allocation_due_us; // next time layers are chosen for its consumers

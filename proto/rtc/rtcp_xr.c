@@ -115,6 +115,11 @@ void rtcp_put_dlrr(struct bytes_writer *w, uint32_t ssrc, const struct rtcp_dlrr
 	}
 }
 
+uint64_t rtcp_ntp_elapsed(uint64_t us)
+{
+	return (us / 1000000 << 32) + (us % 1000000 << 32) / 1000000;
+}
+
 void rtcp_xr_responder_receive(struct rtcp_xr_responder *r, uint32_t ssrc, uint64_t ntp,
 			       uint64_t now_us)
 {

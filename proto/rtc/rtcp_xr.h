@@ -25,6 +25,9 @@ void rtcp_put_rrtr(struct bytes_writer *w, uint32_t ssrc, uint64_t ntp);
 // 'count' is 1..RTCP_COUNT_MAX (assert).
 void rtcp_put_dlrr(struct bytes_writer *w, uint32_t ssrc, const struct rtcp_dlrr *d, size_t count);
 
+// Time since any start as an NTP timestamp, for who has no wallclock (RFC 3611 4.4, RFC 3550 4).
+uint64_t rtcp_ntp_elapsed(uint64_t us);
+
 // Remembers the last reference time of one peer, until its answer leaves.
 struct rtcp_xr_responder {
 	uint64_t arrival_us;

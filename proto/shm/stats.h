@@ -100,6 +100,8 @@ struct shm_encoding_stats {
 	uint64_t rate_bps; // over the last second
 	uint32_t round_trip_us; // by XR RRTR and DLRR (RFC 3611); 0: unknown
 	uint32_t audio_level; // RFC 6464, 0 (loudest) to 127, of the newest packet
+	uint64_t keyframe_wishes; // of consumers, and of our own where repair failed; see pli_count
+	uint64_t keyframe_requests_held; // for they would have cost the source too much
 };
 
 // Why a consumer gets the layer it gets.
