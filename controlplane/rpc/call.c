@@ -288,6 +288,20 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key)
 	return call->reply.x != NULL ? http_field_get(call->reply.x, key) : NULL;
 }
 
+GPtrArray *rpc_call_metadata_binary(const struct rpc_call *call, const char *key)
+{
+	GPtrArray *values = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+	const GArray *fields = call->reply.x != NULL ? call->reply.x->fields : NULL;
+
+	for (guint i = 0; fields != NULL && i < fields->len; i++) {
+		const struct http_field *f = &g_array_index(fields, struct http_field, i);
+
+		for (const char *at = g_str_equal(f->name, key) ? f->value : NULL; at != NULL;)
+			g_ptr_array_add(values, grpc_binary_next(&at));
+	}
+	return values;
+}
+
 int64_t rpc_call_deadline_us(const struct rpc_call *call)
 {
 	return call->deadline_us;

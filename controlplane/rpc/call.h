@@ -148,6 +148,10 @@ void *rpc_call_attached(const struct rpc_call *call); // NULL: nothing; borrowed
 // First value of one metadata key (lower case), or NULL. "-bin" values are as sent, in base64.
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 
+// All values of a "-bin" key, as GBytes, in order of arrival. Gives the array. A call with one that
+// cannot be decoded does not reach its handler.
+GPtrArray *rpc_call_metadata_binary(const struct rpc_call *call, const char *key);
+
 // When the client stops waiting, on g_get_monotonic_time's clock; INT64_MAX without a deadline.
 int64_t rpc_call_deadline_us(const struct rpc_call *call);
 

@@ -270,11 +270,30 @@ static void call_set_deadline(struct rpc_call *call, int64_t timeout_us)
 	g_source_attach(call->deadline, g_main_context_get_thread_default());
 }
 
+// The first "-bin" field that is no base64, or NULL.
+static const char *call_bad_binary(const struct http_exchange *x)
+{
+	for (guint i = 0; i < x->fields->len; i++) {
+		const struct http_field *f = &g_array_index(x->fields, struct http_field, i);
+
+		for (const char *at = g_str_has_suffix(f->name, "-bin") ? f->value : NULL;
+		     at != NULL;) {
+			GBytes *value = grpc_binary_next(&at);
+
+			if (value == NULL)
+				return f->name;
+			g_bytes_unref(value);
+		}
+	}
+	return NULL;
+}
+
 // Refuses what the headers alone condemn. Returns false if it did.
 static bool call_check_head(struct rpc_call *call)
 {
 	const char *timeout = http_field_get(call->reply.x, "grpc-timeout");
 	const char *encoding = http_field_get(call->reply.x, "grpc-encoding");
+	const char *bad_binary = call_bad_binary(call->reply.x);
 	int64_t timeout_us;
 
 	if (call->start == NULL) {
@@ -291,6 +310,10 @@ static bool call_check_head(struct rpc_call *call)
 		rpc_call_fact(call, "field", "grpc-timeout");
 		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(HEADER_INVALID),
 			       "grpc-timeout is not 1 to 8 digits and one of H M S m u n");
+	} else if (bad_binary != NULL) {
+		rpc_call_fact(call, "field", "%s", bad_binary);
+		rpc_call_abort(call, RPC_INTERNAL, RPC_REASON(HEADER_INVALID),
+			       "a \"-bin\" field is not base64, padded or not");
 	} else {
 		if (timeout != NULL)
 			call_set_deadline(call, timeout_us);

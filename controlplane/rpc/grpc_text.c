@@ -3,7 +3,6 @@
 #include "controlplane/rpc/grpc_text.h"
 
 #include <errno.h>
-#include <glib.h>
 #include <string.h>
 
 enum { GRPC_TIMEOUT_DIGITS_MAX = 8 };
@@ -107,4 +106,30 @@ long grpc_base64_decode(struct grpc_base64 *b, const uint8_t *bytes, size_t byte
 		*b = (struct grpc_base64){0};
 	}
 	return done;
+}
+
+GBytes *grpc_binary_next(const char **at)
+{
+	static const uint8_t padding[] = "==";
+	const char *comma = strchr(*at, ',');
+	char *text = g_strndup(*at, comma != NULL ? (size_t)(comma - *at) : strlen(*at));
+	size_t size = strlen(g_strstrip(text));
+	size_t digits = strcspn(text, "=");
+	uint8_t *bytes = g_malloc((size + 3) / 4 * 3 + 1);
+	struct grpc_base64 b = {0};
+	GBytes *value = NULL;
+
+	*at = comma != NULL ? comma + 1 : NULL;
+	long done = grpc_base64_decode(&b, (const uint8_t *)text, digits, bytes);
+	size_t missing = (4 - digits % 4) % 4;
+	// Padding is left out, or there is as much as a group lacks; never three characters of it.
+	bool ok = done >= 0 && missing < 3 && (size == digits || size - digits == missing) &&
+		  strspn(text + digits, "=") == size - digits;
+	if (ok) {
+		done += grpc_base64_decode(&b, padding, missing, bytes + done);
+		value = g_bytes_new(bytes, (gsize)done);
+	}
+	g_free(bytes);
+	g_free(text);
+	return value;
 }

@@ -2,10 +2,12 @@
 // controlplane/rpc/grpc_text.h - gRPC's small notations: grpc-timeout, grpc-message, base64 bodies.
 //
 // Path     call.c, grpc_reply.c -> [grpc_text]
-// Spec     gRPC over HTTP/2 ("Timeout", "Status-Message"); gRPC-Web text; RFC 4648 section 4.
+// Spec     gRPC over HTTP/2 ("Timeout", "Status-Message", "Binary-Header"); gRPC-Web text; RFC 4648
+//          section 4.
 #ifndef SLUICE_CONTROLPLANE_RPC_GRPC_TEXT_H
 #define SLUICE_CONTROLPLANE_RPC_GRPC_TEXT_H
 
+#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,5 +29,9 @@ struct grpc_base64 {
 // bytes written, or -EINVAL.
 long grpc_base64_decode(struct grpc_base64 *b, const uint8_t *bytes, size_t byte_count,
 			uint8_t *out);
+
+// The next of the values of a "-bin" field, which commas separate: base64, padded or not. Moves *at
+// behind it, to NULL after the last. NULL: it is no base64.
+GBytes *grpc_binary_next(const char **at);
 
 #endif

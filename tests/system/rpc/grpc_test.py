@@ -193,6 +193,23 @@ class Framing(WithServer):
         data = b''.join(f[3] for f in self.answer(1) if f[0] == h2_raw.DATA)
         self.assertEqual(room_pb2.Room.FromString(data[5:]).name, 'slowly')
 
+    def test_binary_metadata(self):
+        room = self.rooms.CreateRoom(room_pb2.CreateRoomRequest(room_id='binary'), metadata=(
+            ('test-bin', b'\0\xff'), ('test-bin', b'x'), ('other-bin', b'y')))
+        self.assertEqual(room.name, '/00ff/78')
+        body = room_pb2.CreateRoomRequest(room_id='binary').SerializeToString()
+        message = b'\0' + struct.pack('>I', len(body)) + body
+        # As other clients send it: padded or not, joined by commas.
+        self.open(1, test_bin='AP8=,AP8,eA,')
+        self.connection.send(frame(h2_raw.DATA, h2_raw.END_STREAM, 1, message))
+        data = b''.join(f[3] for f in self.answer(1) if f[0] == h2_raw.DATA)
+        self.assertEqual(room_pb2.Room.FromString(data[5:]).name, '/00ff/00ff/78/')
+        for i, bad in enumerate(('AP8==', 'A', 'AP8,A P8', '-_', 'AP8=AP8=')):
+            self.open(3 + 2 * i, test_bin=bad)
+            # The call has ended at its head, with a status and no answer.
+            kinds = [f[0] for f in self.answer(3 + 2 * i)]
+            self.assertEqual(kinds, [h2_raw.HEADERS], bad)
+
     def gzip_call(self, stream, packed, **more):
         self.open(stream, grpc_encoding='gzip', **more)
         for at in range(0, len(packed) + 5, 16000):

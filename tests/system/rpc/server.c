@@ -4,10 +4,11 @@
 // Path     grpc_test.py, http_test.py -> [server] -> controlplane/rpc
 //
 // room_id of CreateRoom: "fail..." fails, "later" answers from a timer, "hang" never answers,
-// anything else is answered with its name. WatchEvents: "count/N" streams N events, "flood" streams
-// large ones until it is cut, "open" streams one and stays. GetRoom: participant_count says how
-// many calls were cancelled so far. /echo/now gives a request's body back at once, /echo/hang
-// never, any other path below /echo/ after 20 ms; /echo/status answers DELETE with 204.
+// "binary" tells the values of the field test-bin in hexadecimal, anything else is answered with
+// its name. WatchEvents: "count/N" streams N events, "flood" streams large ones until it is cut,
+// "open" streams one and stays. GetRoom: participant_count says how many calls were cancelled so
+// far. /echo/now gives a request's body back at once, /echo/hang never, any other path below /echo/
+// after 20 ms; /echo/status answers DELETE with 204.
 #include "controlplane/rpc/server.h"
 
 #include <errno.h>
@@ -58,6 +59,24 @@ static void fail_room(struct rpc_call *call, const char *id)
 		      id);
 }
 
+static void reply_binary(struct rpc_call *call)
+{
+	GPtrArray *values = rpc_call_metadata_binary(call, "test-bin");
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < values->len; i++) {
+		gsize size;
+		const uint8_t *bytes = g_bytes_get_data(values->pdata[i], &size);
+
+		g_string_append_c(text, '/');
+		for (gsize k = 0; k < size; k++)
+			g_string_append_printf(text, "%02x", bytes[k]);
+	}
+	reply_room(call, text->str);
+	g_string_free(text, TRUE);
+	g_ptr_array_unref(values);
+}
+
 static void create_room(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__CreateRoomRequest *request = (const void *)rpc_call_request(call);
@@ -69,6 +88,8 @@ static void create_room(struct rpc_call *call, void *data)
 		g_timeout_add(20, later, call);
 	else if (strcmp(request->room_id, "hang") == 0)
 		rpc_call_on_cancel(call, on_cancel, NULL);
+	else if (strcmp(request->room_id, "binary") == 0)
+		reply_binary(call);
 	else
 		reply_room(call, request->room_id);
 }
