@@ -6,6 +6,7 @@
 #include "controlplane/ops/log.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/room.h"
+#include "controlplane/session/transport/transport.h"
 
 #include <string.h>
 
@@ -48,7 +49,8 @@ static void change_free(struct change *c)
 
 static struct room *room_of(const struct change *c)
 {
-	struct room *r = room_find(c->node, c->room);
+	struct room *r =
+		c->room[0] != '\0' ? room_find(c->node, c->room) : transports_room(c->node);
 
 	return r != NULL && g_str_equal(r->uid, c->room_uid) ? r : NULL;
 }

@@ -168,6 +168,17 @@ class Plain(unittest.TestCase):
         self.assertEqual(seen[-1].reason, "removed")
         self.assertIn(room_pb2.Event.KIND_TRACK_REMOVED, [e.kind for e in seen])
 
+    def test_a_producer_without_a_room_is_paused_and_resumed(self):
+        sender, receiver = self.peer(), self.peer()
+        producer = self.produce(self.create(sender))
+        self.consume(transport_pb2.ConsumerSpec(transport=self.create(receiver).name,
+                                                source=producer.name))
+        wait_for(lambda: self.reaches(sender, [receiver]), "a path to the consumer")
+        for paused in (True, False):
+            answer = self.calls.SetProducerPaused(transport_pb2.SetProducerPausedRequest(
+                name=producer.name, paused=paused), timeout=10)
+            self.assertEqual(answer.paused, paused)
+
     def test_a_thousand_consumers_at_once(self):
         sender, receiver = self.peer(), self.peer("AEAD_AES_128_GCM")
         producer = self.produce(self.create(sender))

@@ -98,6 +98,11 @@ static void producer_free(gpointer data)
 	g_free(p);
 }
 
+struct room *transports_room(const struct node *node)
+{
+	return node->api->alone;
+}
+
 static void consumer_give_up(gpointer c)
 {
 	consumer_drop(c);

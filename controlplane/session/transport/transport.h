@@ -73,6 +73,9 @@ struct transports;
 struct transports *transports_new(void);
 void transports_free(struct transports **transports);
 
+// The room of the transports that have none, which nobody can name; NULL until there was one.
+struct room *transports_room(const struct node *node);
+
 struct transport *transport_find(struct node *node, const char *id);
 // In order of creation. Gives the list.
 GList *transports_list(struct node *node);
