@@ -97,7 +97,7 @@ static bool is_target(const struct layer_target *t, const struct track_step *s)
 static void add(struct allocation *a, const struct subscription_config *c, struct subscription *s,
 		const struct track_config *track, const struct track *t)
 {
-	struct track_step *steps = a->step[a->count];
+	struct track_step steps[ALLOCATE_STEPS_MAX];
 	unsigned count = steps_of(t, steps);
 
 	if (track->shm.kind == SHM_KIND_AUDIO) {
@@ -109,6 +109,7 @@ static void add(struct allocation *a, const struct subscription_config *c, struc
 		return;
 	}
 	count = wishes(&c->shm, track, steps, count);
+	memcpy(a->step[a->count], steps, count * sizeof(steps[0]));
 	struct allocate_subscription *sub = &a->subs[a->count];
 	*sub = (struct allocate_subscription){
 		.steps = a->cost[a->count],

@@ -9,6 +9,8 @@
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/repair.h"
 #include "proto/rtc/rtcp.h"
+
+enum { WISHES_MERGED_US = 10000 }; // a subscriber's for keyframes, into one
 #include "proto/rtc/rtcp_xr.h"
 
 // A publisher's clock pair to this worker's consumers of the encoding.
@@ -142,6 +144,10 @@ static void keyframe_wanted(struct worker *w, struct transport *t, uint32_t ssrc
 	if (s == NULL)
 		return;
 	s->stats.pli_count++;
+	// A flood ends here: the ring to the publisher's worker carries media, too.
+	if (s->wished_us != 0 && w->now_us - s->wished_us < WISHES_MERGED_US)
+		return;
+	s->wished_us = w->now_us;
 	forward_keyframe_request(w, track, s->encoding);
 }
 

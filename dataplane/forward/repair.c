@@ -69,12 +69,14 @@ static bool may_ask(struct worker *w, struct nack_answers *a)
 	return a->asks++ < ASKS_MAX;
 }
 
-// An answer of less than a round trip ago may still arrive.
+// An answer may still arrive, but its NACK left half a round trip ago: as in proto/rtc/loss/resend.
 static bool under_way(const struct worker *w, const struct subscription *s, uint64_t index)
 {
+	uint64_t wait_us = s->stats.round_trip_us - s->stats.round_trip_us / 4;
+
 	for (unsigned i = 0; i < ANSWERS_KEPT; i++)
 		if (s->answers.given[i].at_us != 0 && s->answers.given[i].index == index &&
-		    w->now_us - s->answers.given[i].at_us < s->stats.round_trip_us)
+		    w->now_us - s->answers.given[i].at_us < wait_us)
 			return true;
 	return false;
 }

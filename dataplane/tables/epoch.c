@@ -166,6 +166,7 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->rtx_index_reserved = c->shm.rtx_sequence_start + INDEX_RESERVE;
 	memset(&s->answers, 0, sizeof(s->answers));
 	s->layers = (struct layer_choice){.target.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
+	s->wished_us = 0;
 	s->last_sent_us = 0;
 	s->sr_packets = 0;
 	s->sr_octets = 0;

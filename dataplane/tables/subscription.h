@@ -89,6 +89,7 @@ struct subscription {
 	uint64_t rtx_index_reserved;
 	uint64_t waiting_us; // video: since when a keyframe is waited for; 0: not yet
 	uint64_t asked_us; // when a keyframe was last asked for while waiting
+	uint64_t wished_us; // when a wish of the subscriber's for one was last passed on
 	struct sender_report sr; // of the encoding forwarded, from the publisher's worker
 	uint32_t sr_last; // middle 32 bits of the NTP time in our newest SR; 0: none sent
 	uint64_t sr_last_us; // when it was sent

@@ -401,6 +401,28 @@ static void expired_consent_stops_everything(void **state)
 	assert_int_equal(w->stats.egress_drops[SHM_EGRESS_DROP_NO_CONSENT], 1);
 }
 
+// PLI after PLI in one instant: one wish goes to the publisher's worker, whose ring carries media.
+static void a_flood_of_plis_is_one_wish(void **state)
+{
+	struct room *r = *state;
+	const struct rte_ring *ring = r->h->dp.workers[1].to_worker[0];
+	uint8_t compound[1200];
+	struct bytes_writer w;
+
+	send_keyframe(r, 1);
+	for (unsigned i = 0; i < 60; i++) {
+		bytes_writer_init(&w, compound, sizeof(compound));
+		rtcp_put_rr(&w, 1, NULL, 0);
+		for (unsigned k = 0; k < 80; k++)
+			rtcp_put_pli(&w, 1, CONSUMER_VIDEO);
+		assert_false(w.overflow);
+		room_send_rtcp(r, &r->peers[SUBSCRIBER], w.start, w.size);
+	}
+	assert_int_equal(rte_ring_count(ring), 1);
+	assert_int_equal(r->h->dp.subscriptions[1].stats.pli_count, 60 * 80);
+	room_deliver(r);
+}
+
 #define BOTH(test)                                                                                 \
 	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
 	{                                                                                          \
@@ -414,6 +436,7 @@ int main(void)
 		BOTH(a_wish_for_anothers_stream_is_nothing),
 		{"fir_where_pli_is_not_negotiated", fir_where_pli_is_not_negotiated, only_fir,
 		 leave, NULL},
+		cmocka_unit_test_setup_teardown(a_flood_of_plis_is_one_wish, two_workers, leave),
 		BOTH(sender_reports_carry_the_publishers_clock),
 		BOTH(a_late_joiner_has_the_clock_soon),
 		BOTH(round_trip_is_measured),

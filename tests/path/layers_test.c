@@ -3,6 +3,7 @@
 // tests/path/layers_test.c - what a publisher sends, layer by layer: the steps every worker reads,
 // and what a consumer gets that wishes for less.
 #include "dataplane/core/path.h"
+#include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
 #include "tests/path/media.h"
 #include "tests/path/room.h"
@@ -243,6 +244,33 @@ static void less_is_left_out_in_mid_stream(void **state)
 	assert_int_equal(seen.count, FRAMES / 2);
 }
 
+// More consumers on one transport than are chosen for: the rest gets the best there is, and nobody
+// else notices.
+static void more_consumers_than_are_chosen_for(void **state)
+{
+	enum { CONSUMERS = 300, CHOSEN = 256 };
+	struct room *r = *state;
+
+	for (uint32_t i = 1; i < CONSUMERS; i++) {
+		room_subscribe(r, i, VIDEO, &r->peers[VIEWER], 0x3000 + i);
+		if (i % 50 == 0)
+			room_apply(r);
+	}
+	room_apply(r);
+	for (unsigned i = 0; i < FRAMES / 2; i++) {
+		room_time(r, r->now_us + FRAME_US);
+		send_frame(r, LOW_SSRC, i, 0, i == 0, 200);
+		room_housekeeping(r);
+		room_collect(r);
+	}
+	for (uint32_t i = 0; i < CONSUMERS; i++) {
+		const struct subscription *s = &r->h->dp.subscriptions[i];
+		assert_int_equal(s->layers.target.set, i < CHOSEN);
+		assert_false(s->layers.target.paused);
+		assert_int_equal(s->stats.packets_sent, FRAMES / 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +278,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_encoding_that_falls_silent_is_inactive,
 						simulcast, leave),
 		cmocka_unit_test_setup_teardown(encodings_change_at_keyframes, simulcast, leave),
+		cmocka_unit_test_setup_teardown(more_consumers_than_are_chosen_for, lone, leave),
 		cmocka_unit_test_setup_teardown(less_is_left_out_in_mid_stream, lone, leave),
 		cmocka_unit_test_setup_teardown(a_temporal_layer_is_left_out_without_a_gap,
 						simulcast, leave),
