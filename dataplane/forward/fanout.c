@@ -9,6 +9,7 @@
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/repair.h"
+#include "dataplane/tables/bandwidth.h"
 
 #include <rte_prefetch.h>
 
@@ -49,7 +50,8 @@ void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count)
 	}
 }
 
-enum { AHEAD = 4 }; // consumers whose lines are fetched before it is their turn
+// Consumers whose lines are fetched before it is their turn; and NEAR, what those lines lead to.
+enum { AHEAD = 4, NEAR = 2 };
 
 bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 {
@@ -106,6 +108,7 @@ static void fetch(const struct fanout_entry *c, uint64_t index)
 	rte_prefetch0(rtp_continuity_bits(&c->subscription->continuity, index));
 	rte_prefetch0(&c->subscription->generation);
 	rte_prefetch0(&c->transport->path);
+	rte_prefetch0(&c->transport->phase);
 	rte_prefetch0(&c->transport->stats);
 }
 
@@ -124,6 +127,8 @@ void forward_local(struct worker *w, struct rte_mbuf *m)
 	for (uint32_t i = 0; i < list->count; i++) {
 		if (i + AHEAD < list->count)
 			fetch(&list->entries[i + AHEAD], f.in.index);
+		if (i + NEAR < list->count)
+			bandwidth_fetch(list->entries[i + NEAR].transport);
 		consumer_send(w, &list->entries[i], &f);
 	}
 	if (list->keeps_history)

@@ -10,6 +10,8 @@
 #include "dataplane/tables/transport.h"
 #include "proto/rtc/bandwidth/estimator.h"
 
+#include <rte_prefetch.h>
+
 enum { BANDWIDTH_LOG_SLOTS = 1024 }; // packets whose fate is waited for; a power of two
 
 struct bandwidth {
@@ -21,6 +23,18 @@ struct bandwidth {
 	uint32_t probe_pkts;
 	struct sent_packet log[BANDWIDTH_LOG_SLOTS];
 };
+
+// What bandwidth_number() will touch; the transport's own line is there already.
+static inline void bandwidth_fetch(const struct transport *t)
+{
+	const struct bandwidth *b = t->bandwidth;
+
+	if (b == NULL)
+		return;
+	rte_prefetch0(&b->log[estimator_number(&b->estimator) % BANDWIDTH_LOG_SLOTS]);
+	rte_prefetch0(&b->estimator.sent);
+	rte_prefetch0(&b->estimator.app);
+}
 
 enum { BANDWIDTH_UDP_BYTES = 28 + 16 }; // IPv4, UDP and an SRTP tag, of every packet
 

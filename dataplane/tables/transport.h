@@ -104,6 +104,7 @@ struct transport {
 	struct header_template path; // to the selected tuple
 	uint32_t phase; // enum shm_transport_phase
 	uint32_t twcc_next; // transport-wide number of the next packet sent
+	struct bandwidth *bandwidth; // tables/bandwidth.h; NULL: plain, or not established
 	struct shm_transport_stats stats;
 	struct checked_tuple checked[SHM_CHECKED_TUPLES_MAX]; // most recently used first
 	uint32_t checked_count;
@@ -120,7 +121,6 @@ struct transport {
 	bool latching; // its peer's address is not known yet
 	bool inactive; // and an event has said so
 	uint64_t received_us; // plain: the newest packet that proved itself
-	struct bandwidth *bandwidth; // tables/bandwidth.h; NULL: plain, or not established
 	struct resend_budget resend; // what answers to its NACKs may cost
 	struct rtcp_xr_responder xr; // the peer's reference time, until it is answered
 	uint32_t rrtr_last; // middle 32 bits of our newest reference time; 0: none sent
