@@ -134,21 +134,13 @@ static void keyframe_seen(const struct track_config *c, struct encoding *e, cons
 		nack_generator_keyframe(&c->nacks[p->encoding], p->index);
 }
 
-static const struct shm_track_codec *codec_of_rtx(const struct track_config *c, uint8_t pt)
-{
-	for (unsigned i = 0; i < c->shm.codec_count; i++)
-		if (c->shm.codecs[i].rtx_pt == pt)
-			return &c->shm.codecs[i];
-	return NULL;
-}
-
 // RFC 4588: the original takes the packet's place, under the number it went missing under. False:
 // the packet is gone.
 static bool unwrap(struct worker *w, struct rte_mbuf *m, const struct track_config *c,
 		   struct encoding *e, struct rtp_view *v)
 {
 	struct packet *p = packet_of(m);
-	const struct shm_track_codec *codec = codec_of_rtx(c, v->pt);
+	const struct shm_track_codec *codec = track_codec_of_rtx(c, v->pt);
 
 	if (codec == NULL || e->ssrc == 0 || v->payload_size < RTX_OSN_BYTES ||
 	    !rtx_unwrap(packet_payload(m), p->payload_size, v,
@@ -164,7 +156,7 @@ static bool unwrap(struct worker *w, struct rte_mbuf *m, const struct track_conf
 	}
 	int64_t index = seq_unwrap((int64_t)e->highest_index, v->seq);
 	if (index < 0 || c->nacks == NULL ||
-	    !nack_generator_repair(&c->nacks[packet_of(m)->encoding], (uint64_t)index, w->now_us)) {
+	    !nack_generator_repair(&c->nacks[p->encoding], (uint64_t)index, w->now_us)) {
 		drop_ingress(w, m, SHM_INGRESS_DROP_RTX_UNASKED);
 		return false;
 	}

@@ -47,14 +47,6 @@ static int encoding_by_rid(const struct track_config *c, const struct rtp_ext_se
 	return -1;
 }
 
-static bool is_rtx(const struct track_config *c, uint8_t pt)
-{
-	for (unsigned i = 0; i < c->shm.codec_count; i++)
-		if (c->shm.codecs[i].rtx_pt != 0 && c->shm.codecs[i].rtx_pt == pt)
-			return true;
-	return false;
-}
-
 // The encoding whose RTX the record announces under that SSRC. NULL: none of this transport's.
 static const struct track_config *track_by_rtx(struct worker *w, struct transport *t, uint32_t ssrc,
 					       int *encoding)
@@ -145,7 +137,7 @@ struct receive_stream *streams_find(struct worker *w, struct transport *t, const
 	bool repairs = c != NULL;
 	if (c == NULL) {
 		c = track_by_mid(w, t, &ext);
-		repairs = c != NULL && is_rtx(c, v->pt);
+		repairs = c != NULL && track_codec_of_rtx(c, v->pt) != NULL;
 		encoding = c == NULL
 				   ? -1
 				   : encoding_by_rid(c, &ext,

@@ -18,6 +18,14 @@ const struct track_config *track_config_of(const struct dataplane *dp, struct sh
 	return c != NULL && c->generation == ref.generation ? c : NULL;
 }
 
+const struct shm_track_codec *track_codec_of_rtx(const struct track_config *c, uint8_t pt)
+{
+	for (unsigned i = 0; pt != 0 && i < c->shm.codec_count; i++)
+		if (c->shm.codecs[i].rtx_pt == pt)
+			return &c->shm.codecs[i];
+	return NULL;
+}
+
 void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding, uint32_t ssrc)
 {
 	struct track *t = &w->dp->tracks[c->index];

@@ -79,6 +79,9 @@ struct track {
 
 const struct track_config *track_config_of(const struct dataplane *dp, struct shm_ref ref);
 
+// The codec that payload type 'pt' repairs (RFC 4588). NULL: it is none of the track's RTX.
+const struct shm_track_codec *track_codec_of_rtx(const struct track_config *c, uint8_t pt);
+
 // Publisher's worker only: binds an encoding to its SSRC, starts its accounting, tells main.
 struct worker;
 void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding, uint32_t ssrc);

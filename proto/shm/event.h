@@ -24,9 +24,9 @@ enum shm_event_kind {
 	SHM_EVENT_KERNEL_PORT_BACK,
 	SHM_EVENT_INACTIVE, // a plain transport has been silent for its inactivity_ms
 	SHM_EVENT_ACTIVE, // it is heard again
-	SHM_EVENT_DOMINANT_SPEAKER, // of room 'value' it is now track 'ref'
-	SHM_EVENT_LAYERS_WANTED, // of track 'ref': bit per encoding in 'value', 1: somebody wants
-				 // it
+	SHM_EVENT_DOMINANT_SPEAKER, // not sent yet; of room 'value' it is now track 'ref'
+	SHM_EVENT_LAYERS_WANTED, // not sent yet; of track 'ref': bit per encoding in 'value', 1:
+				 // somebody wants it
 };
 
 struct shm_event {

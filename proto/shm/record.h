@@ -138,8 +138,9 @@ struct shm_track_config {
 	struct rtp_ext_map ext; // as the publisher numbers them
 	uint8_t feedback; // enum shm_feedback, as negotiated with the publisher
 	uint8_t reserved_zero[3];
-	// Tracks with the same number compete for the room's speakers and its forwarded audio and
-	// video (audio_top_n, video_last_n of the dataplane's configuration); 0: none.
+	// Not obeyed yet. Tracks with the same number compete for the room's speakers and its
+	// forwarded audio and video (audio_top_n, video_last_n of the dataplane's configuration);
+	// 0: none.
 	uint32_t room;
 	struct shm_track_codec codecs[SHM_CODECS_MAX];
 	struct shm_encoding encodings[SHM_ENCODINGS_MAX];

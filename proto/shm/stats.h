@@ -70,7 +70,7 @@ struct shm_transport_stats {
 	// Towards the peer, by our own estimator.
 	uint64_t available_outgoing_bps; // the estimate; 0: nothing to estimate it by yet
 	uint64_t allocated_bps; // of it, what the allocation has granted
-	uint64_t pacer_refused; // packets
+	uint64_t pacer_refused; // packets; this and the next: 0 until there is a pacer
 	uint64_t pacer_delay_us; // all packets' together, see packets_sent
 	uint64_t probe_bytes_sent; // padding
 	uint64_t remb_bps; // what the peer's newest REMB says; 0: none came
@@ -99,7 +99,7 @@ struct shm_encoding_stats {
 	uint64_t frames; // first packets of frames, where the codec shows them
 	uint64_t rate_bps; // over the last second
 	uint32_t round_trip_us; // by XR RRTR and DLRR (RFC 3611); 0: unknown
-	uint32_t audio_level; // RFC 6464, 0 (loudest) to 127, of the newest packet
+	uint32_t audio_level; // RFC 6464, 0 (loudest) to 127, of the newest packet; not filled yet
 	uint64_t keyframe_wishes; // of consumers, and of our own where repair failed; see pli_count
 	uint64_t keyframe_requests_held; // for they would have cost the source too much
 };
@@ -109,7 +109,7 @@ enum shm_layer_reason {
 	SHM_LAYER_REQUESTED = 0, // what was wanted, or the best there is
 	SHM_LAYER_BANDWIDTH, // the estimate does not carry more
 	SHM_LAYER_PUBLISHER, // the publisher does not send more now
-	SHM_LAYER_CPU, // this core is too busy for more
+	SHM_LAYER_CPU, // this core is too busy for more; not given yet
 };
 enum { SHM_LAYER_NONE = 0xff };
 
@@ -125,7 +125,7 @@ struct shm_subscription_stats {
 	uint8_t reported_fraction_lost; // in 1/256, of the newest report
 	// What is forwarded now, and where the allocation wants to be; SHM_LAYER_NONE: nothing.
 	uint8_t layer_reason; // enum shm_layer_reason
-	struct shm_layer layer;
+	struct shm_layer layer; // not filled yet
 	struct shm_layer target_layer;
 	uint16_t reserved_zero;
 	uint64_t nack_count; // packets the subscriber asked for
