@@ -42,6 +42,8 @@ def options():
     parser.add_argument("--trial-seconds", type=float, default=2, help="of the search (2)")
     parser.add_argument("--latency-seconds", type=float, default=5,
                         help="at 50 %% and at 90 %% of the rate found (5)")
+    parser.add_argument("--from", dest="start", type=float, default=START_PACKETS,
+                        help="sealed packets a second at which the search begins (3e6)")
     parser.add_argument("--resolution", type=float, default=RESOLUTION,
                         help="width at which the search ends, relative (0.03)")
     parser.add_argument("--ring", type=int, default=11, help="memif ring, 2^N slots (11)")
@@ -70,9 +72,9 @@ def loss_free(generator, rate, seconds):
     return None
 
 
-def search(generator, consumers, seconds, resolution):
+def search(generator, consumers, start, seconds, resolution):
     """RFC 2544 26.1 by bisection, from above. The last trial without loss, or None."""
-    high = START_PACKETS / consumers
+    high = start / consumers
     overload = generator.trial(high, seconds)
     if overload["lost"] == 0:
         return overload
@@ -125,7 +127,8 @@ def measure(args, consumers):
         generator = stack.enter_context(Generator(
             f"net_memif0,role=client,id=0,socket={SOCKET},rsize={args.ring}", plan))
         generator.warm_up(max(100, 50000 / consumers))
-        best = search(generator, consumers, args.trial_seconds, args.resolution)
+        best = search(generator, consumers, args.start, args.trial_seconds,
+                      args.resolution)
         if best is None:
             raise SystemExit("bench: no rate without loss: is the machine busy with other work?")
         found = latencies(generator, best["rate"], args.latency_seconds)
