@@ -331,6 +331,19 @@ void media_transport_established(struct media_transport *t, const struct link_re
 	t->phase = result->kind == LINK_APPLIED ? MEDIA_CONNECTED : MEDIA_FAILED;
 }
 
+const char *media_transport_dtls_state(const struct media_transport *t)
+{
+	if ((t->config.flags & SHM_TRANSPORT_PLAIN) != 0)
+		return "";
+	if (t->phase == MEDIA_CLOSED)
+		return "closed";
+	if (t->keys_ready)
+		return "connected";
+	if (t->phase == MEDIA_FAILED)
+		return "failed";
+	return t->ice_ready ? "connecting" : "new";
+}
+
 struct goodbye {
 	struct node *node;
 	struct shm_ref ref;

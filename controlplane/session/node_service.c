@@ -184,6 +184,7 @@ static void fill_transport(struct answer *a, const struct participant *p,
 		m->transport = p->transport->name;
 	m->participant = p->name;
 	m->publish = publish;
+	m->dtls_state = (char *)(uintptr_t)media_transport_dtls_state(t);
 	m->worker = state.owner;
 	if (t->config.suite != SHM_SUITE_NONE)
 		m->srtp_cipher = (char *)(uintptr_t)dtls_srtp_suite_name(t->config.suite);
@@ -273,6 +274,7 @@ struct outgoing {
 	struct shm_ref ref;
 	uint32_t ssrc;
 	char *consumer; // name; NULL: a subscription
+	const char *mid; // need not end in NUL
 };
 
 static void fill_remote_inbound(struct answer *a, const struct outgoing *o,
@@ -333,6 +335,7 @@ static void fill_outbound(struct answer *a, const struct outgoing *o)
 	m->max_send_gap = (double)stats.max_send_gap_us / G_USEC_PER_SEC;
 	fill_layers(m, o, &stats);
 	m->kind = kind_of(o->track);
+	m->mid = own(a, g_strndup(o->mid, SHM_MID_BYTES_MAX));
 	if (o->consumer != NULL)
 		m->consumer = o->consumer;
 	fill_remote_inbound(a, o, &stats);
@@ -346,8 +349,8 @@ static void fill_participant(struct answer *a, const struct participant *p)
 		fill_inbound(a, p->tracks->pdata[i]);
 	for (guint i = 0; i < p->subscriptions->len; i++) {
 		const struct subscription *s = p->subscriptions->pdata[i];
-		const struct outgoing o = {
-			.participant = p, .track = s->track, .ref = s->ref, .ssrc = s->ssrc};
+		const char *mid = sdp_subscriber_line(p->lines, s->line)->mid;
+		const struct outgoing o = {p, s->track, s->ref, s->ssrc, NULL, mid};
 		fill_outbound(a, &o);
 	}
 }
@@ -363,11 +366,8 @@ static void fill_api_transport(struct answer *a, const struct transport *t)
 	g_hash_table_iter_init(&it, t->consumers);
 	while (g_hash_table_iter_next(&it, NULL, &data)) {
 		struct consumer *c = data;
-		const struct outgoing o = {.participant = t->member,
-					   .track = c->track,
-					   .ref = c->ref,
-					   .ssrc = c->config.ssrc,
-					   .consumer = c->name};
+		const struct outgoing o = {t->member,	   c->track, c->ref,
+					   c->config.ssrc, c->name,  c->config.mid};
 		fill_outbound(a, &o);
 	}
 }

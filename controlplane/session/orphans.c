@@ -9,19 +9,6 @@
 
 #include <string.h>
 
-struct orphan {
-	struct shm_ref ref;
-	uint16_t port;
-	bool removed; // its epoch is submitted
-	char *transport; // name, if TransportService had made it
-	char *room; // ids from the blob; NULL if it could not be read
-	char *participant;
-	char *uid;
-	char *display_name;
-	int64_t join_time_ms;
-	bool publishes;
-};
-
 struct orphans {
 	struct node *node;
 	GPtrArray *list; // struct orphan
@@ -32,6 +19,7 @@ static void orphan_free(gpointer data)
 	struct orphan *o = data;
 
 	g_free(o->transport);
+	g_free(o->transport_uid);
 	g_free(o->room);
 	g_free(o->participant);
 	g_free(o->uid);
@@ -65,6 +53,7 @@ static void read_blob(struct orphans *os, struct orphan *o)
 	GVariant *v =
 		g_variant_ref_sink(g_variant_new_from_bytes(G_VARIANT_TYPE_VARDICT, bytes, FALSE));
 	g_variant_lookup(v, "transport", "s", &o->transport);
+	g_variant_lookup(v, "transport_uid", "s", &o->transport_uid);
 	g_variant_lookup(v, "room", "s", &o->room);
 	g_variant_lookup(v, "participant", "s", &o->participant);
 	g_variant_lookup(v, "uid", "s", &o->uid);
@@ -181,6 +170,11 @@ bool orphans_remove_transport(struct orphans *os, const char *name)
 		return true;
 	}
 	return false;
+}
+
+const GPtrArray *orphans_all(const struct orphans *o)
+{
+	return o->list;
 }
 
 unsigned orphans_count(const struct orphans *o)

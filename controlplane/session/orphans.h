@@ -14,6 +14,20 @@
 struct node;
 struct orphans;
 
+// One transport that runs. Strings come from its blob, and are NULL if that could not be read.
+struct orphan {
+	struct shm_ref ref;
+	uint16_t port;
+	char *transport; // name, if TransportService had made it
+	char *transport_uid;
+	char *room; // id; empty: of none
+	char *participant; // id
+	char *uid;
+	char *display_name;
+	int64_t join_time_ms; // Unix time
+	bool publishes;
+};
+
 struct orphans *orphans_new(struct node *node);
 void orphans_free(struct orphans **orphans);
 
@@ -29,6 +43,8 @@ void orphans_check(struct orphans *o);
 // Ends one that TransportService had made, by its name. False if there is none.
 bool orphans_remove_transport(struct orphans *orphans, const char *name);
 
+// In no order; borrowed until the next call that changes it.
+const GPtrArray *orphans_all(const struct orphans *o);
 unsigned orphans_count(const struct orphans *o);
 // Participants with 'orphan' set, of a room (id) or of all (NULL). Elements are given:
 // participant_message_free(); the array frees none of them.

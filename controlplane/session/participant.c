@@ -310,8 +310,10 @@ static void save(const struct participant *p, const struct media_transport *t, b
 	if (t->ref.generation == 0)
 		return;
 	g_variant_dict_init(&d, NULL);
-	if (p->transport != NULL)
+	if (p->transport != NULL) {
 		g_variant_dict_insert(&d, "transport", "s", p->transport->name);
+		g_variant_dict_insert(&d, "transport_uid", "s", p->transport->uid);
+	}
 	g_variant_dict_insert(&d, "room", "s", p->room->id);
 	g_variant_dict_insert(&d, "room_uid", "s", p->room->uid);
 	g_variant_dict_insert(&d, "participant", "s", p->id);

@@ -83,7 +83,10 @@ async function checkBooks(trial, people) {
   await Promise.all(people.map((p) => p.stopSending()));
   await standStill(people);
   await tellUplinks(trial, people);
-  const { outboundRtp } = await people[0].statistics();
+  const { outboundRtp, transports } = await people[0].statistics();
+  const states = transports.map((t) => t.dtlsState);
+  trial.check(states.length >= 2 * people.length && states.every((s) => s === "connected"),
+    `DTLS of ${states.length} transports is ${[...new Set(states)].join(", ")}`);
   for (const person of people) {
     const name = await person.ownName();
     const { inbound } = await person.stats();
@@ -93,6 +96,7 @@ async function checkBooks(trial, people) {
       const here = track.packetsReceived;
       const text = `${person.name}, SSRC ${track.ssrc} (${track.kind}): dataplane sent ${there}, ` +
         `Chromium received ${here}`;
+      trial.check(rtp?.mid === track.mid, `${person.name}, SSRC ${track.ssrc}: mid ${rtp?.mid}`);
       trial.check(there > 0 && Math.abs(there - here) <= TOLERANCE * there, text);
     }
   }

@@ -12,10 +12,10 @@ import socket
 import struct
 import unittest
 
-from api_lab import Api, SFU4, failure, wait_for
+from api_lab import Api, SFU4, ctl, failure, wait_for
 import grpc
 from srtp_peer import SUITES, SrtpPeer
-from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc
+from sluice.v1 import node_pb2, room_pb2, transport_pb2, transport_pb2_grpc
 
 Code = grpc.StatusCode
 SSRC, PT, PACKETS = 0x5eed, 111, 50
@@ -124,8 +124,7 @@ class Plain(unittest.TestCase):
             self.assertEqual({ssrc: len(packets) for ssrc, packets in by_ssrc.items()},
                              {i: PACKETS for i in range(1, len(producers) + 1)})
             self.assertEqual({p for packets in by_ssrc.values() for p in packets}, {b"sluice"})
-        self.assertEqual(len(self.calls.ListTransports(
-            transport_pb2.ListTransportsRequest(), timeout=10).transports), 2 * len(suites))
+        self.assertEqual(len(self.list()), 2 * len(suites))
 
     probe = 0
 
@@ -191,6 +190,47 @@ class Plain(unittest.TestCase):
         self.calls.DeleteConsumers(transport_pb2.DeleteConsumersRequest(
             names=[c.name for c in made.consumers]), timeout=10)
         failure(Code.ALREADY_EXISTS, self.consume, again)  # spent, for the life of the key
+
+    def outbound(self, name):
+        return self.api.node.GetStatistics(node_pb2.GetStatisticsRequest(transport=name),
+                                           timeout=10).outbound_rtp
+
+    def test_statistics_name_the_mid(self):
+        producer = self.produce(self.create(self.peer()))
+        to = self.create(self.peer())
+        self.consume(transport_pb2.ConsumerSpec(transport=to.name, source=producer.name, mid="a7"))
+        wait_for(lambda: [o.mid for o in self.outbound(to.name)] == ["a7"], "the consumer's mid")
+
+    def test_what_a_killed_control_plane_leaves_is_listed(self):
+        peer = self.peer("AEAD_AES_128_GCM")
+        left = [self.create(peer, transport_id="left"),
+                self.create(self.peer(), room="rooms/left", transport_id="in-a-room")]
+        ctl("kill", "controlplane")
+        ctl("start", "controlplane")
+        self.api.channel.close()
+        self.setUpClass()
+        self.api.await_dataplane()
+        listed = self.list()
+        self.assertEqual(sorted(t.name for t in listed), sorted(t.name for t in left))
+        for was in left:
+            now = next(t for t in listed if t.name == was.name)
+            self.assertTrue(now.orphan and not was.orphan)
+            for field in ("uid", "room", "participant", "create_time_ms", "state"):
+                self.assertEqual(getattr(now, field), getattr(was, field), field)
+            for field in ("local", "remote", "srtp_suite", "latch"):
+                self.assertEqual(getattr(now.plain, field), getattr(was.plain, field), field)
+            self.assertEqual(self.calls.GetTransport(
+                transport_pb2.GetTransportRequest(name=was.name), timeout=10), now)
+        self.assertEqual([t.name for t in self.list(room="rooms/left")], ["transports/in-a-room"])
+        fresh = self.create(self.peer())
+        self.assertEqual([t.name for t in self.list(page_size=1)][-1], fresh.name)
+        for was in left:
+            self.delete(was.name)
+        self.assertEqual([(t.name, t.orphan) for t in self.list()], [(fresh.name, False)])
+
+    def list(self, **fields):
+        return self.calls.ListTransports(transport_pb2.ListTransportsRequest(**fields),
+                                         timeout=10).transports
 
     def test_refusals(self):
         peer = self.peer("AEAD_AES_128_GCM")

@@ -41,11 +41,14 @@ static void webrtc_message_free(Sluice__V1__WebRtcTransport *m)
 {
 	if (m == NULL)
 		return;
-	explicit_bzero(m->ice->password, strlen(m->ice->password));
-	g_free(m->ice->username_fragment);
-	g_free(m->ice->password);
+	if (m->ice != NULL) {
+		explicit_bzero(m->ice->password, strlen(m->ice->password));
+		g_free(m->ice->username_fragment);
+		g_free(m->ice->password);
+	}
 	g_free(m->ice);
-	g_free(m->dtls->fingerprint);
+	if (m->dtls != NULL)
+		g_free(m->dtls->fingerprint);
 	g_free(m->dtls);
 	for (size_t i = 0; i < m->n_candidates; i++)
 		g_free(m->candidates[i]);
@@ -107,6 +110,58 @@ Sluice__V1__Transport *transport_message(struct transport *t)
 		m->kind_case = SLUICE__V1__TRANSPORT__KIND_WEBRTC;
 		m->webrtc = webrtc_message(t);
 	}
+	return m;
+}
+
+static Sluice__V1__PlainTransport *plain_orphan_message(const struct shm_transport_config *c,
+							const struct shm_transport_state *state)
+{
+	Sluice__V1__PlainTransport *m = g_new(Sluice__V1__PlainTransport, 1);
+
+	sluice__v1__plain_transport__init(m);
+	m->latch = (c->flags & SHM_TRANSPORT_LATCH) != 0;
+	m->local = node_addr_text(&c->selected_local);
+	m->remote = node_addr_text(&state->selected_remote);
+	m->srtp_suite = g_strdup(c->suite != SHM_SUITE_NONE ? dtls_srtp_suite_name(c->suite) : "");
+	m->inactivity_timeout_ms = c->inactivity_ms;
+	return m;
+}
+
+static Sluice__V1__WebRtcTransport *webrtc_orphan_message(const struct shm_transport_state *state)
+{
+	Sluice__V1__WebRtcTransport *m = g_new(Sluice__V1__WebRtcTransport, 1);
+
+	sluice__v1__web_rtc_transport__init(m);
+	m->selected_remote = node_addr_text(&state->selected_remote);
+	return m;
+}
+
+Sluice__V1__Transport *transport_orphan_message(struct node *node, const struct orphan *o)
+{
+	Sluice__V1__Transport *m = g_new(Sluice__V1__Transport, 1);
+	const struct shm_view *v = link_client_view(node->link);
+	struct shm_transport_config config = v->transports[o->ref.index].config;
+	struct shm_transport_state state = {0};
+	bool hidden = o->room == NULL || o->room[0] == '\0' || o->participant == NULL;
+
+	link_transport_state(node->link, o->ref.index, &state);
+	sluice__v1__transport__init(m);
+	m->name = g_strdup(o->transport);
+	m->uid = g_strdup(o->transport_uid != NULL ? o->transport_uid : "");
+	m->state = SLUICE__V1__TRANSPORT_STATE__TRANSPORT_STATE_CONNECTED;
+	m->room = hidden ? g_strdup("") : g_strdup_printf("rooms/%s", o->room);
+	m->participant = hidden ? g_strdup("")
+				: g_strdup_printf("%s/participants/%s", m->room, o->participant);
+	m->create_time_ms = o->join_time_ms;
+	m->orphan = true;
+	if ((config.flags & SHM_TRANSPORT_PLAIN) != 0) {
+		m->kind_case = SLUICE__V1__TRANSPORT__KIND_PLAIN;
+		m->plain = plain_orphan_message(&config, &state);
+	} else {
+		m->kind_case = SLUICE__V1__TRANSPORT__KIND_WEBRTC;
+		m->webrtc = webrtc_orphan_message(&state);
+	}
+	explicit_bzero(&config, sizeof(config));
 	return m;
 }
 

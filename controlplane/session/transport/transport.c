@@ -123,13 +123,13 @@ struct transport *transport_new(struct node *node, struct room *room, const char
 	t->uid = name_random(16);
 	t->plain = plain;
 	t->serial = ++ts->made;
-	t->create_time_ms = g_get_real_time() / 1000;
 	t->generation = 1;
 	t->producers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, producer_free);
 	t->consumers = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, consumer_give_up);
 	t->member = participant_hold(
 		participant_new(room != NULL ? room : ts->alone, id, display_name));
 	t->member->transport = t;
+	t->create_time_ms = t->member->join_time_ms;
 	if (room == NULL) {
 		g_free(t->member->name);
 		t->member->name = g_strdup(t->name);

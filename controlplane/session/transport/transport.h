@@ -12,6 +12,7 @@
 //          is set first; whoever comes back with a count looks at that.
 #pragma once
 
+#include "controlplane/session/orphans.h"
 #include "controlplane/session/participant.h"
 #include "proto/api/sluice/v1/transport.pb-c.h"
 
@@ -118,6 +119,8 @@ void transport_heard(struct node *node, struct shm_ref ref, bool active); // an 
 
 // messages.c. All give messages; free them with the _free functions.
 Sluice__V1__Transport *transport_message(struct transport *t);
+// Of one that an earlier control plane had made: 'o->transport' is its name.
+Sluice__V1__Transport *transport_orphan_message(struct node *node, const struct orphan *o);
 void transport_message_free(Sluice__V1__Transport *m);
 Sluice__V1__Producer *producer_message(const struct producer *p);
 void producer_message_free(Sluice__V1__Producer *m);

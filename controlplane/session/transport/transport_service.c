@@ -390,11 +390,29 @@ static void add_candidates(struct rpc_call *call, void *data)
 	rpc_call_reply(call, &response.base);
 }
 
+static bool reply_orphan(struct node *n, struct rpc_call *call, const char *name)
+{
+	const GPtrArray *all = orphans_all(n->orphans);
+
+	for (guint i = 0; i < all->len; i++) {
+		const struct orphan *o = all->pdata[i];
+		if (g_strcmp0(o->transport, name) != 0)
+			continue;
+		Sluice__V1__Transport *m = transport_orphan_message(n, o);
+		rpc_call_reply(call, &m->base);
+		transport_message_free(m);
+		return true;
+	}
+	return false;
+}
+
 static void get_transport(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__GetTransportRequest *q = (const void *)rpc_call_request(call);
-	struct transport *t = field_transport(data, call, "name", q->name);
 
+	if (reply_orphan(data, call, q->name))
+		return;
+	struct transport *t = field_transport(data, call, "name", q->name);
 	if (t != NULL)
 		reply(call, t);
 }
@@ -417,6 +435,22 @@ static bool in_room(const struct transport *t, const char *room)
 	return room[0] == '\0' || g_str_equal(t->member->room->name, room);
 }
 
+static void add_orphans(struct node *n, const char *room, GPtrArray *page)
+{
+	const GPtrArray *all = orphans_all(n->orphans);
+
+	for (guint i = 0; i < all->len; i++) {
+		const struct orphan *o = all->pdata[i];
+		if (o->transport == NULL)
+			continue;
+		Sluice__V1__Transport *m = transport_orphan_message(n, o);
+		if (room[0] == '\0' || g_str_equal(m->room, room))
+			g_ptr_array_add(page, m);
+		else
+			transport_message_free(m);
+	}
+}
+
 static void list_transports(struct rpc_call *call, void *data)
 {
 	struct node *n = data;
@@ -430,6 +464,9 @@ static void list_transports(struct rpc_call *call, void *data)
 	GPtrArray *page = g_ptr_array_new_with_free_func((GDestroyNotify)transport_message_free);
 	GList *all = transports_list(n);
 	char *next = NULL;
+	if (q->page_token[0] == '\0')
+		add_orphans(n, q->room, page);
+	size += page->len; // beside a page's own
 	for (const GList *i = all; i != NULL && next == NULL; i = i->next) {
 		struct transport *t = i->data;
 		if (t->serial <= after || !in_room(t, q->room))
