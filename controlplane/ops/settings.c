@@ -178,6 +178,7 @@ static const struct config_row settings_rows[] = {
 	{ROW("api", NUMBER, whip_rate_burst), "200", NULL, NULL, 1, 1000000},
 	{ROW("api", NUMBER, whip_rate_per_s), "50", NULL, NULL, 1, 1000000},
 	{ROW("api", NUMBER, counter_offer_timeout_ms), "30000", NULL, NULL, 100, 600000},
+	{ROW("api", NUMBER, request_id_ttl_s), "600", NULL, NULL, 1, 3600},
 	{ROW("auth", TEXT, auth), "tokens", settings_is_auth, "tokens or development"},
 	{ROW("auth", TEXT, token_keys), "", NULL, "the path of a file of keys"},
 	{ROW("auth", TEXT, token_audience), "sluice", settings_is_audience,

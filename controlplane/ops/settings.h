@@ -29,6 +29,7 @@ struct settings {
 	char **metrics_listen;
 	unsigned whip_rate_burst, whip_rate_per_s; // requests of one address
 	unsigned counter_offer_timeout_ms;
+	unsigned request_id_ttl_s;
 	// [auth]
 	char *auth; // "tokens" or "development"
 	char *token_keys;

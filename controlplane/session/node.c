@@ -265,7 +265,7 @@ struct node *node_new(const struct settings *settings, GError **error)
 	n->api = transports_new();
 	n->neighbours = neighbours_new();
 	n->load = node_load_new(n);
-	n->repeats = repeats_new();
+	n->repeats = repeats_new(settings->request_id_ttl_s);
 	n->quotas = quotas_new(n);
 	if (!make_candidates(n, error) || !make_handshakes(n, error)) {
 		node_discard(n);

@@ -32,6 +32,7 @@ struct kept {
 };
 
 struct repeats {
+	int64_t ttl_us;
 	GHashTable *by_key; // struct kept, owned
 	GHashTable *tenants; // digest -> struct usage
 	GQueue oldest_first; // the final ones
@@ -79,10 +80,11 @@ static void kept_free(gpointer data)
 	g_free(k);
 }
 
-struct repeats *repeats_new(void)
+struct repeats *repeats_new(unsigned ttl_s)
 {
 	struct repeats *r = g_new0(struct repeats, 1);
 
+	r->ttl_us = (int64_t)ttl_s * G_USEC_PER_SEC;
 	r->by_key = g_hash_table_new_full(digest_hash, key_equal, NULL, kept_free);
 	r->tenants = g_hash_table_new_full(digest_hash, tenant_equal, g_free, g_free);
 	g_queue_init(&r->oldest_first);
@@ -166,14 +168,15 @@ static bool on_found(void *user, uint32_t slot, const struct shm_repeat *e, cons
 	int64_t now_us = g_get_monotonic_time();
 
 	if ((int64_t)e->until_us <= now_us ||
-	    (int64_t)e->until_us > now_us + REPEATS_KEPT_S * G_USEC_PER_SEC ||
+	    (int64_t)e->until_us > now_us + (int64_t)REPEATS_TTL_S_MAX * G_USEC_PER_SEC ||
 	    g_hash_table_contains(r->by_key, e->key))
 		return false;
 	struct kept *k = kept_new(r, e->key, e->body, e->tenant);
 	k->slot = slot;
 	k->code = (enum rpc_status)e->code;
 	k->reason = (Sluice__V1__ErrorReason)e->reason;
-	kept_finish(k, bytes, e->size, (int64_t)e->until_us);
+	// The queue is in order of expiry, also where the one before us kept for longer.
+	kept_finish(k, bytes, e->size, MIN((int64_t)e->until_us, now_us + r->ttl_us));
 	return true;
 }
 
@@ -243,7 +246,7 @@ static bool is_final(enum rpc_status code)
 
 static void take_outcome(struct kept *k, const struct rpc_outcome *o)
 {
-	int64_t until_us = g_get_monotonic_time() + REPEATS_KEPT_S * G_USEC_PER_SEC;
+	int64_t until_us = g_get_monotonic_time() + k->repeats->ttl_us;
 
 	k->code = o->code;
 	if (o->answer != NULL) {
@@ -403,9 +406,10 @@ bool repeats_gate(struct rpc_call *call, void *data)
 	if (!has_room(r, tenant)) {
 		rpc_call_fact(call, "limit", "%d", REPEATS_PER_TENANT_MAX);
 		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(REQUEST_IDS_FULL),
-			      "request_id: no room to keep another answer for ten minutes: at "
-			      "most %d answers and %d bytes; send it without request_id, or later.",
-			      REPEATS_PER_TENANT_MAX, REPEATS_BYTES_PER_TENANT_MAX);
+			      "request_id: no room to keep another answer for %d s: at most %d "
+			      "answers and %d bytes; send it without request_id, or later.",
+			      (int)(r->ttl_us / G_USEC_PER_SEC), REPEATS_PER_TENANT_MAX,
+			      REPEATS_BYTES_PER_TENANT_MAX);
 		return false;
 	}
 	rpc_call_on_outcome(call, on_outcome, kept_new(r, key, body, tenant));

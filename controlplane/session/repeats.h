@@ -5,8 +5,10 @@
 //          'request_id' is a mutation. Handlers know nothing of it.
 // Key      caller (and, in a session's calls, the participant), method, id. The same key with
 //          another body is refused; while the first runs a repeat waits for it.
-// Kept     final answers and errors for ten minutes, here and in the shared segment, from which the
-//          next control plane takes them up. An error is kept as code, reason and sentence.
+// Kept     final answers and errors for as long as is configured (request_id_ttl_s), here and in
+// the
+//          shared segment, from which the next control plane takes them up, for no longer than its
+//          own time. An error is kept as code, reason and sentence.
 // Bounds   by count and bytes of a tenant and of the whole; beyond them the newcomer is refused.
 // Secrets  answers carry secrets: wiped when they expire, in both places.
 // Thread   the API's GMainContext.
@@ -18,7 +20,7 @@
 #include <stdbool.h>
 
 enum repeats_limits {
-	REPEATS_KEPT_S = 600,
+	REPEATS_TTL_S_MAX = 3600,
 	REPEATS_ID_BYTES_MAX = 64,
 	REPEATS_PER_TENANT_MAX = 8192,
 	REPEATS_BYTES_PER_TENANT_MAX = 4 << 20,
@@ -28,7 +30,8 @@ enum repeats_limits {
 
 struct repeats;
 
-struct repeats *repeats_new(void);
+// Answers are kept for 'ttl_s': 1..REPEATS_TTL_S_MAX.
+struct repeats *repeats_new(unsigned ttl_s);
 void repeats_free(struct repeats **repeats);
 
 // The gate; 'repeats' is its data.

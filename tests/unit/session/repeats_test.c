@@ -30,6 +30,8 @@ struct rpc_call {
 	char *said; // uid of the room, or the sentence
 };
 
+enum { TTL_S = 600 };
+
 static gint64 now_us = 1000;
 
 gint64 __wrap_g_get_monotonic_time(void);
@@ -175,7 +177,7 @@ static void assert_is_new(struct repeats *r, const char *room_id, const char *id
 
 static void test_first_answer(void **state)
 {
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 	struct rpc_call other = new_call("b", "1");
 	struct rpc_call none = new_call("a", "");
 
@@ -195,7 +197,7 @@ static void test_first_answer(void **state)
 
 static void test_key(void **state)
 {
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 	struct rpc_call method = new_call("a", "1"), caller = new_call("a", "1");
 
 	(void)state;
@@ -209,7 +211,7 @@ static void test_key(void **state)
 
 static void test_running(void **state)
 {
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 	struct rpc_call running = new_call("a", "1");
 	struct rpc_call waiting[3] = {new_call("a", "1"), new_call("a", "1"), new_call("a", "1")};
 
@@ -234,7 +236,7 @@ static void test_errors(void **state)
 {
 	static const enum rpc_status passing[] = {RPC_UNAVAILABLE, RPC_DEADLINE_EXCEEDED,
 						  RPC_RESOURCE_EXHAUSTED, RPC_CANCELLED};
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 	struct rpc_call c = new_call("a", "1"), again = new_call("a", "1");
 
 	(void)state;
@@ -259,11 +261,11 @@ static void test_errors(void **state)
 
 static void test_expiry(void **state)
 {
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 
 	(void)state;
 	first(r, "a", "1", "uid-1");
-	now_us += REPEATS_KEPT_S * G_USEC_PER_SEC - 1;
+	now_us += TTL_S * G_USEC_PER_SEC - 1;
 	assert_repeats(r, "a", "1", "uid-1");
 	now_us += 1;
 	assert_is_new(r, "a", "1");
@@ -273,7 +275,7 @@ static void test_expiry(void **state)
 
 static void test_bounds(void **state)
 {
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 	struct rpc_call late = new_call("a", "late");
 	char id[REPEATS_ID_BYTES_MAX + 2];
 
@@ -309,7 +311,7 @@ static bool is_wiped(const struct shm_repeats *s)
 static void test_outlives_the_control_plane(void **state)
 {
 	struct shm_repeats *s = g_new0(struct shm_repeats, 1);
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 	char *big = g_strnfill(3 * SHM_REPEAT_BLOCK_BYTES, 'b');
 
 	(void)state;
@@ -319,13 +321,13 @@ static void test_outlives_the_control_plane(void **state)
 	first(r, "a", "2", big);
 	repeats_free(&r);
 
-	r = repeats_new();
+	r = repeats_new(TTL_S);
 	repeats_attach(r, s);
 	assert_int_equal(repeats_count(r), 3);
 	assert_repeats(r, "a", "before", "uid-0");
 	assert_repeats(r, "a", "1", "uid-1");
 	assert_repeats(r, "a", "2", big);
-	now_us += REPEATS_KEPT_S * G_USEC_PER_SEC;
+	now_us += TTL_S * G_USEC_PER_SEC;
 	repeats_expire(r);
 	assert_true(is_wiped(s));
 	repeats_free(&r);
@@ -333,11 +335,34 @@ static void test_outlives_the_control_plane(void **state)
 	g_free(s);
 }
 
+// The next control plane may be told to keep answers for less.
+static void test_outlives_into_a_shorter_time(void **state)
+{
+	struct shm_repeats *s = g_new0(struct shm_repeats, 1);
+	struct repeats *r = repeats_new(TTL_S);
+
+	(void)state;
+	repeats_attach(r, s);
+	first(r, "a", "long", "uid-1");
+	repeats_free(&r);
+	r = repeats_new(TTL_S / 10);
+	repeats_attach(r, s);
+	first(r, "a", "short", "uid-2");
+	now_us += TTL_S / 10 * G_USEC_PER_SEC - 1;
+	assert_repeats(r, "a", "long", "uid-1");
+	assert_repeats(r, "a", "short", "uid-2");
+	now_us += 1;
+	repeats_expire(r);
+	assert_true(is_wiped(s));
+	repeats_free(&r);
+	g_free(s);
+}
+
 // Whatever somebody wrote into the segment, what is taken up is whole.
 static void test_scribbled(void **state)
 {
 	struct shm_repeats *s = g_new0(struct shm_repeats, 1);
-	struct repeats *r = repeats_new();
+	struct repeats *r = repeats_new(TTL_S);
 	char *big = g_strnfill(3 * SHM_REPEAT_BLOCK_BYTES, 'b');
 
 	(void)state;
@@ -352,7 +377,7 @@ static void test_scribbled(void **state)
 	s->entries[2].size = UINT32_MAX;
 	s->blocks[s->entries[3].first_block].bytes[7] ^= 1;
 	s->entries[4].until_us += (uint64_t)3600 * G_USEC_PER_SEC;
-	r = repeats_new();
+	r = repeats_new(TTL_S);
 	repeats_attach(r, s);
 	assert_int_equal(repeats_count(r), 1);
 	assert_repeats(r, "a", "5", big);
@@ -374,6 +399,7 @@ int main(void)
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_scribbled),
 		cmocka_unit_test(test_outlives_the_control_plane),
+		cmocka_unit_test(test_outlives_into_a_shorter_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
