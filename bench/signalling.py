@@ -7,36 +7,23 @@ bench/run signalling [options]      bench/README.md says how each number is made
 import argparse
 import concurrent.futures
 import ctypes
-import datetime
-import hashlib
-import hmac
 import json
 import os
 import secrets
-import socket
 import statistics
-import struct
 import sys
 import time
-import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
 import sfu  # noqa: E402
 import grpc  # noqa: E402
-from OpenSSL import SSL, crypto  # noqa: E402
-from cryptography import x509  # noqa: E402
-from cryptography.hazmat.primitives import hashes  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
-from cryptography.x509.oid import NameOID  # noqa: E402
+from webrtc_peer import Identity, Peer, binding_request  # noqa: E402
 from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
 BUSY = 0.8  # of a core
-BINDING_REQUEST, BINDING_SUCCESS, COOKIE = 0x0001, 0x0101, 0x2112A442
-USERNAME, PRIORITY, USE_CANDIDATE, CONTROLLING = 0x0006, 0x0024, 0x0025, 0x802A
-INTEGRITY, FINGERPRINT, XOR_MAPPED_ADDRESS = 0x0008, 0x8028, 0x0020
-PATIENCE_S, STUN_RTO_S, DTLS_RTO_S, MTU = 20, 0.5, 1, 1200
+PATIENCE_S = 20
 
 
 def options():
@@ -56,68 +43,11 @@ def enter_far_end():
             raise OSError(ctypes.get_errno(), "setns")
 
 
-class Identity:
-    """One certificate for all clients: making one is no part of what is measured."""
-
-    def __init__(self):
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
-        start = datetime.datetime.now(datetime.timezone.utc)
-        certificate = (x509.CertificateBuilder().subject_name(name).issuer_name(name)
-                       .public_key(key.public_key()).serial_number(x509.random_serial_number())
-                       .not_valid_before(start - datetime.timedelta(days=1))
-                       .not_valid_after(start + datetime.timedelta(days=1))
-                       .sign(key, hashes.SHA256()))
-        digest = certificate.fingerprint(hashes.SHA256())
-        self.fingerprint = "sha-256 " + ":".join(f"{byte:02X}" for byte in digest)
-        self.context = SSL.Context(SSL.DTLS_METHOD)
-        self.context.use_certificate(crypto.X509.from_cryptography(certificate))
-        self.context.use_privatekey(crypto.PKey.from_cryptography_key(key))
-        self.context.set_verify(SSL.VERIFY_PEER, lambda *_: True)  # held against the fingerprint
-        self.context.set_tlsext_use_srtp(b"SRTP_AEAD_AES_128_GCM")
-
-
-def attribute(kind, value):
-    return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
-
-
-def signed(kind, identity, body, password):
-    """A STUN message with MESSAGE-INTEGRITY and FINGERPRINT (RFC 8489 14.5, 14.7)."""
-    head = lambda size: struct.pack("!HHI", kind, size, COOKIE) + identity
-    mac = hmac.new(password.encode(), head(len(body) + 24) + body, hashlib.sha1).digest()
-    body += attribute(INTEGRITY, mac)
-    crc = zlib.crc32(head(len(body) + 8) + body) ^ 0x5354554E
-    return head(len(body) + 8) + body + attribute(FINGERPRINT, struct.pack("!I", crc))
-
-
-def binding_request(ours, theirs):
-    """A check as the controlling agent sends it (RFC 8445 7.2.2)."""
-    username = f"{theirs.username_fragment}:{ours.username_fragment}".encode()
-    return signed(BINDING_REQUEST, secrets.token_bytes(12),
-                  attribute(USERNAME, username) +
-                  attribute(PRIORITY, struct.pack("!I", 0x6E7F1EFF)) +
-                  attribute(CONTROLLING, secrets.token_bytes(8)) + attribute(USE_CANDIDATE, b""),
-                  theirs.password)
-
-
-def binding_success(request, ours, remote):
-    """The answer to a check; libnice makes them as a lite agent, too."""
-    host, port = remote
-    address = int.from_bytes(socket.inet_aton(host), "big") ^ COOKIE
-    mapped = struct.pack("!BBHI", 0, 1, port ^ COOKIE >> 16, address)
-    return signed(BINDING_SUCCESS, request[8:20], attribute(XOR_MAPPED_ADDRESS, mapped),
-                  ours.password)
-
-
-class Client:
+class Client(Peer):
     def __init__(self, calls, identity, address):
-        self.calls, self.identity = calls, identity
-        self.flight = b""
-        self.remote = address
-        self.ice = transport_pb2.IceParameters(username_fragment=secrets.token_hex(4),
-                                               password=secrets.token_hex(12))
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.connect(address)
+        super().__init__(identity, address, transport_pb2.IceParameters(
+            username_fragment=secrets.token_hex(4), password=secrets.token_hex(12)))
+        self.calls = calls
 
     def set_up(self):
         """Seconds it took, the API's two calls included."""
@@ -132,56 +62,6 @@ class Client:
         self.check(binding_request(self.ice, made.webrtc.ice), start + PATIENCE_S)
         self.handshake(made.webrtc.dtls.fingerprint, start + PATIENCE_S)
         return time.monotonic() - start
-
-    def receive(self, seconds):
-        """A datagram that is no check of the other side, which is answered; None: none came."""
-        self.socket.settimeout(seconds)
-        try:
-            datagram = self.socket.recv(2048)
-        except TimeoutError:
-            return None
-        if datagram[:2] == BINDING_REQUEST.to_bytes(2, "big"):
-            self.socket.send(binding_success(datagram, self.ice, self.remote))
-            return b""
-        return datagram
-
-    def check(self, request, end):
-        while time.monotonic() < end:
-            self.socket.send(request)
-            answer = self.receive(STUN_RTO_S)
-            if answer and answer[8:20] == request[8:20] and \
-                    answer[:2] == BINDING_SUCCESS.to_bytes(2, "big"):
-                return
-        raise TimeoutError("no answer to the check")
-
-    def handshake(self, fingerprint, end):
-        dtls = SSL.Connection(self.identity.context, None)
-        dtls.set_ciphertext_mtu(MTU)
-        dtls.set_connect_state()
-        while time.monotonic() < end:
-            try:
-                dtls.do_handshake()
-                break
-            except SSL.WantReadError:
-                self.exchange(dtls)
-        else:
-            raise TimeoutError("the DTLS handshake did not end")
-        digest = dtls.get_peer_certificate().digest("sha256").decode()
-        assert fingerprint == f"sha-256 {digest}", "another certificate than the API said"
-
-    def exchange(self, dtls):
-        try:
-            self.flight = dtls.bio_read(65536)
-            self.socket.send(self.flight)
-        except SSL.WantReadError:
-            pass
-        datagram = self.receive(DTLS_RTO_S)
-        if datagram is None:
-            # python3-openssl has no DTLS timer. The same bytes do where they were lost; where the
-            # answer was, the server's own timer repeats it.
-            self.socket.send(self.flight)
-        elif datagram and 20 <= datagram[0] <= 63:  # RFC 7983
-            dtls.bio_write(datagram)
 
 
 def memory_kb(pid):
