@@ -41,16 +41,11 @@ static void eal_start(void)
 {
 	static bool started;
 	static char lcores[64];
-	static const char *const args[] = {"bench",
-					   "--no-huge",
-					   "--no-pci",
-					   "--no-shconf",
-					   "--no-telemetry",
-					   "--log-level=4",
-					   lcores,
-					   "-m",
-					   "768",
-					   "--vdev=net_null0,no-rx=1"};
+	static const char *const args[] = {"bench",	     "--no-huge",
+					   "--no-pci",	     "--no-shconf",
+					   "--no-telemetry", "--log-level=4",
+					   lcores,	     "-m",
+					   "1280",	     "--vdev=net_null0,no-rx=1"};
 	enum { ARGS = sizeof(args) / sizeof(args[0]) };
 	static char *argv[ARGS]; // the EAL keeps pointers into it
 

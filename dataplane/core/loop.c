@@ -70,6 +70,8 @@ bool loop_turn(struct worker *w)
 	work += messages(w, w->from_main);
 	for (unsigned from = 0; from < w->dp->worker_count; from++)
 		work += messages(w, w->from_worker[from]);
+	if (w->now_us >= w->pacing_us)
+		path_pacing(w);
 	if (w->now_us >= w->housekeeping_us)
 		path_housekeeping(w);
 	path_flush(w);

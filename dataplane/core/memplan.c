@@ -47,7 +47,8 @@ static void units_make(struct memplan *p, const struct shm_limits_config *limits
 
 	p->transport = (struct memplan_unit){
 		.reserved = sizeof(struct transport) + 2 * HASH_ENTRY_BYTES + tuples +
-			    limits->workers * sizeof(uint32_t) + sizeof(struct shm_transport_slot),
+			    2 * limits->workers * sizeof(uint32_t) +
+			    sizeof(struct shm_transport_slot),
 		.dpdk = element_bytes(sizeof(struct transport_config)) +
 			element_bytes(sizeof(struct transport_links) + sizeof(uint32_t)) +
 			element_bytes(sizeof(struct bandwidth)),

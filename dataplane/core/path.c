@@ -11,6 +11,7 @@
 #include "dataplane/forward/allocation.h"
 #include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/forward.h"
+#include "dataplane/forward/pacing.h"
 #include "dataplane/forward/repair.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/ingress/streams.h"
@@ -142,6 +143,11 @@ void path_housekeeping(struct worker *w)
 		publish_all(w);
 		w->publish_us = w->now_us + PUBLISH_US;
 	}
+}
+
+void path_pacing(struct worker *w)
+{
+	pacing_due(w);
 }
 
 void path_flush(struct worker *w)

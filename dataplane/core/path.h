@@ -16,5 +16,8 @@ void path_message(struct worker *w, const struct xmsg *msg);
 // writes states and statistics to the segment. Called when w->now_us >= w->housekeeping_us.
 void path_housekeeping(struct worker *w);
 
+// Lets go of what waited for room on a subscriber's path; at w->pacing_us.
+void path_pacing(struct worker *w);
+
 // Seals and sends everything queued since the last call.
 void path_flush(struct worker *w);

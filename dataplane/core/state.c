@@ -66,13 +66,15 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->tuples = tuple_table_new(name, dp->limits.transports);
 	w->fanout = zeroed("fanout", dp->limits.tracks, sizeof(struct fanout_list *));
 	w->transports_owned = zeroed("owned", dp->limits.transports, sizeof(uint32_t));
+	w->paced = zeroed("paced", dp->limits.transports, sizeof(uint32_t));
+	w->pacing_us = UINT64_MAX;
 	w->hmac = hmac_new();
 	w->srtp = dp->srtp->lanes_new();
 	w->egress = egress_new(dp, id);
 	w->allocation = allocation_new();
 	bool kept = history_new(dp, w) && w->allocation != NULL;
 	return w->tuples != NULL && w->fanout != NULL && w->transports_owned != NULL &&
-	       w->hmac != NULL && w->srtp != NULL && w->egress != NULL && kept;
+	       w->paced != NULL && w->hmac != NULL && w->srtp != NULL && w->egress != NULL && kept;
 }
 
 int state_new(struct dataplane *dp)
@@ -129,6 +131,7 @@ static void worker_free(struct dataplane *dp, struct worker *w)
 	tuple_table_free(w->tuples);
 	rte_free(w->fanout);
 	rte_free(w->transports_owned);
+	rte_free(w->paced);
 }
 
 void state_free(struct dataplane *dp)

@@ -80,6 +80,9 @@ struct worker {
 	struct history history; // packets its consumers may ask for again
 	struct allocation *allocation; // room to choose layers in
 	struct egress *egress; // seal jobs and frames of the burst under way
+	uint32_t *paced; // indices of transports that have packets waiting for room on their path
+	uint32_t paced_count;
+	uint64_t pacing_us; // next time one of those packets may leave; UINT64_MAX: none waits
 	uint64_t housekeeping_us; // next time
 	uint64_t publish_us; // next time
 };

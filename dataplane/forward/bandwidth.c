@@ -30,7 +30,19 @@ void bandwidth_start(struct bandwidth *b, uint64_t now_us)
 {
 	static const struct estimator_limits limits = {START_BPS, MIN_BPS, MAX_BPS};
 
+	struct pacer_item *waiting[PACER_CLASSES] = {
+		[PACKET_AUDIO] = b->waiting_audio,
+		[PACKET_RETRANSMISSION] = b->waiting_repairs,
+		[PACKET_VIDEO] = b->waiting_video,
+	};
+	static const uint32_t counts[PACER_CLASSES] = {
+		[PACKET_AUDIO] = 1,
+		[PACKET_RETRANSMISSION] = PACED_REPAIRS_MAX,
+		[PACKET_VIDEO] = PACED_VIDEO_MAX,
+	};
+
 	estimator_init(&b->estimator, &limits, b->log, BANDWIDTH_LOG_SLOTS, now_us);
+	pacer_init(&b->pacer, waiting, counts, now_us);
 }
 
 void bandwidth_feedback(struct worker *w, struct transport *t, const struct rtcp_packet *p)
@@ -149,6 +161,18 @@ static void probe_due(struct worker *w, struct transport *t, struct bandwidth *b
 		b->probe.id = 0;
 }
 
+// A probe's rate while one is under way: its packets are not to wait for what it shall find out.
+static void pace(const struct transport *t, struct bandwidth *b)
+{
+	uint64_t bps = bandwidth_bps(t);
+
+	b->paces = bps != ALLOCATION_UNBOUNDED_BPS;
+	if (b->probe.id != 0 && b->probe.bps > bps)
+		bps = b->probe.bps;
+	if (b->paces)
+		pacer_set_rate(&b->pacer, bps);
+}
+
 void bandwidth_due(struct worker *w, struct transport *t)
 {
 	struct bandwidth *b = t->bandwidth;
@@ -167,6 +191,7 @@ void bandwidth_due(struct worker *w, struct transport *t)
 		b->probe_bytes = 0;
 		b->probe_pkts = 0;
 	}
+	pace(t, b);
 	resend_budget_set_rate(&t->resend, estimator_bps(&b->estimator));
 	t->stats.available_outgoing_bps =
 		b->estimator.feedbacks != 0 ? estimator_bps(&b->estimator) : 0;

@@ -20,19 +20,11 @@ struct forwarding {
 	const uint8_t *payload;
 	const struct track_config *track;
 	unsigned codec; // of the track's
+	bool kept; // by the worker's history, or about to be
 	struct rtp_continuity_in in;
 	struct rtp_ext_set ext;
 	uint32_t abs_send_time;
 	struct class_block blocks[FANOUT_EXT_CLASSES + 1]; // the last: of who is in no class
-};
-
-// A packet as one consumer gets it.
-struct placement {
-	struct rtp_continuity_out out;
-	uint16_t picture_id; // or frame number
-	uint8_t tl0;
-	bool marker;
-	bool patched; // picture id or TL0PICIDX are others than the publisher's
 };
 
 // Decides whether and as what the consumer gets the packet (switch.c). False after counting the
@@ -49,5 +41,9 @@ bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
 		     uint16_t seq);
 
-// Rewrites the packet for the consumer and queues it (rewrite.c).
+// Sends the packet as it was placed.
+void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
+		   const struct placement *at);
+
+// Places the packet for the consumer and sends it, or lets it wait (rewrite.c).
 void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f);

@@ -73,6 +73,7 @@ bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 		.ts = p->timestamp,
 		.clock_rate = codec->clock_rate,
 	};
+	f->kept = list->keeps_history;
 	f->abs_send_time = rtp_ext_abs_send_time(w->now_us);
 	for (unsigned i = 0; i < FANOUT_EXT_CLASSES; i++)
 		f->blocks[i].built = false;

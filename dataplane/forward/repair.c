@@ -11,6 +11,7 @@
 // Spec     RFC 4585 6.2.1, RFC 4588.
 #include "dataplane/forward/repair.h"
 #include "dataplane/forward/consumer.h"
+#include "dataplane/forward/pacing.h"
 
 #include <rte_mempool.h>
 
@@ -20,9 +21,9 @@ enum {
 	EVICT_ONCE = 4096,
 };
 
-static uint32_t source_of(const struct packet *p)
+static uint32_t source_of(struct shm_ref track, uint8_t encoding)
 {
-	return p->track.index * SHM_ENCODINGS_MAX + p->encoding;
+	return track.index * SHM_ENCODINGS_MAX + encoding;
 }
 
 void repair_keep(struct worker *w, struct rte_mbuf *m)
@@ -32,8 +33,8 @@ void repair_keep(struct worker *w, struct rte_mbuf *m)
 	if (p->kind != SHM_KIND_VIDEO)
 		return;
 	rte_mbuf_refcnt_update(m, 1);
-	uintptr_t released =
-		history_put(&w->history, source_of(p), p->index, (uintptr_t)m, w->now_us);
+	uintptr_t released = history_put(&w->history, source_of(p->track, p->encoding), p->index,
+					 (uintptr_t)m, w->now_us);
 	if (released != 0)
 		rte_pktmbuf_free((struct rte_mbuf *)released);
 }
@@ -58,6 +59,28 @@ void repair_stop(struct worker *w)
 
 	while ((m = history_evict(&w->history)) != 0)
 		rte_pktmbuf_free((struct rte_mbuf *)m);
+}
+
+// Slots are taken anew: a packet of the track before is no packet of this one.
+struct rte_mbuf *repair_find(const struct worker *w, struct shm_ref track, uint8_t encoding,
+			     uint64_t index)
+{
+	struct rte_mbuf *m =
+		(struct rte_mbuf *)history_find(&w->history, source_of(track, encoding), index);
+
+	return m != NULL && packet_of(m)->track.generation == track.generation ? m : NULL;
+}
+
+const struct fanout_entry *repair_consumer(const struct worker *w, const struct subscription *s,
+					   struct shm_ref track)
+{
+	const struct fanout_list *list =
+		track.index < w->dp->limits.tracks ? w->fanout[track.index] : NULL;
+
+	for (uint32_t i = 0; list != NULL && i < list->count; i++)
+		if (list->entries[i].subscription == s)
+			return &list->entries[i];
+	return NULL;
 }
 
 static bool may_ask(struct worker *w, struct nack_answers *a)
@@ -92,17 +115,16 @@ static void given(const struct worker *w, struct subscription *s, uint64_t index
 static bool answer(struct worker *w, const struct fanout_entry *c, uint16_t seq)
 {
 	struct subscription *s = c->subscription;
-	uint32_t source = c->config->shm.track.index * SHM_ENCODINGS_MAX + s->encoding;
 	struct forwarding f;
 	uint64_t index;
 
 	if (!may_ask(w, &s->answers) || !rtp_continuity_source_of(&s->continuity, seq, &index) ||
 	    under_way(w, s, index))
 		return false;
-	struct rte_mbuf *m = (struct rte_mbuf *)history_find(&w->history, source, index);
+	struct rte_mbuf *m = repair_find(w, c->config->shm.track, s->encoding, index);
 	if (m == NULL || packet_of(m)->ssrc != s->continuity.source || !forwarding_read(w, m, &f) ||
 	    !resend_budget_take(&c->transport->resend, packet_of(m)->payload_size, w->now_us) ||
-	    !consumer_resend(w, c, &f, seq))
+	    !(pacing_takes_repair(w, c, &f, seq) || consumer_resend(w, c, &f, seq)))
 		return false;
 	given(w, s, index);
 	s->stats.retransmitted_packets_sent++;
@@ -119,22 +141,10 @@ static void ask(struct worker *w, const struct fanout_entry *c, uint16_t seq)
 		stats->nack_refused++;
 }
 
-static const struct fanout_entry *entry_of(const struct worker *w, const struct subscription *s,
-					   struct shm_ref track)
-{
-	const struct fanout_list *list =
-		track.index < w->dp->limits.tracks ? w->fanout[track.index] : NULL;
-
-	for (uint32_t i = 0; list != NULL && i < list->count; i++)
-		if (list->entries[i].subscription == s)
-			return &list->entries[i];
-	return NULL;
-}
-
 void repair_nack(struct worker *w, struct subscription *s, struct shm_ref track,
 		 const struct rtcp_packet *p)
 {
-	const struct fanout_entry *c = entry_of(w, s, track);
+	const struct fanout_entry *c = repair_consumer(w, s, track);
 	struct rtcp_nack nack;
 
 	if (c == NULL || c->paused || c->config->shm.rtx_ssrc == 0)

@@ -19,6 +19,14 @@ void repair_keep(struct worker *w, struct rte_mbuf *m);
 // Housekeeping: lets go of what is too old, and of more where the pool runs low.
 void repair_due(struct worker *w);
 
+// The kept packet of an encoding numbered 'index', NULL if it is gone. It stays the history's.
+struct rte_mbuf *repair_find(const struct worker *w, struct shm_ref track, uint8_t encoding,
+			     uint64_t index);
+
+// The consumer's place among those of its track on this worker, NULL if it has none.
+const struct fanout_entry *repair_consumer(const struct worker *w, const struct subscription *s,
+					   struct shm_ref track);
+
 // Lets go of everything.
 void repair_stop(struct worker *w);
 

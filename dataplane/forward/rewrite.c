@@ -12,6 +12,7 @@
 #include "dataplane/egress/rtx.h"
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/layers.h"
+#include "dataplane/forward/pacing.h"
 #include "dataplane/tables/bandwidth.h"
 #include "proto/rtc/bytes.h"
 #include "proto/rtc/rtp.h"
@@ -74,13 +75,10 @@ static void patch(uint8_t *rtp, const struct class_block *b, uint8_t *payload,
 		payload[l->tl0_offset] = at->tl0;
 }
 
-void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f)
+void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
+		   const struct placement *at)
 {
 	const struct packet *p = f->packet;
-	struct placement at;
-
-	if (!consumer_place(w, c, f, &at))
-		return;
 	const struct class_block *b = block_of(c, f);
 	if (b == NULL) {
 		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
@@ -90,25 +88,33 @@ void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwar
 		.transport = c->transport,
 		.subscription = c->subscription,
 		.srtp = c->srtp,
-		.index = at.out.index,
-		.timestamp = at.out.ts,
+		.index = at->out.index,
+		.timestamp = at->out.ts,
 		.ssrc = c->ssrc,
 		.pt = c->pt[f->codec],
-		.marker = at.marker,
+		.marker = at->marker,
 		.ext = b->bytes,
 		.ext_size = b->layout.size,
 		.payload = f->payload,
 		.payload_size = p->rtp_payload_size,
 	};
-	uint8_t *rtp = at.patched && p->layer.form != LAYER_FORM_DD ? egress_rtp_copy(w, &packet)
-								    : egress_rtp(w, &packet);
+	uint8_t *rtp = at->patched && p->layer.form != LAYER_FORM_DD ? egress_rtp_copy(w, &packet)
+								     : egress_rtp(w, &packet);
 	if (rtp == NULL)
 		return;
 	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c,
 			  p->kind == SHM_KIND_AUDIO ? PACKET_AUDIO : PACKET_VIDEO,
 			  p->rtp_payload_size);
-	if (at.patched)
-		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size, &p->layer, &at);
+	if (at->patched)
+		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size, &p->layer, at);
+}
+
+void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f)
+{
+	struct placement at;
+
+	if (consumer_place(w, c, f, &at) && !pacing_takes(w, c, f, &at))
+		consumer_emit(w, c, f, &at);
 }
 
 bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,

@@ -205,7 +205,8 @@ static struct fanout_list *build_fanout(const struct model *m, uint32_t track, u
 			continue;
 		fanout_entry_fill(m, &l->entries[l->count], c);
 		l->entries[l->count++].ext_class = ext_class_of(first, c);
-		l->keeps_history |= c->shm.rtx_ssrc != 0;
+		l->keeps_history |=
+			c->shm.rtx_ssrc != 0 || c->shm.ext.id[RTP_EXT_TRANSPORT_WIDE_CC] != 0;
 	}
 	return l;
 }

@@ -7,12 +7,28 @@
 //          transports have none: what nobody reports on carries everything.
 #pragma once
 
+#include "dataplane/tables/subscription.h"
 #include "dataplane/tables/transport.h"
 #include "proto/rtc/bandwidth/estimator.h"
+#include "proto/rtc/bandwidth/pacer.h"
 
 #include <rte_prefetch.h>
 
-enum { BANDWIDTH_LOG_SLOTS = 1024 }; // packets whose fate is waited for; a power of two
+enum {
+	BANDWIDTH_LOG_SLOTS = 1024, // packets whose fate is waited for; a power of two
+	PACED_VIDEO_MAX = 256, // packets that wait, powers of two
+	PACED_REPAIRS_MAX = 64,
+};
+
+// A packet in the history that shall leave for one consumer.
+struct paced_packet {
+	struct subscription *subscription;
+	uint32_t generation; // of the subscription
+	struct shm_ref track;
+	uint8_t encoding;
+	uint64_t index; // of the encoding
+	struct placement at; // a repair: 'out.index' is the sequence number it repairs
+};
 
 struct bandwidth {
 	struct estimator estimator;
@@ -21,6 +37,14 @@ struct bandwidth {
 	uint64_t probe_us; // since when
 	uint32_t probe_bytes; // sent of it
 	uint32_t probe_pkts;
+	bool paces; // there is an estimate to keep to
+	bool listed; // in the worker's list of those with packets that wait
+	struct pacer pacer;
+	struct pacer_item waiting_audio[1]; // none ever does
+	struct pacer_item waiting_repairs[PACED_REPAIRS_MAX];
+	struct pacer_item waiting_video[PACED_VIDEO_MAX];
+	struct paced_packet paced_repairs[PACED_REPAIRS_MAX];
+	struct paced_packet paced_video[PACED_VIDEO_MAX];
 	struct sent_packet log[BANDWIDTH_LOG_SLOTS];
 };
 

@@ -10,6 +10,7 @@
 #include "dataplane/core/worker.h"
 #include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/forward.h"
+#include "dataplane/forward/pacing.h"
 #include "dataplane/ingress/streams.h"
 #include "dataplane/tables/plain.h"
 #include "dataplane/tables/tuple.h"
@@ -39,6 +40,7 @@ static void transport_removed(struct worker *w, struct transport *t)
 		tuple_table_remove(w->tuples, &t->checked[i].remote, &t->checked[i].local,
 				   (struct shm_ref){index, t->generation});
 	streams_remove(w, t, NULL);
+	pacing_stop(w, t);
 	t->path.size = 0;
 	disown(w, index);
 }

@@ -70,6 +70,15 @@ struct layer_choice {
 	struct layer_selector selector;
 };
 
+// A packet as one consumer gets it.
+struct placement {
+	struct rtp_continuity_out out;
+	uint16_t picture_id; // or frame number
+	uint8_t tl0;
+	bool marker;
+	bool patched; // picture id or TL0PICIDX are others than the publisher's
+};
+
 struct subscription {
 	alignas(64) _Atomic(const struct subscription_config *) config; // NULL: slot free
 	// Owner only.
@@ -126,6 +135,6 @@ static_assert(sizeof(struct fanout_entry) == 64, "one cache line");
 struct fanout_list {
 	uint32_t count;
 	uint32_t track_generation;
-	bool keeps_history; // some consumer may ask for packets again
+	bool keeps_history; // some consumer may ask for packets again, or let them wait
 	struct fanout_entry entries[];
 };

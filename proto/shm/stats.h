@@ -70,7 +70,7 @@ struct shm_transport_stats {
 	// Towards the peer, by our own estimator.
 	uint64_t available_outgoing_bps; // the estimate; 0: nothing to estimate it by yet
 	uint64_t allocated_bps; // of it, what the allocation has granted
-	uint64_t pacer_refused; // packets; this and the next: 0 until there is a pacer
+	uint64_t pacer_refused; // packets: too much waited already
 	uint64_t pacer_delay_us; // all packets' together, see packets_sent
 	uint64_t probe_bytes_sent; // padding
 	uint64_t remb_bps; // what the peer's newest REMB says; 0: none came

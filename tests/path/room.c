@@ -447,7 +447,12 @@ unsigned room_of(struct room *r, unsigned id, bool rtcp, struct room_packet *out
 
 void room_housekeeping(struct room *r)
 {
-	for (unsigned i = 0; i < r->h->dp.worker_count; i++)
-		path_housekeeping(&r->h->dp.workers[i]);
+	for (unsigned i = 0; i < r->h->dp.worker_count; i++) {
+		struct worker *w = &r->h->dp.workers[i];
+
+		if (w->now_us >= w->pacing_us)
+			path_pacing(w);
+		path_housekeeping(w);
+	}
 	room_deliver(r);
 }

@@ -61,7 +61,9 @@ void sim_sfu_start(struct sim_world *w, uint32_t number)
 	estimator_init(&t->estimator, &limits, t->log, LOG_SLOTS, w->events.now_us);
 	for (int i = 0; i < PACER_CLASSES; i++)
 		items[i] = t->pacer_items[i];
-	pacer_init(&t->pacer, items, PACER_SLOTS, w->events.now_us);
+	pacer_init(&t->pacer, items,
+		   (const uint32_t[PACER_CLASSES]){PACER_SLOTS, PACER_SLOTS, PACER_SLOTS},
+		   w->events.now_us);
 	resend_budget_init(&t->resend_budget);
 	rtx_sender_init(&t->rtx, 1, 97, (uint16_t)prng_below(&w->random, 0x8000));
 	t->pacer_us = UINT64_MAX;

@@ -5,13 +5,14 @@
 
 #include <assert.h>
 
-void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES], uint32_t count,
-		uint64_t now_us)
+void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES],
+		const uint32_t counts[PACER_CLASSES], uint64_t now_us)
 {
-	assert(count != 0 && (count & (count - 1)) == 0);
 	*p = (struct pacer){.updated_us = now_us, .rate_bps = PACER_RATE_MIN_BPS};
-	for (int i = 0; i < PACER_CLASSES; i++)
-		p->queues[i] = (struct pacer_queue){.items = items[i], .mask = count - 1};
+	for (int i = 0; i < PACER_CLASSES; i++) {
+		assert(counts[i] != 0 && (counts[i] & (counts[i] - 1)) == 0);
+		p->queues[i] = (struct pacer_queue){.items = items[i], .mask = counts[i] - 1};
+	}
 }
 
 void pacer_set_rate(struct pacer *p, uint64_t estimate_bps)
@@ -35,13 +36,16 @@ static uint64_t sending_bps(const struct pacer *p)
 
 static void pay(struct pacer *p, uint64_t now_us)
 {
-	uint64_t elapsed_us = now_us - p->updated_us;
+	uint64_t elapsed_us = now_us - p->updated_us, bps = sending_bps(p);
+	int64_t credit = (int64_t)(bps * PACER_CREDIT_US / 1000000);
 
+	if (elapsed_us == 0)
+		return;
 	if (elapsed_us > 1000000)
 		elapsed_us = 1000000;
-	p->debt_bits -= (int64_t)(sending_bps(p) * elapsed_us / 1000000);
-	if (p->debt_bits < 0)
-		p->debt_bits = 0; // time without packets is not saved up
+	p->debt_bits -= (int64_t)(bps * elapsed_us / 1000000);
+	if (p->debt_bits < -credit && p->queued_bytes == 0)
+		p->debt_bits = -credit;
 	p->updated_us = now_us;
 }
 
@@ -88,16 +92,27 @@ static bool take(struct pacer *p, enum packet_kind kind, struct pacer_out *out)
 	return true;
 }
 
-static void account(struct pacer *p, struct pacer_out *out)
+static void account(struct pacer *p, uint32_t size)
 {
-	p->debt_bits += (int64_t)out->size * 8;
-	out->probe = p->probe.id;
+	p->debt_bits += (int64_t)size * 8;
 	if (p->probe.id == 0)
 		return;
-	p->probe_bytes += out->size;
+	p->probe_bytes += size;
 	p->probe_pkts++;
 	if (p->probe_bytes >= p->probe.bytes && p->probe_pkts >= p->probe.pkts)
 		p->probe.id = 0;
+}
+
+bool pacer_pass(struct pacer *p, enum packet_kind kind, uint32_t size, uint64_t now_us)
+{
+	if (kind != PACKET_AUDIO) {
+		pay(p, now_us);
+		if (p->debt_bits > 0 || p->queues[PACKET_RETRANSMISSION].count != 0 ||
+		    (kind == PACKET_VIDEO && p->queues[PACKET_VIDEO].count != 0))
+			return false;
+	}
+	account(p, size);
+	return true;
 }
 
 bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out)
@@ -112,17 +127,19 @@ bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out)
 			.size = PROBE_PACKET_BYTES, .kind = PACKET_PADDING, .queued_us = now_us};
 		found = true;
 	}
-	if (found)
-		account(p, out);
+	if (found) {
+		out->probe = p->probe.id;
+		account(p, out->size);
+	}
 	return found;
 }
 
 uint64_t pacer_deadline_us(const struct pacer *p)
 {
-	if (p->queues[PACKET_AUDIO].count != 0)
-		return p->updated_us;
 	if (p->queued_bytes == 0 && p->probe.id == 0)
 		return UINT64_MAX;
+	if (p->queues[PACKET_AUDIO].count != 0 || p->debt_bits <= 0)
+		return p->updated_us;
 	uint64_t bps = sending_bps(p);
 	return p->updated_us + ((uint64_t)p->debt_bits * 1000000 + bps - 1) / bps;
 }

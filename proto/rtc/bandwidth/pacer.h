@@ -6,9 +6,9 @@
 // deadline. Thread  one owner. Time is the caller's microseconds and never goes back. Owns nothing:
 // items are the caller's, and so are the packets behind the handles.
 //
-// Audio leaves at once. Retransmissions go before video, both at a multiple of the estimate, faster
-// while the queue would take longer than PACER_DRAIN_US. A probe lifts the rate for its time and
-// asks for padding where packets run out. A full queue refuses the packet.
+// Audio leaves at once. Retransmissions go before video, both a little above the estimate. A probe
+// lifts the rate for its time and asks for padding where packets run out. A full queue refuses the
+// packet. What need not wait passes without being queued.
 #pragma once
 
 #include "proto/rtc/bandwidth/probe_control.h"
@@ -22,6 +22,8 @@ enum {
 	PACER_FACTOR_PERCENT = 110, // of the estimate: more would fill the path's queue with bursts
 	PACER_QUEUE_US = 500000, // what the rate sends in this time may be queued, and at least
 	PACER_QUEUE_BYTES_MIN = 131072, // a keyframe, however low the estimate
+	// Time without packets that is saved up: so much leaves at once.
+	PACER_CREDIT_US = 5000,
 	PACER_RATE_MIN_BPS = 100000, // for what shall leave in the end, however low the estimate
 };
 
@@ -42,21 +44,24 @@ struct pacer {
 	struct probe probe; // id 0: none under way
 	uint64_t rate_bps; // estimate
 	uint64_t updated_us;
-	int64_t debt_bits; // sent and not yet covered by the rate
+	int64_t debt_bits; // sent and not yet covered by the rate; below 0: credit
 	uint64_t queued_bytes;
 	uint32_t probe_bytes; // sent of the probe
 	uint32_t probe_pkts;
 	uint64_t refused; // counter
 };
 
-// Each class has 'count' items, a power of two (assert).
-void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES], uint32_t count,
-		uint64_t now_us);
+// Class i has counts[i] items, a power of two (assert).
+void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES],
+		const uint32_t counts[PACER_CLASSES], uint64_t now_us);
 void pacer_set_rate(struct pacer *p, uint64_t estimate_bps);
 void pacer_probe(struct pacer *p, const struct probe *probe);
 // False if the queue is full: the packet stays the caller's.
 bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32_t size,
 		uint64_t now_us);
+
+// True if the packet would be the next to leave, and now: it counts as sent and is not queued.
+bool pacer_pass(struct pacer *p, enum packet_kind kind, uint32_t size, uint64_t now_us);
 
 struct pacer_out {
 	uintptr_t handle; // 0: padding of 'size' bytes is asked for

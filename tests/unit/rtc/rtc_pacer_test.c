@@ -14,7 +14,9 @@ static struct pacer_out out;
 static void start(void)
 {
 	struct pacer_item *items[PACER_CLASSES] = {audio, retransmissions, video};
-	pacer_init(&p, items, ITEMS, 0);
+	const uint32_t counts[PACER_CLASSES] = {ITEMS, ITEMS, ITEMS};
+
+	pacer_init(&p, items, counts, 0);
 	pacer_set_rate(&p, RATE_BPS);
 }
 
@@ -62,6 +64,30 @@ static void time_without_packets_is_not_saved_up(void **state)
 		pacer_push(&p, PACKET_VIDEO, 1, 1000, 60000000);
 	assert_true(pacer_poll(&p, 60000000, &out));
 	assert_false(pacer_poll(&p, 60000000, &out));
+}
+
+static void what_need_not_wait_passes(void **state)
+{
+	(void)state;
+	start();
+	assert_true(pacer_pass(&p, PACKET_VIDEO, 1000, 0));
+	assert_false(pacer_pass(&p, PACKET_VIDEO, 1000, 0)); // 8000 bits are owed
+	assert_true(pacer_pass(&p, PACKET_AUDIO, 100, 0));
+	uint64_t paid_us = 8800000000 / (RATE_BPS / 100 * PACER_FACTOR_PERCENT);
+	assert_false(pacer_pass(&p, PACKET_VIDEO, 1000, paid_us - 10));
+	assert_true(pacer_pass(&p, PACKET_VIDEO, 1000, paid_us + 10));
+}
+
+static void nothing_passes_what_waits(void **state)
+{
+	(void)state;
+	start();
+	assert_true(pacer_push(&p, PACKET_VIDEO, 1, 1000, 0));
+	assert_false(pacer_pass(&p, PACKET_VIDEO, 1000, 0));
+	assert_true(pacer_pass(&p, PACKET_RETRANSMISSION, 1000, 0)); // but what goes before it
+	assert_true(pacer_push(&p, PACKET_RETRANSMISSION, 2, 1000, 0));
+	assert_false(pacer_pass(&p, PACKET_RETRANSMISSION, 1000, 10000000));
+	assert_true(pacer_poll(&p, 10000000, &out) && out.handle == 2);
 }
 
 static void the_queue_is_bounded(void **state)
@@ -112,6 +138,8 @@ int main(void)
 		cmocka_unit_test(audio_then_retransmissions_then_video),
 		cmocka_unit_test(the_rate_is_a_little_above_the_estimate),
 		cmocka_unit_test(time_without_packets_is_not_saved_up),
+		cmocka_unit_test(what_need_not_wait_passes),
+		cmocka_unit_test(nothing_passes_what_waits),
 		cmocka_unit_test(the_queue_is_bounded),
 		cmocka_unit_test(a_probe_is_padded),
 	};

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/forward/pacing.c - queues of notes, and the packets behind them once they may leave.
+//
+// Path     forward/rewrite.c, forward/repair.c -> [pacing] -> forward/rewrite.c -> egress/
+// Thread   the worker that owns the subscriber's transport.
+// Gone     a note whose consumer, or whose packet, went meanwhile ends as PACER_STALE.
+#include "dataplane/forward/pacing.h"
+
+#include "dataplane/forward/repair.h"
+
+enum {
+	TICK_US = 1000, // queues are looked at no more often
+	OVERHEAD_BYTES =
+		RTP_HEADER_BYTES + 16 + BANDWIDTH_UDP_BYTES, // with a usual extension block
+};
+
+static void wake_by(struct worker *w, uint64_t at_us)
+{
+	if (at_us < w->pacing_us)
+		w->pacing_us = at_us;
+}
+
+static void list(struct worker *w, const struct transport *t)
+{
+	if (t->bandwidth->listed)
+		return;
+	t->bandwidth->listed = true;
+	w->paced[w->paced_count++] = (uint32_t)(t - w->dp->transports);
+}
+
+static void unlist(struct worker *w, unsigned i)
+{
+	w->dp->transports[w->paced[i]].bandwidth->listed = false;
+	w->paced[i] = w->paced[--w->paced_count];
+}
+
+// The place of the next note of a class; valid if the pacer takes it.
+static uintptr_t place(const struct bandwidth *b, enum packet_kind kind)
+{
+	const struct pacer_queue *q = &b->pacer.queues[kind];
+	return (q->head + q->count) & q->mask;
+}
+
+static struct paced_packet *note_of(struct bandwidth *b, enum packet_kind kind, uintptr_t handle)
+{
+	return kind == PACKET_VIDEO ? &b->paced_video[handle] : &b->paced_repairs[handle];
+}
+
+static void take(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
+		 enum packet_kind kind, const struct placement *at)
+{
+	struct transport *t = c->transport;
+	struct bandwidth *b = t->bandwidth;
+	uintptr_t handle = place(b, kind);
+
+	if (!pacer_push(&b->pacer, kind, handle, f->packet->rtp_payload_size + OVERHEAD_BYTES,
+			w->now_us)) {
+		t->stats.pacer_refused++;
+		drop_egress(w, SHM_EGRESS_DROP_PACER_FULL);
+		return;
+	}
+	*note_of(b, kind, handle) = (struct paced_packet){
+		.track = f->packet->track,
+		.encoding = f->packet->encoding,
+		.index = f->packet->index,
+		.subscription = c->subscription,
+		.generation = c->subscription->generation,
+		.at = *at,
+	};
+	list(w, t);
+	uint64_t due_us = pacer_deadline_us(&b->pacer);
+	wake_by(w, due_us > w->now_us + TICK_US ? due_us : w->now_us + TICK_US);
+}
+
+// Only what can be found again may wait.
+static bool passes(struct worker *w, const struct transport *t, const struct forwarding *f,
+		   enum packet_kind kind)
+{
+	return t->bandwidth == NULL || !t->bandwidth->paces || !f->kept ||
+	       pacer_pass(&t->bandwidth->pacer, kind, f->packet->rtp_payload_size + OVERHEAD_BYTES,
+			  w->now_us);
+}
+
+bool pacing_takes(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
+		  const struct placement *at)
+{
+	bool audio = f->packet->kind == SHM_KIND_AUDIO;
+
+	if (passes(w, c->transport, f, audio ? PACKET_AUDIO : PACKET_VIDEO))
+		return false;
+	take(w, c, f, PACKET_VIDEO, at);
+	return true;
+}
+
+bool pacing_takes_repair(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
+			 uint16_t seq)
+{
+	const struct placement at = {.out.index = seq};
+
+	if (passes(w, c->transport, f, PACKET_RETRANSMISSION))
+		return false;
+	take(w, c, f, PACKET_RETRANSMISSION, &at);
+	return true;
+}
+
+static bool leave(struct worker *w, const struct paced_packet *p, enum packet_kind kind)
+{
+	struct subscription *s = p->subscription;
+	const struct fanout_entry *c =
+		s->generation == p->generation ? repair_consumer(w, s, p->track) : NULL;
+	struct rte_mbuf *m = c != NULL ? repair_find(w, p->track, p->encoding, p->index) : NULL;
+	struct forwarding f;
+
+	if (m == NULL || !forwarding_read(w, m, &f))
+		return false;
+	if (kind == PACKET_VIDEO)
+		consumer_emit(w, c, &f, &p->at);
+	else
+		consumer_resend(w, c, &f, (uint16_t)p->at.out.index);
+	return true;
+}
+
+static void transport_due(struct worker *w, struct transport *t)
+{
+	struct bandwidth *b = t->bandwidth;
+	struct pacer_out out;
+
+	while (pacer_poll(&b->pacer, w->now_us, &out)) {
+		t->stats.pacer_delay_us += w->now_us - out.queued_us;
+		if (!leave(w, note_of(b, out.kind, out.handle), out.kind))
+			drop_egress(w, SHM_EGRESS_DROP_PACER_STALE);
+	}
+}
+
+void pacing_due(struct worker *w)
+{
+	w->pacing_us = UINT64_MAX;
+	for (unsigned i = w->paced_count; i-- != 0;) {
+		struct transport *t = &w->dp->transports[w->paced[i]];
+
+		transport_due(w, t);
+		uint64_t due_us = pacer_deadline_us(&t->bandwidth->pacer);
+		if (due_us == UINT64_MAX)
+			unlist(w, i);
+		else
+			wake_by(w, due_us > w->now_us + TICK_US ? due_us : w->now_us + TICK_US);
+	}
+}
+
+void pacing_stop(struct worker *w, struct transport *t)
+{
+	uint32_t index = (uint32_t)(t - w->dp->transports);
+
+	for (unsigned i = w->paced_count; i-- != 0;)
+		if (w->paced[i] == index)
+			unlist(w, i);
+}
