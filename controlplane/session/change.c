@@ -15,35 +15,20 @@ struct change {
 	char *room; // id, and uid: it may be gone when the answer comes
 	char *room_uid;
 	char *resource;
-	char *method;
-	char *request_id;
 	uint64_t generation; // of the room
-	struct rpc_call *call; // NULL: nobody waits any more
-	GSource *patience;
+	struct change_wait *wait;
 	bool made;
-	bool late; // its call was told so
 	const struct change_steps *steps;
 	void *user;
 };
 
-static void stop_waiting(struct change *c)
-{
-	if (c->patience == NULL)
-		return;
-	g_source_destroy(c->patience);
-	g_clear_pointer(&c->patience, g_source_unref);
-}
-
 static void change_free(struct change *c)
 {
-	stop_waiting(c);
 	if (c->steps->free != NULL)
 		c->steps->free(c->user);
 	g_free(c->room);
 	g_free(c->room_uid);
 	g_free(c->resource);
-	g_free(c->method);
-	g_free(c->request_id);
 	g_free(c);
 }
 
@@ -106,12 +91,8 @@ static bool holds(const struct change *c, const struct link_result *result)
 	return c->made && result->kind == LINK_APPLIED;
 }
 
-static void answer(struct change *c, const struct link_result *result)
+static void answer(struct change *c, struct rpc_call *call, const struct link_result *result)
 {
-	struct rpc_call *call = g_steal_pointer(&c->call);
-
-	stop_waiting(c);
-	rpc_call_on_cancel(call, NULL, NULL);
 	if (holds(c, result))
 		c->steps->answer(c->user, call);
 	else if (result->kind != LINK_APPLIED)
@@ -133,60 +114,11 @@ static void on_done(void *user, const struct link_result *result)
 
 	if (c->made)
 		settle(c, result);
-	if (c->call != NULL)
-		answer(c, result);
-	if (c->late)
-		watch_change(c->node, c->room,
-			     &(struct watch_outcome){
-				     .method = c->method,
-				     .request_id = c->request_id,
-				     .resource = c->resource,
-				     .generation = c->generation,
-				     .refusal = holds(c, result) ? NULL : refusal_text(c, result),
-			     });
+	struct rpc_call *call = change_wait_take(c->wait);
+	if (call != NULL)
+		answer(c, call, result);
+	change_wait_end(c->wait, c->generation, holds(c, result) ? NULL : refusal_text(c, result));
 	change_free(c);
-}
-
-static void on_cancel(struct rpc_call *call, void *data)
-{
-	struct change *c = data;
-
-	c->call = NULL;
-	c->late = true;
-	stop_waiting(c);
-	rpc_call_finish(call); // only frees it
-}
-
-static gboolean on_patience(gpointer data)
-{
-	struct change *c = data;
-
-	c->late = true;
-	g_clear_pointer(&c->patience, g_source_unref);
-	rpc_call_fail(
-		g_steal_pointer(&c->call), RPC_DEADLINE_EXCEEDED, RPC_REASON(DATAPLANE_LATE),
-		"The dataplane has not acknowledged the change within %d s: it stays desired, "
-		"and an event will say whether it was applied or rolled back.",
-		CHANGE_PATIENCE_S);
-	return G_SOURCE_REMOVE;
-}
-
-static void wait_for(struct change *c, struct rpc_call *call)
-{
-	const ProtobufCMessage *request = rpc_call_request(call);
-	const ProtobufCFieldDescriptor *id =
-		protobuf_c_message_descriptor_get_field_by_name(request->descriptor, "request_id");
-
-	c->call = call;
-	c->method = g_strdup(rpc_call_path(call));
-	c->request_id =
-		id == NULL ? NULL : g_strdup(*(char *const *)((const char *)request + id->offset));
-	rpc_call_on_cancel(call, on_cancel, c);
-	if (rpc_call_deadline_us(call) != INT64_MAX)
-		return;
-	c->patience = g_timeout_source_new_seconds(CHANGE_PATIENCE_S);
-	g_source_set_callback(c->patience, on_patience, c, NULL);
-	g_source_attach(c->patience, g_main_context_get_thread_default());
 }
 
 void change_submit(struct room *room, struct rpc_call *call, const char *resource,
@@ -201,8 +133,7 @@ void change_submit(struct room *room, struct rpc_call *call, const char *resourc
 	c->resource = g_strdup(resource);
 	c->steps = steps;
 	c->user = user;
-	if (call != NULL)
-		wait_for(c, call);
+	c->wait = change_wait_new(room->node, room->id, call, resource);
 	link_epoch_on_push(e, on_push, c);
 	link_epoch_submit(e, on_done, c);
 }

@@ -4,8 +4,7 @@
 //
 //   submit -> make (when all before it is settled) -> applied: answer the call
 //                                                  -> refused: roll back, fail the call
-//   The call's deadline passes, or CHANGE_PATIENCE_S without one: the call ends with
-//   DEADLINE_EXCEEDED, the change stays desired; an event tells how it ended.
+//   The call's deadline passes: change_wait.h; the change stays desired.
 //
 // Thread   the API's GMainContext.
 // Owns     what 'user' is, from submit to steps->free.
@@ -14,13 +13,11 @@
 #pragma once
 
 #include "controlplane/link/client.h"
-#include "controlplane/rpc/call.h"
+#include "controlplane/session/change_wait.h"
 
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { CHANGE_PATIENCE_S = 5 };
 
 struct node;
 struct room;

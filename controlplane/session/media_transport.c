@@ -59,12 +59,27 @@ static void step_done(struct media_transport *t, enum handshake_step step)
 	t->step_us = now_us;
 }
 
-static void maybe_ready(struct media_transport *t)
+static void finish_restart(struct media_transport *t)
 {
-	if (!t->ice_ready || !t->keys_ready || (t->config.flags & SHM_TRANSPORT_ESTABLISHED) != 0)
+	t->restarting = false;
+	explicit_bzero(&t->config.credentials[1], sizeof(t->config.credentials[1]));
+	struct link_epoch *e = link_epoch_new(t->node->link);
+	link_epoch_transport(e, t->ref, &t->config);
+	link_epoch_submit(e, NULL, NULL);
+}
+
+// Goes on with what a pair or keys allow; not while a restart may still be rolled back.
+static void proceed(struct media_transport *t)
+{
+	if (t->restart != NULL || !t->ice_ready)
 		return;
-	t->config.flags |= SHM_TRANSPORT_ESTABLISHED;
-	t->events->ready(t->user);
+	if ((t->config.flags & SHM_TRANSPORT_ESTABLISHED) != 0) {
+		if (t->restarting)
+			finish_restart(t);
+	} else if (t->keys_ready) {
+		t->config.flags |= SHM_TRANSPORT_ESTABLISHED;
+		t->events->ready(t->user);
+	}
 }
 
 static void on_ice_ready(struct media_transport *t, const struct handshake_event *event)
@@ -84,16 +99,9 @@ static void on_ice_ready(struct media_transport *t, const struct handshake_event
 	    !node_addr_from(&remote, remote_port, &t->config.selected_remote))
 		return;
 	t->ice_ready = true;
-	if (!established) {
+	if (!established)
 		step_done(t, HANDSHAKE_STEP_ICE);
-		maybe_ready(t);
-		return;
-	}
-	t->restarting = false;
-	explicit_bzero(&t->config.credentials[1], sizeof(t->config.credentials[1]));
-	struct link_epoch *e = link_epoch_new(t->node->link);
-	link_epoch_transport(e, t->ref, &t->config);
-	link_epoch_submit(e, NULL, NULL);
+	proceed(t);
 }
 
 static void master_copy(uint8_t out[SHM_MASTER_BYTES_MAX], const struct dtls_srtp_master *m)
@@ -110,7 +118,7 @@ static void on_keys(struct media_transport *t, const struct dtls_srtp_keys *keys
 	master_copy(t->config.receive_master, &keys->remote);
 	t->keys_ready = true;
 	step_done(t, HANDSHAKE_STEP_DTLS);
-	maybe_ready(t);
+	proceed(t);
 }
 
 static void on_handshake(void *user, const struct handshake_event *event)
@@ -245,55 +253,181 @@ bool media_transport_open_plain(struct media_transport *t, struct node *node, vo
 	return true;
 }
 
-void media_transport_set_remote(struct media_transport *t, const struct ice_credentials *remote,
+static void begin_handshake(struct media_transport *t, const struct ice_credentials *remote)
+{
+	t->step_us = g_get_monotonic_time();
+	t->phase = MEDIA_CONNECTING;
+	handshake_set_remote(t->handshake, remote, &t->remote_fingerprint, t->our_role);
+}
+
+static struct ice_credentials remote_of(const struct shm_credentials *c)
+{
+	struct ice_credentials out = {0};
+
+	memcpy(out.ufrag, c->remote_ufrag, c->remote_ufrag_size);
+	memcpy(out.pwd, c->remote_pwd, c->remote_pwd_size);
+	return out;
+}
+
+static void forget_remote(struct shm_credentials *c)
+{
+	c->remote_ufrag_size = c->remote_pwd_size = 0;
+	explicit_bzero(c->remote_ufrag, sizeof(c->remote_ufrag));
+	explicit_bzero(c->remote_pwd, sizeof(c->remote_pwd));
+}
+
+static void on_admitted(void *user, const struct link_result *result)
+{
+	struct media_transport *t = user;
+	struct participant *p = t->user;
+
+	if (t->phase == MEDIA_NEW) {
+		struct ice_credentials remote = remote_of(&t->config.credentials[0]);
+		if (result->kind == LINK_APPLIED) {
+			begin_handshake(t, &remote);
+		} else {
+			t->remote_set = false;
+			forget_remote(&t->config.credentials[0]);
+		}
+		ice_credentials_wipe(&remote);
+		t->events->admitted(t->user, result);
+	}
+	participant_drop(p);
+}
+
+bool media_transport_set_remote(struct media_transport *t, const struct ice_credentials *remote,
 				const struct dtls_fingerprint *fingerprint, enum dtls_role our_role)
 {
 	if (t->remote_set)
-		return;
+		return false;
 	t->remote_set = true;
-	t->step_us = g_get_monotonic_time();
-	t->phase = MEDIA_CONNECTING;
-	handshake_set_remote(t->handshake, remote, fingerprint, our_role);
-	if (t->config.credentials[0].remote_ufrag_size != 0)
-		return;
+	t->remote_fingerprint = *fingerprint;
+	t->our_role = our_role;
+	if (t->config.credentials[0].remote_ufrag_size != 0) {
+		begin_handshake(t, remote);
+		return false;
+	}
 	// Opens the gate for the peer's checks, and verifies the answers to libnice's.
 	credentials_remote(&t->config.credentials[0], remote);
 	struct link_epoch *e = link_epoch_new(t->node->link);
 	link_epoch_transport(e, t->ref, &t->config);
-	link_epoch_submit(e, NULL, NULL);
+	participant_hold(t->user);
+	link_epoch_submit(e, on_admitted, t);
+	return true;
+}
+
+// What an ICE restart puts in place once the dataplane has taken it, and what it would take back.
+struct media_restart {
+	struct ice_credentials local, remote;
+	GPtrArray *candidates; // the remote's, which are of its new generation
+	struct shm_credentials was[2];
+	bool was_restarting;
+};
+
+static void restart_free(struct media_transport *t)
+{
+	struct media_restart *r = g_steal_pointer(&t->restart);
+
+	if (r == NULL)
+		return;
+	g_ptr_array_unref(r->candidates);
+	explicit_bzero(r, sizeof(*r));
+	g_free(r);
 }
 
 unsigned media_transport_add_candidates(struct media_transport *t, char *const *lines, size_t count)
 {
 	unsigned ignored = 0;
 
-	for (size_t i = 0; t->handshake != NULL && i < count; i++)
+	for (size_t i = 0; t->restart != NULL && i < count; i++)
+		g_ptr_array_add(t->restart->candidates, g_strdup(lines[i]));
+	for (size_t i = 0; t->restart == NULL && t->handshake != NULL && i < count; i++)
 		ignored += handshake_add_candidate(t->handshake, lines[i]) != ICE_CANDIDATE_OK;
 	return ignored;
 }
 
-void media_transport_restart(struct media_transport *t, const struct ice_credentials *remote)
+bool media_transport_restart_begin(struct media_transport *t, const struct ice_credentials *remote)
 {
-	struct ice_credentials fresh;
+	struct ice_credentials local;
 
-	if (ice_credentials_generate(&fresh) != 0)
-		return;
+	if (t->restart != NULL || ice_credentials_generate(&local) != 0)
+		return false;
+	t->restart = g_new0(struct media_restart, 1);
+	t->restart->local = local;
+	t->restart->remote = *remote;
+	t->restart->candidates = g_ptr_array_new_with_free_func(g_free);
+	ice_credentials_wipe(&local);
+	return true;
+}
+
+void media_transport_restart_stage(struct media_transport *t, struct link_epoch *e)
+{
+	struct media_restart *r = t->restart;
+	struct shm_credentials *c = t->config.credentials;
+
+	memcpy(r->was, c, sizeof(r->was));
+	r->was_restarting = t->restarting;
 	// A restart during a restart keeps the generation that is established.
 	if (!t->restarting)
-		t->config.credentials[1] = t->config.credentials[0];
+		c[1] = c[0];
 	t->restarting = (t->config.flags & SHM_TRANSPORT_ESTABLISHED) != 0;
 	if (!t->restarting)
-		memset(&t->config.credentials[1], 0, sizeof(t->config.credentials[1]));
-	memset(&t->config.credentials[0], 0, sizeof(t->config.credentials[0]));
-	t->local = fresh;
-	t->ice_generation++;
-	t->ice_ready = false;
-	credentials_local(&t->config.credentials[0], &fresh);
-	credentials_remote(&t->config.credentials[0], remote);
-	handshake_restart(t->handshake, &fresh);
-	handshake_set_remote_credentials(t->handshake, remote);
-	ice_credentials_wipe(&fresh);
-	announce(t);
+		memset(&c[1], 0, sizeof(c[1]));
+	memset(&c[0], 0, sizeof(c[0]));
+	credentials_local(&c[0], &r->local);
+	credentials_remote(&c[0], &r->remote);
+	media_transport_apply(t, e);
+}
+
+void media_transport_restart_settle(struct media_transport *t, const struct link_result *result)
+{
+	struct media_restart *r = t->restart;
+
+	if (result->kind == LINK_APPLIED) {
+		t->local = r->local;
+		t->ice_generation++;
+		t->ice_ready = false;
+		handshake_restart(t->handshake, &r->local);
+		handshake_set_remote_credentials(t->handshake, &r->remote);
+		for (guint i = 0; i < r->candidates->len; i++)
+			handshake_add_candidate(t->handshake, r->candidates->pdata[i]);
+	} else if (r->was[0].local_ufrag_size != 0) { // else it was never staged
+		memcpy(t->config.credentials, r->was, sizeof(r->was));
+		t->restarting = r->was_restarting;
+	}
+	restart_free(t);
+	proceed(t);
+}
+
+static void on_restart_push(void *user, struct link_epoch *e)
+{
+	struct media_transport *t = user;
+
+	if (t->restart != NULL)
+		media_transport_restart_stage(t, e);
+}
+
+static void on_restarted(void *user, const struct link_result *result)
+{
+	struct media_transport *t = user;
+	struct participant *p = t->user;
+
+	if (t->restart != NULL) {
+		media_transport_restart_settle(t, result);
+		t->events->announced(t->user, result);
+	}
+	participant_drop(p);
+}
+
+bool media_transport_restart(struct media_transport *t, const struct ice_credentials *remote)
+{
+	if (!media_transport_restart_begin(t, remote))
+		return false;
+	struct link_epoch *e = link_epoch_new(t->node->link);
+	participant_hold(t->user);
+	link_epoch_on_push(e, on_restart_push, t);
+	link_epoch_submit(e, on_restarted, t);
+	return true;
 }
 
 struct sdp_local media_transport_sdp_local(struct media_transport *t)
@@ -347,6 +481,8 @@ const char *media_transport_dtls_state(const struct media_transport *t)
 struct goodbye {
 	struct node *node;
 	struct shm_ref ref;
+	link_done_fn removed;
+	void *removed_user;
 };
 
 static gboolean remove_record(gpointer data)
@@ -355,7 +491,7 @@ static gboolean remove_record(gpointer data)
 	struct link_epoch *e = link_epoch_new(g->node->link);
 
 	link_epoch_remove(e, SHM_RECORD_TRANSPORT, g->ref);
-	link_epoch_submit(e, NULL, NULL);
+	link_epoch_submit(e, g->removed, g->removed_user);
 	return G_SOURCE_REMOVE;
 }
 
@@ -367,9 +503,10 @@ void media_transport_close(struct media_transport *t)
 	handshake_close(&t->handshake);
 	g_hash_table_remove(t->node->transports, GUINT_TO_POINTER(t->ref.index));
 	ports_release(t->node->ports, t->config.internal_port);
-	if (link_client_view(t->node->link) != NULL) {
+	restart_free(t);
+	if (link_client_view(t->node->link) != NULL || t->removed != NULL) {
 		struct goodbye *g = g_new(struct goodbye, 1);
-		*g = (struct goodbye){.node = t->node, .ref = t->ref};
+		*g = (struct goodbye){t->node, t->ref, t->removed, t->removed_user};
 		// Nobody says goodbye on a plain transport.
 		bool plain = (t->config.flags & SHM_TRANSPORT_PLAIN) != 0;
 		g_timeout_add_full(G_PRIORITY_DEFAULT, plain ? 0 : GOODBYE_MS, remove_record, g,

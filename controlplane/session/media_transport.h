@@ -29,8 +29,12 @@ enum media_phase {
 };
 
 struct media_transport_events {
-	// The epoch that announces (or changes) the credentials is applied, or was refused.
+	// The epoch that announces the credentials, or those of an ICE restart, is applied, or was
+	// refused: the credentials before hold.
 	void (*announced)(void *user, const struct link_result *result);
+	// So is the remote's side of media_transport_set_remote(): refused, it may be set again.
+	// Not told where the transport was opened with it.
+	void (*admitted)(void *user, const struct link_result *result);
 	// Pair and keys are there: submit an epoch with media_transport_apply() in it, then tell
 	// media_transport_established().
 	void (*ready)(void *user);
@@ -50,12 +54,17 @@ struct media_transport {
 	struct rtp_ext_map receive_ext; // set before the transport is opened
 	unsigned ice_generation; // grows with each restart
 	bool remote_set;
+	struct dtls_fingerprint remote_fingerprint; // until it is admitted, as is the role
+	enum dtls_role our_role;
+	struct media_restart *restart; // on its way to the dataplane; NULL: none
 	bool ice_ready;
 	bool keys_ready;
 	int64_t step_us; // when the set-up's step under way began, on g_get_monotonic_time's clock
 	bool restarting; // ICE restart under way: two generations of credentials are valid
 	uint64_t sdp_id;
 	uint64_t sdp_version;
+	link_done_fn removed; // told when the record is gone after the close; NULL: nobody
+	void *removed_user;
 };
 
 // Takes slot and port, binds the sockets, announces the transport. 'remote' may be NULL (not known
@@ -70,8 +79,9 @@ bool media_transport_open(struct media_transport *t, struct node *node,
 bool media_transport_open_plain(struct media_transport *t, struct node *node, void *participant,
 				const struct shm_transport_config *config, char **reason);
 
-// The remote's side of the SDP, for ICE and DTLS to begin with. Once.
-void media_transport_set_remote(struct media_transport *t, const struct ice_credentials *remote,
+// The remote's side of the SDP, for ICE and DTLS to begin with as soon as the dataplane lets its
+// checks pass. Once. True: 'admitted' will come; false: it has begun.
+bool media_transport_set_remote(struct media_transport *t, const struct ice_credentials *remote,
 				const struct dtls_fingerprint *fingerprint,
 				enum dtls_role our_role);
 
@@ -79,8 +89,15 @@ void media_transport_set_remote(struct media_transport *t, const struct ice_cred
 unsigned media_transport_add_candidates(struct media_transport *t, char *const *lines,
 					size_t count);
 
-// ICE restart by the remote: new credentials on both sides; 'announced' comes when SDP may leave.
-void media_transport_restart(struct media_transport *t, const struct ice_credentials *remote);
+// ICE restart by the remote: new credentials on both sides. Nothing of it holds before the
+// dataplane has taken it. False: another one is on its way, or there are no random bytes.
+//
+//   begin -> stage (adds it to an epoch that is being pushed) -> settle (with that epoch's result)
+//   or restart: all of that in an epoch of its own; 'announced' comes when SDP may leave.
+bool media_transport_restart(struct media_transport *t, const struct ice_credentials *remote);
+bool media_transport_restart_begin(struct media_transport *t, const struct ice_credentials *remote);
+void media_transport_restart_stage(struct media_transport *t, struct link_epoch *e);
+void media_transport_restart_settle(struct media_transport *t, const struct link_result *result);
 
 // What our SDP says now; the version grows with every call.
 struct sdp_local media_transport_sdp_local(struct media_transport *t);

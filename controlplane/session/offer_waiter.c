@@ -50,18 +50,28 @@ void offer_refuse_open(struct participant *p, const char *reason)
 
 void offer_refuse_result(struct participant *p, const struct link_result *result)
 {
-	bool gone = result->kind == LINK_GONE;
-
-	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
-		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(DATAPLANE_REFUSED),
-		     "The transport could not be made: %s.", link_result_text(result));
+	if (result->kind == LINK_GONE)
+		offer_refuse(p, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
+			     "No dataplane is attached: try again later.");
+	else
+		offer_refuse(p, RPC_RESOURCE_EXHAUSTED, RPC_REASON(DATAPLANE_REFUSED),
+			     "The dataplane refused the offer, and nothing of it is left: %s.",
+			     link_result_text(result));
 }
 
 void offer_restart(struct participant *p, struct media_transport *t,
 		   const struct ice_credentials *remote, const struct offer_waiter *waiter)
 {
-	p->waiter = *waiter;
-	media_transport_restart(t, remote);
+	const struct rpc_error pending = {
+		.code = RPC_FAILED_PRECONDITION,
+		.reason = RPC_REASON(OFFER_PENDING),
+		.text = "The ICE restart before is not answered yet: wait for its answer.",
+	};
+
+	if (media_transport_restart(t, remote))
+		p->waiter = *waiter;
+	else
+		waiter->failed(waiter->data, &pending);
 }
 
 void offer_restarted(struct participant *p, const struct link_result *result)

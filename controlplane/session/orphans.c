@@ -102,7 +102,7 @@ static bool refers(struct shm_ref a, struct shm_ref b)
 }
 
 // Removes the transport with its tracks, every subscription on it and every one to its tracks.
-static void remove_orphan(struct orphans *os, struct orphan *o)
+static void remove_orphan(struct orphans *os, const struct orphan *o, link_done_fn done, void *user)
 {
 	const struct shm_view *view = link_client_view(os->node->link);
 	struct link_epoch *e = link_epoch_new(os->node->link);
@@ -127,9 +127,9 @@ static void remove_orphan(struct orphans *os, struct orphan *o)
 			link_epoch_remove(e, SHM_RECORD_TRACK, (struct shm_ref){i, c->generation});
 	}
 	link_epoch_remove(e, SHM_RECORD_TRANSPORT, o->ref);
-	link_epoch_submit(e, NULL, NULL);
+	link_epoch_submit(e, done, user);
 	ports_release(os->node->ports, o->port);
-	log_info("session", "orphan %s/%s: consent expired, freed", o->room != NULL ? o->room : "?",
+	log_info("session", "orphan %s/%s: freed", o->room != NULL ? o->room : "?",
 		 o->participant != NULL ? o->participant : "?");
 }
 
@@ -139,7 +139,7 @@ void orphans_expired(struct orphans *os, struct shm_ref transport)
 		struct orphan *o = os->list->pdata[i];
 		if (!refers(o->ref, transport))
 			continue;
-		remove_orphan(os, o);
+		remove_orphan(os, o, NULL, NULL);
 		g_ptr_array_remove_index(os->list, i);
 		return;
 	}
@@ -159,17 +159,20 @@ void orphans_check(struct orphans *os)
 	}
 }
 
-bool orphans_remove_transport(struct orphans *os, const char *name)
+const struct orphan *orphans_transport(const struct orphans *os, const char *name)
 {
 	for (guint i = 0; i < os->list->len; i++) {
-		struct orphan *o = os->list->pdata[i];
-		if (g_strcmp0(o->transport, name) != 0)
-			continue;
-		remove_orphan(os, o);
-		g_ptr_array_remove_index(os->list, i);
-		return true;
+		const struct orphan *o = os->list->pdata[i];
+		if (g_strcmp0(o->transport, name) == 0)
+			return o;
 	}
-	return false;
+	return NULL;
+}
+
+void orphans_remove(struct orphans *os, const struct orphan *o, link_done_fn done, void *user)
+{
+	remove_orphan(os, o, done, user);
+	g_ptr_array_remove(os->list, (gpointer)(uintptr_t)o);
 }
 
 const GPtrArray *orphans_all(const struct orphans *o)

@@ -40,8 +40,10 @@ void orphans_expired(struct orphans *o, struct shm_ref transport);
 // Looks at the states of all orphans: an event may have been lost.
 void orphans_check(struct orphans *o);
 
-// Ends one that TransportService had made, by its name. False if there is none.
-bool orphans_remove_transport(struct orphans *orphans, const char *name);
+// One that TransportService had made, by its name. NULL if there is none.
+const struct orphan *orphans_transport(const struct orphans *orphans, const char *name);
+// Ends it. 'done' is told when its record is gone.
+void orphans_remove(struct orphans *orphans, const struct orphan *o, link_done_fn done, void *user);
 
 // In no order; borrowed until the next call that changes it.
 const GPtrArray *orphans_all(const struct orphans *o);

@@ -90,6 +90,7 @@ void participant_leave(struct participant *p, const char *reason)
 	p->gone = true;
 	log_info("session", "%s: %s", p->name, reason);
 	publish_cancel(p);
+	subscribe_cancel(p);
 	struct link_epoch *e = link_epoch_new(p->node->link);
 	while (p->tracks->len > 0)
 		publish_remove_track(p->tracks->pdata[0], e);

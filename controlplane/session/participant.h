@@ -133,6 +133,7 @@ struct participant {
 	GPtrArray *subscriptions; // struct subscription, owned
 	uint32_t revision; // of the newest offer
 	bool offer_out; // it has not been answered
+	struct subscribe_answering *answering; // until the dataplane has taken it, or NULL
 	bool offer_due; // something has changed since
 	bool announced; // the subscribe transport's credentials are known to the dataplane
 
@@ -211,8 +212,12 @@ void subscribe_forget(struct participant *p, const struct track *track, struct l
 void subscribe_offer(struct participant *p);
 // The newest offer once more, to a session that opened its stream again.
 void subscribe_repeat(struct participant *p);
-// 0, -ESTALE (an older revision), -EINVAL with the sentence for the client.
-int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, char **reason);
+// 0: takes 'call', which is answered when the dataplane has taken it. Otherwise -ESTALE (an older
+// revision), -EBUSY (the answer before is still on its way), -EINVAL with the sentence for the
+// client.
+int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp,
+		     struct rpc_call *call, char **reason);
+void subscribe_cancel(struct participant *p); // the call that waits is told ABORTED
 void subscription_free(void *subscription); // for the list
 struct subscription *subscribe_find(const struct participant *p, const struct track *track);
 struct subscription *subscribe_by_uid(const struct participant *p, const char *uid);

@@ -103,8 +103,16 @@ static void on_ended(void *user, const char *reason, bool failed)
 	participant_leave(user, reason);
 }
 
+// The viewer has its answer already: it is to come again.
+static void on_admitted(void *user, const struct link_result *result)
+{
+	if (result->kind == LINK_REFUSED)
+		participant_leave(user, "handshake failed");
+}
+
 static const struct media_transport_events player_events = {
 	.announced = on_announced,
+	.admitted = on_admitted,
 	.ready = on_ready,
 	.ended = on_ended,
 };

@@ -3,13 +3,14 @@
 // tracks.
 //
 // Order    offer -> transport announced -> answer -> ICE, DTLS -> one epoch with keys and tracks ->
-//          everybody else is offered the tracks. Later offers change tracks or restart ICE.
+//          everybody else is offered the tracks. Later offers: renegotiate.c.
 
 #include "controlplane/ops/log.h"
 #include "controlplane/session/names.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/participant.h"
 #include "controlplane/session/player.h"
+#include "controlplane/session/publish_state.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/transport/transport.h"
 
@@ -134,16 +135,6 @@ void publish_remove_track(struct track *t, struct link_epoch *e)
 	track_free(t);
 }
 
-static void apply_tracks(struct participant *p, struct link_epoch *e, bool establishes);
-
-// The tracks applied by one epoch, by uid: some may be gone when its answer comes.
-struct applied {
-	struct participant *p;
-	bool establishes;
-	GPtrArray *uids;
-	uint64_t generation;
-};
-
 struct track *publish_track(const struct participant *p, const char *uid)
 {
 	for (guint i = 0; i < p->tracks->len; i++) {
@@ -154,60 +145,20 @@ struct track *publish_track(const struct participant *p, const char *uid)
 	return NULL;
 }
 
-static bool any_waiting(const struct participant *p)
+void publish_applied_free(struct publish_applied *a)
 {
-	for (guint i = 0; i < p->tracks->len; i++)
-		if (((struct track *)p->tracks->pdata[i])->ref.generation == 0)
-			return true;
-	return false;
-}
-
-static void on_applied(void *user, const struct link_result *result)
-{
-	struct applied *a = user;
-	struct participant *p = a->p;
-
-	if (!p->gone && a->establishes) {
-		media_transport_established(&p->publish, result);
-		// An offer that came while the keys were on their way.
-		if (result->kind == LINK_APPLIED && any_waiting(p))
-			apply_tracks(p, link_epoch_new(p->node->link), false);
-	}
-	if (result->kind != LINK_APPLIED && !p->gone) {
-		log_warning("session", "%s: tracks not applied (operation %u): %s", p->name,
-			    result->op, link_result_text(result));
-	} else if (!p->gone) {
-		room_applied(p->room, a->generation);
-		p->generations.applied = ++p->generations.desired;
-		participant_save(p);
-		for (guint i = 0; i < a->uids->len; i++) {
-			struct track *t = publish_track(p, a->uids->pdata[i]);
-			if (t == NULL)
-				continue;
-			revision_applied(&t->generations, t->generations.desired);
-			if (!t->live)
-				room_track_live(t);
-		}
-		watch_participant(p, ROOM_CHANGED, NULL);
-	}
-	// Keys that are not in force now never will be: the client is to come again.
-	if (a->establishes && result->kind == LINK_REFUSED)
-		participant_leave(p, "handshake failed");
 	g_ptr_array_unref(a->uids);
-	participant_drop(p);
+	participant_drop(a->p);
 	g_free(a);
 }
 
-// One epoch with every track not yet in force, and the transport's keys when it is the first.
-static void apply_tracks(struct participant *p, struct link_epoch *e, bool establishes)
+// Every track with all it is now.
+struct publish_applied *publish_apply(struct participant *p, struct link_epoch *e)
 {
-	struct applied *a = g_new0(struct applied, 1);
+	struct publish_applied *a = g_new0(struct publish_applied, 1);
 
 	a->p = participant_hold(p);
-	a->establishes = establishes;
 	a->uids = g_ptr_array_new_with_free_func(g_free);
-	if (establishes)
-		media_transport_apply(&p->publish, e);
 	for (guint i = 0; i < p->tracks->len; i++) {
 		struct track *t = p->tracks->pdata[i];
 		if (publish_apply_track(t, e))
@@ -215,14 +166,53 @@ static void apply_tracks(struct participant *p, struct link_epoch *e, bool estab
 	}
 	room_changed(p->room);
 	a->generation = p->room->generation;
-	link_epoch_submit(e, on_applied, a);
+	return a;
 }
 
+void publish_applied(const struct publish_applied *a)
+{
+	struct participant *p = a->p;
+
+	room_applied(p->room, a->generation);
+	p->generations.applied = ++p->generations.desired;
+	participant_save(p);
+	for (guint i = 0; i < a->uids->len; i++) {
+		struct track *t = publish_track(p, a->uids->pdata[i]);
+		if (t == NULL)
+			continue;
+		revision_applied(&t->generations, t->generations.desired);
+		if (!t->live)
+			room_track_live(t);
+	}
+	watch_participant(p, ROOM_CHANGED, NULL);
+}
+
+static void on_established(void *user, const struct link_result *result)
+{
+	struct publish_applied *a = user;
+	struct participant *p = a->p;
+
+	if (!p->gone)
+		media_transport_established(&p->publish, result);
+	if (result->kind == LINK_APPLIED && !p->gone)
+		publish_applied(a);
+	else if (!p->gone)
+		log_warning("session", "%s: tracks not applied (operation %u): %s", p->name,
+			    result->op, link_result_text(result));
+	// Keys that are not in force now never will be: the client is to come again.
+	if (result->kind == LINK_REFUSED)
+		participant_leave(p, "handshake failed");
+	publish_applied_free(a);
+}
+
+// One epoch with the transport's keys and every track.
 static void on_ready(void *user)
 {
 	struct participant *p = user;
+	struct link_epoch *e = link_epoch_new(p->node->link);
 
-	apply_tracks(p, link_epoch_new(p->node->link), true);
+	media_transport_apply(&p->publish, e);
+	link_epoch_submit(e, on_established, publish_apply(p, e));
 }
 
 static void on_ended(void *user, const char *reason, bool failed)
@@ -244,27 +234,36 @@ static void describe(struct track *t, const struct publish_offer *offer)
 	}
 }
 
-// Tracks after the offer: gone with lines that no longer send, changed, or new.
-static void merge_tracks(struct participant *p, const struct publish_offer *offer,
-			 struct link_epoch *e)
+// Whether the offer under way goes on with it.
+static bool stays(const struct participant *p, const struct track *t)
+{
+	for (size_t i = 0; i < p->publication->track_count; i++) {
+		const struct sdp_track *n = &p->publication->tracks[i];
+		if (n->sending && strcmp(n->mid, t->negotiated.mid) == 0 &&
+		    n->kind == t->negotiated.kind)
+			return true;
+	}
+	return false;
+}
+
+void publish_remove(struct participant *p, struct link_epoch *e)
 {
 	for (guint i = p->tracks->len; i-- > 0;) {
 		struct track *t = p->tracks->pdata[i];
-		bool stays = false;
-		for (size_t j = 0; j < p->publication->track_count; j++) {
-			const struct sdp_track *n = &p->publication->tracks[j];
-			stays |= n->sending && strcmp(n->mid, t->negotiated.mid) == 0 &&
-				 n->kind == t->negotiated.kind;
-		}
-		if (!stays)
+		if (!stays(p, t))
 			publish_remove_track(t, e);
 	}
-	for (size_t j = 0; j < p->publication->track_count; j++) {
-		const struct sdp_track *n = &p->publication->tracks[j];
+}
+
+// Tracks that the offer changes, or brings.
+void publish_merge(struct participant *p, const struct publish_offer *offer)
+{
+	for (size_t i = 0; i < p->publication->track_count; i++) {
+		const struct sdp_track *n = &p->publication->tracks[i];
+		struct track *t = track_by_mid(p, n->mid);
 		if (!n->sending)
 			continue;
-		struct track *t = track_by_mid(p, n->mid);
-		if (t == NULL)
+		if (t == NULL || !stays(p, t)) // an m-line may come again as another kind
 			t = track_new(p, n);
 		else
 			t->negotiated = *n;
@@ -280,6 +279,17 @@ static void answer(struct participant *p)
 	offer_answered(p, sdp);
 	free(sdp);
 	ice_credentials_wipe(&local.ice);
+}
+
+void publish_settle(struct participant *p)
+{
+	struct sdp_publication *o = p->publication;
+
+	answer(p);
+	media_transport_set_remote(&p->publish, &o->ice, &o->fingerprint, o->role);
+	media_transport_add_candidates(&p->publish, o->candidates, o->candidate_count);
+	p->settled = (struct sdp_settled){.connected = true, .role = o->role, .ice = o->ice};
+	sdp_publication_destroy(&p->publication);
 }
 
 // Tracks of an offer that came to nothing: none of them ever was the dataplane's.
@@ -300,26 +310,20 @@ static void on_announced(void *user, const struct link_result *result)
 	struct participant *p = user;
 	struct sdp_publication *o = p->publication;
 
-	if (o == NULL) {
+	if (o == NULL) { // an ICE restart without an offer
 		offer_restarted(p, result);
 		return;
 	}
 	if (result->kind != LINK_APPLIED) {
-		if (p->publish.phase == MEDIA_NEW) {
-			// The next offer opens another.
-			media_transport_close(&p->publish);
-			p->publish.phase = MEDIA_NONE;
-			forget_tracks(p);
-		}
+		// The next offer opens another.
+		media_transport_close(&p->publish);
+		p->publish.phase = MEDIA_NONE;
+		forget_tracks(p);
 		offer_refuse_result(p, result);
+		sdp_publication_destroy(&p->publication);
 	} else {
-		answer(p);
-		media_transport_set_remote(&p->publish, &o->ice, &o->fingerprint, o->role);
-		media_transport_add_candidates(&p->publish, o->candidates, o->candidate_count);
-		p->settled =
-			(struct sdp_settled){.connected = true, .role = o->role, .ice = o->ice};
+		publish_settle(p);
 	}
-	sdp_publication_destroy(&p->publication);
 }
 
 const struct media_transport_events publish_events = {
@@ -343,24 +347,10 @@ static void open_transport(struct participant *p)
 	if (media_transport_open(&p->publish, p->node, &publish_events, p, false,
 				 &p->publication->ice, &reason))
 		return;
+	forget_tracks(p);
 	offer_refuse_open(p, reason);
 	g_free(reason);
 	sdp_publication_destroy(&p->publication);
-}
-
-// A later offer: answered at once, but for an ICE restart.
-static void renegotiate(struct participant *p, struct link_epoch *e)
-{
-	if (p->publish.phase == MEDIA_CONNECTED)
-		apply_tracks(p, e, false);
-	else
-		link_epoch_submit(e, NULL, NULL);
-	if (p->publication->ice_restart) {
-		media_transport_restart(&p->publish, &p->publication->ice);
-		return;
-	}
-	struct link_result applied = {.kind = LINK_APPLIED};
-	on_announced(p, &applied);
 }
 
 // Reads it into p->publication, or refuses it.
@@ -400,13 +390,11 @@ void publish_offer(struct participant *p, const struct publish_offer *offer,
 	p->waiter = *waiter;
 	if (!read_offer(p, offer))
 		return;
-	struct link_epoch *e = link_epoch_new(p->node->link);
-	merge_tracks(p, offer, e);
 	if (p->publish.phase == MEDIA_NONE) {
-		link_epoch_discard(e); // nothing was there to be removed
+		publish_merge(p, offer);
 		p->publish.receive_ext = p->publication->ext;
 		open_transport(p);
 	} else {
-		renegotiate(p, e);
+		publish_renegotiate(p, offer);
 	}
 }

@@ -12,18 +12,18 @@
 
 struct publish_call {
 	struct participant *p; // one count
-	struct rpc_call *call;
+	struct change_wait *wait;
 };
 
-static void end(struct publish_call *c)
+static void end(struct publish_call *c, const char *refusal)
 {
+	change_wait_end(c->wait, c->p->generations.desired, refusal);
 	participant_drop(c->p);
 	g_free(c);
 }
 
-static void on_answered(void *data, const char *sdp)
+static void reply(struct publish_call *c, struct rpc_call *call, const char *sdp)
 {
-	struct publish_call *c = data;
 	Sluice__V1__PublishResponse response = SLUICE__V1__PUBLISH_RESPONSE__INIT;
 	GPtrArray *tracks = g_ptr_array_new_with_free_func((GDestroyNotify)track_message_free);
 
@@ -32,17 +32,29 @@ static void on_answered(void *data, const char *sdp)
 	response.sdp = (char *)(uintptr_t)sdp;
 	response.n_tracks = tracks->len;
 	response.tracks = (Sluice__V1__Track **)tracks->pdata;
-	rpc_call_reply(c->call, &response.base);
+	rpc_call_reply(call, &response.base);
 	g_ptr_array_unref(tracks);
-	end(c);
+}
+
+static void on_answered(void *data, const char *sdp)
+{
+	struct publish_call *c = data;
+	struct rpc_call *call = change_wait_take(c->wait);
+
+	if (call != NULL)
+		reply(c, call, sdp);
+	end(c, NULL);
 }
 
 static void on_failed(void *data, const struct rpc_error *error)
 {
 	struct publish_call *c = data;
 
-	rpc_call_fail(c->call, error->code, error->reason, "%s", error->text);
-	end(c);
+	struct rpc_call *call = change_wait_take(c->wait);
+
+	if (call != NULL)
+		rpc_call_fail(call, error->code, error->reason, "%s", error->text);
+	end(c, error->text);
 }
 
 void publish_call(struct participant *p, struct rpc_call *call,
@@ -57,6 +69,7 @@ void publish_call(struct participant *p, struct rpc_call *call,
 	struct publish_call *c = g_new(struct publish_call, 1);
 	const struct offer_waiter waiter = {on_answered, on_failed, c};
 
-	*c = (struct publish_call){participant_hold(p), call};
+	*c = (struct publish_call){participant_hold(p),
+				   change_wait_new(p->node, p->room->id, call, p->name)};
 	publish_offer(p, &offer, &waiter);
 }

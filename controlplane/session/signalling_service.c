@@ -158,15 +158,13 @@ static void watch_session(struct rpc_call *call, void *data)
 static void answer_subscribe(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__AnswerSubscribeRequest *q = (const void *)rpc_call_request(call);
-	Sluice__V1__AnswerSubscribeResponse response = SLUICE__V1__ANSWER_SUBSCRIBE_RESPONSE__INIT;
 	struct participant *p = authenticated(data, call, q->session);
 	char *reason = NULL;
 
 	if (p == NULL)
 		return;
-	switch (subscribe_answer(p, q->revision, q->sdp, &reason)) {
+	switch (subscribe_answer(p, q->revision, q->sdp, call, &reason)) {
 	case 0:
-		rpc_call_reply(call, &response.base);
 		break;
 	case -ESTALE:
 		rpc_call_fail(
@@ -174,6 +172,12 @@ static void answer_subscribe(struct rpc_call *call, void *data)
 			"revision: %u is not the offer that waits for an answer, %u is: answer "
 			"the newest SubscribeOffer.",
 			q->revision, p->revision);
+		break;
+	case -EBUSY:
+		rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(OFFER_PENDING),
+			      "revision: the answer before to %u is still on its way to the "
+			      "dataplane: wait for what comes of it.",
+			      q->revision);
 		break;
 	default:
 		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_UNSUPPORTED), "sdp: %s",

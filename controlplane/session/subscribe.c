@@ -178,52 +178,6 @@ static bool fill_config(struct participant *p, struct subscription *s)
 	return true;
 }
 
-// An epoch's subscriptions by slot: some may be gone when its answer comes.
-struct applied {
-	struct participant *p;
-	bool establishes;
-	uint64_t generation;
-};
-
-static void apply(struct participant *p, bool establishes);
-
-static bool any_accepted(const struct participant *p)
-{
-	for (guint i = 0; i < p->subscriptions->len; i++) {
-		const struct subscription *s = p->subscriptions->pdata[i];
-		if (s->state == SUBSCRIPTION_ACCEPTED)
-			return true;
-	}
-	return false;
-}
-
-static void on_applied(void *user, const struct link_result *result)
-{
-	struct applied *a = user;
-	struct participant *p = a->p;
-
-	if (!p->gone && a->establishes) {
-		media_transport_established(&p->subscribe, result);
-		// An answer that came while the keys were on their way.
-		if (result->kind == LINK_APPLIED && any_accepted(p))
-			apply(p, false);
-	}
-	if (result->kind != LINK_APPLIED && !p->gone)
-		log_warning("session", "%s: subscriptions not applied (operation %u): %s", p->name,
-			    result->op, link_result_text(result));
-	else if (!p->gone) {
-		room_applied(p->room, a->generation);
-		p->generations.applied = ++p->generations.desired;
-		participant_save(p);
-		if (a->establishes)
-			watch_participant(p, ROOM_CHANGED, NULL);
-	}
-	if (a->establishes && result->kind == LINK_REFUSED)
-		participant_leave(p, "handshake failed");
-	participant_drop(p);
-	g_free(a);
-}
-
 static void add_accepted(struct participant *p, struct link_epoch *e)
 {
 	for (guint i = 0; i < p->subscriptions->len; i++) {
@@ -246,60 +200,193 @@ static void add_accepted(struct participant *p, struct link_epoch *e)
 	}
 }
 
-static void apply(struct participant *p, bool establishes)
-{
-	struct link_epoch *e = link_epoch_new(p->node->link);
-	struct applied *a = g_new0(struct applied, 1);
+struct established {
+	struct participant *p; // one count
+	uint64_t generation; // of the room
+};
 
-	if (establishes)
-		media_transport_apply(&p->subscribe, e);
-	add_accepted(p, e);
-	a->p = participant_hold(p);
-	a->establishes = establishes;
-	room_changed(p->room);
-	a->generation = p->room->generation;
-	link_epoch_submit(e, on_applied, a);
+static void subscriptions_applied(struct participant *p, uint64_t generation)
+{
+	room_applied(p->room, generation);
+	p->generations.applied = ++p->generations.desired;
+	participant_save(p);
 }
 
-static void take_lines(struct participant *p)
+static void on_established(void *user, const struct link_result *result)
+{
+	struct established *a = user;
+	struct participant *p = a->p;
+
+	if (!p->gone)
+		media_transport_established(&p->subscribe, result);
+	if (result->kind == LINK_APPLIED && !p->gone) {
+		subscriptions_applied(p, a->generation);
+		watch_participant(p, ROOM_CHANGED, NULL);
+	} else if (!p->gone) {
+		log_warning("session", "%s: subscriptions not applied (operation %u): %s", p->name,
+			    result->op, link_result_text(result));
+	}
+	if (result->kind == LINK_REFUSED)
+		participant_leave(p, "handshake failed");
+	participant_drop(p);
+	g_free(a);
+}
+
+// One epoch with the transport's keys and every subscription accepted until now.
+static void on_ready(void *user)
+{
+	struct participant *p = user;
+	struct link_epoch *e = link_epoch_new(p->node->link);
+	struct established *a = g_new0(struct established, 1);
+
+	media_transport_apply(&p->subscribe, e);
+	add_accepted(p, e);
+	room_changed(p->room);
+	*a = (struct established){participant_hold(p), p->room->generation};
+	link_epoch_submit(e, on_established, a);
+}
+
+// An answer on its way to the dataplane: the first with the client's credentials, later ones with
+// the subscriptions they accept. Refused, the offer waits for an answer again.
+struct subscribe_answering {
+	struct change_wait *wait;
+	GPtrArray *uids; // of the subscriptions it spoke about
+	uint64_t generation; // of the room
+};
+
+static void take_lines(struct participant *p, GPtrArray *uids)
 {
 	for (guint i = 0; i < p->subscriptions->len; i++) {
 		struct subscription *s = p->subscriptions->pdata[i];
 		const struct sdp_line *line = sdp_subscriber_line(p->lines, s->line);
-		if (s->state != SUBSCRIPTION_OFFERED)
+		if (s->state != SUBSCRIPTION_OFFERED || line->state == SDP_LINE_OFFERED)
 			continue;
+		g_ptr_array_add(uids, g_strdup(s->uid));
 		if (line->state == SDP_LINE_ACCEPTED)
 			s->state = SUBSCRIPTION_ACCEPTED;
-		else if (line->state == SDP_LINE_REFUSED)
+		else
 			s->state = SUBSCRIPTION_REFUSED;
 	}
 }
 
-int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp, char **reason)
+static void end_answering(struct participant *p, const char *refusal)
+{
+	struct subscribe_answering *a = g_steal_pointer(&p->answering);
+
+	change_wait_end(a->wait, a->generation, refusal);
+	g_ptr_array_unref(a->uids);
+	g_free(a);
+}
+
+void subscribe_cancel(struct participant *p)
+{
+	struct rpc_call *call = p->answering != NULL ? change_wait_take(p->answering->wait) : NULL;
+
+	if (call != NULL)
+		rpc_call_fail(call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
+			      "The participant has left the room.");
+	if (p->answering != NULL)
+		end_answering(p, "the participant has left the room");
+}
+
+static void take_back(struct participant *p)
+{
+	for (guint i = 0; i < p->answering->uids->len; i++) {
+		struct subscription *s = subscribe_by_uid(p, p->answering->uids->pdata[i]);
+		if (s == NULL)
+			continue;
+		link_slot_release(p->node->link, SHM_RECORD_SUBSCRIPTION, s->ref);
+		s->ref = (struct shm_ref){0};
+		s->state = SUBSCRIPTION_OFFERED;
+	}
+	p->room->generation++;
+	room_applied(p->room, p->room->generation);
+}
+
+static void settle_answer(struct participant *p, const struct link_result *result)
+{
+	Sluice__V1__AnswerSubscribeResponse response = SLUICE__V1__ANSWER_SUBSCRIBE_RESPONSE__INIT;
+	bool applied = result->kind == LINK_APPLIED;
+
+	if (p->answering == NULL)
+		return;
+	if (applied) {
+		p->offer_out = false;
+		subscriptions_applied(p, p->answering->generation);
+	} else {
+		take_back(p);
+	}
+	struct rpc_call *call = change_wait_take(p->answering->wait);
+	if (call != NULL && applied)
+		rpc_call_reply(call, &response.base);
+	else if (call != NULL)
+		change_fail(call, result);
+	end_answering(p, applied ? NULL : link_result_text(result));
+	subscribe_offer(p);
+}
+
+static void on_admitted(void *user, const struct link_result *result)
+{
+	settle_answer(user, result);
+}
+
+static void on_answer_push(void *user, struct link_epoch *e)
+{
+	struct participant *p = user;
+
+	if (!p->gone && p->subscribe.phase == MEDIA_CONNECTED)
+		add_accepted(p, e);
+}
+
+static void on_answered(void *user, const struct link_result *result)
+{
+	struct participant *p = user;
+
+	settle_answer(p, result);
+	participant_drop(p);
+}
+
+// Takes the answer to the dataplane.
+static void submit_answer(struct participant *p, const struct sdp_subscriber_answer *answer)
+{
+	bool admitting = answer->has_transport &&
+			 media_transport_set_remote(&p->subscribe, &answer->ice,
+						    &answer->fingerprint, answer->role);
+
+	if (answer->candidates != NULL)
+		media_transport_add_candidates(&p->subscribe, answer->candidates,
+					       g_strv_length(answer->candidates));
+	if (admitting)
+		return;
+	struct link_epoch *e = link_epoch_new(p->node->link);
+	participant_hold(p);
+	link_epoch_on_push(e, on_answer_push, p);
+	link_epoch_submit(e, on_answered, p);
+}
+
+int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp,
+		     struct rpc_call *call, char **reason)
 {
 	struct sdp_subscriber_answer answer = {0};
 	char why[SDP_REASON_SIZE];
 
 	if (revision != p->revision || !p->offer_out)
 		return -ESTALE;
+	if (p->answering != NULL)
+		return -EBUSY;
 	if (sdp_subscriber_take_answer(p->lines, sdp, strlen(sdp), why, &answer) != 0) {
 		*reason = g_strdup(why);
 		return -EINVAL;
 	}
-	p->offer_out = false;
-	take_lines(p);
-	if (answer.has_transport) {
-		media_transport_set_remote(&p->subscribe, &answer.ice, &answer.fingerprint,
-					   answer.role);
-		if (answer.candidates != NULL)
-			media_transport_add_candidates(&p->subscribe, answer.candidates,
-						       g_strv_length(answer.candidates));
-	}
+	p->answering = g_new0(struct subscribe_answering, 1);
+	p->answering->wait = change_wait_new(p->node, p->room->id, call, p->name);
+	p->answering->uids = g_ptr_array_new_with_free_func(g_free);
+	room_changed(p->room);
+	p->answering->generation = p->room->generation;
+	take_lines(p, p->answering->uids);
+	submit_answer(p, &answer);
 	g_strfreev(answer.candidates);
 	ice_credentials_wipe(&answer.ice);
-	if (p->subscribe.phase == MEDIA_CONNECTED)
-		apply(p, false);
-	subscribe_offer(p);
 	return 0;
 }
 
@@ -330,11 +417,6 @@ static void on_announced(void *user, const struct link_result *result)
 	subscribe_offer(p);
 }
 
-static void on_ready(void *user)
-{
-	apply(user, true);
-}
-
 static void on_ended(void *user, const char *reason, bool failed)
 {
 	(void)failed;
@@ -343,6 +425,7 @@ static void on_ended(void *user, const char *reason, bool failed)
 
 const struct media_transport_events subscribe_events = {
 	.announced = on_announced,
+	.admitted = on_admitted,
 	.ready = on_ready,
 	.ended = on_ended,
 };

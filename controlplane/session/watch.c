@@ -41,10 +41,9 @@ static void send_mark(struct event_watch *w, Sluice__V1__Event__Kind kind, bool 
 	g_free(token);
 }
 
-static void broadcast(struct node *node, const char *room, Sluice__V1__Event *event)
+// To those who listen to the room, or to everything. 'room' is an id; of a hidden one it is empty.
+static void tell(struct node *node, const char *room, Sluice__V1__Event *event)
 {
-	if (room[0] == '\0')
-		return; // a hidden room's
 	char *token = journal_next_token(node->journal);
 
 	event->time_ms = g_get_real_time() / 1000;
@@ -59,6 +58,12 @@ static void broadcast(struct node *node, const char *room, Sluice__V1__Event *ev
 			send_event(w, event);
 	}
 	g_free(token);
+}
+
+static void broadcast(struct node *node, const char *room, Sluice__V1__Event *event)
+{
+	if (room[0] != '\0')
+		tell(node, room, event);
 }
 
 static void fill_room(Sluice__V1__Event *event, Sluice__V1__Room *m, enum room_change change)
@@ -180,7 +185,7 @@ void watch_change(struct node *node, const char *room, const struct watch_outcom
 					      : SLUICE__V1__EVENT__KIND__KIND_CHANGE_ROLLED_BACK;
 	event.resource_case = SLUICE__V1__EVENT__RESOURCE_CHANGE;
 	event.change = &change;
-	broadcast(node, room, &event);
+	tell(node, room, &event); // also of a transport without a room: its caller was promised so
 }
 
 static void snapshot_participant(struct event_watch *w, Sluice__V1__Participant *m)

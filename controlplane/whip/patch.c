@@ -30,6 +30,7 @@ static void restart(struct whip_session *s, struct http_exchange *x, const struc
 		whip_refuse(x, 409, "The restart before is not answered yet: wait for it.");
 		return;
 	}
+	s->remote_before = s->remote;
 	s->remote = f->ice;
 	waiter = whip_session_wait(s, x, WHIP_WAITS_RESTART);
 	offer_restart(s->p, whip_session_transport(s), &f->ice, &waiter);

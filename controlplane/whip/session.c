@@ -26,6 +26,7 @@ static void session_free(void *data)
 	explicit_bzero(s->secret, sizeof(s->secret));
 	explicit_bzero(s->url, strlen(s->url));
 	ice_credentials_wipe(&s->remote);
+	ice_credentials_wipe(&s->remote_before);
 	g_free(s->url);
 	g_free(s->etag);
 	g_free(s->line);
@@ -206,7 +207,9 @@ static void on_failed(void *data, const struct rpc_error *error)
 	struct http_exchange *x = stop_waiting(s);
 
 	// A failed restart keeps the session.
-	if (s->waiting != WHIP_WAITS_RESTART)
+	if (s->waiting == WHIP_WAITS_RESTART)
+		s->remote = s->remote_before;
+	else
 		leave_later(s);
 	if (x != NULL)
 		whip_refuse_error(x, error);

@@ -32,6 +32,7 @@ struct whip_session {
 	char *url; // path of the session
 	char *etag; // of the ICE session, with its quotes
 	struct ice_credentials remote; // of the ICE session
+	struct ice_credentials remote_before; // while a restart is not answered
 	char *line; // "audio 9 UDP/TLS/RTP/SAVPF 111": what the transport is read from
 	char *mid; // of that line
 	struct http_exchange *x; // who waits, or NULL

@@ -38,61 +38,105 @@ static void reply(struct rpc_call *call, const GPtrArray *consumers, bool paused
 
 // A call that waits for one epoch; some of its consumers may be gone when the answer comes.
 struct pending {
-	struct rpc_call *call;
+	struct change_wait *wait;
 	GPtrArray *consumers; // counted
 	bool creates;
+	bool paused; // what they become, and each was; unless they are created
+	bool *were;
 };
 
-static void roll_back(struct pending *w)
+static void delete_those_left(const GPtrArray *consumers)
 {
 	GPtrArray *left = g_ptr_array_new();
 
-	for (guint i = 0; i < w->consumers->len; i++)
-		if (!((struct consumer *)w->consumers->pdata[i])->gone)
-			g_ptr_array_add(left, w->consumers->pdata[i]);
+	for (guint i = 0; i < consumers->len; i++)
+		if (!((struct consumer *)consumers->pdata[i])->gone)
+			g_ptr_array_add(left, consumers->pdata[i]);
 	consumers_delete(left);
 	g_ptr_array_unref(left);
+}
+
+static void put_back(const struct pending *w)
+{
+	for (guint i = 0; w->were != NULL && i < w->consumers->len; i++) {
+		struct consumer *c = w->consumers->pdata[i];
+		c->config.paused = w->were[i];
+		c->applied_generation = ++c->generation;
+	}
+}
+
+static void on_push(void *user, struct link_epoch *e)
+{
+	struct pending *w = user;
+
+	if (!w->creates)
+		w->were = g_new(bool, w->consumers->len);
+	for (guint i = 0; i < w->consumers->len; i++) {
+		struct consumer *c = w->consumers->pdata[i];
+		if (!w->creates) {
+			w->were[i] = c->config.paused;
+			c->config.paused = w->paused;
+			c->generation++;
+		}
+		if (!c->gone)
+			link_epoch_subscription(e, c->ref, &c->config);
+	}
+}
+
+static void answer(struct pending *w, struct rpc_call *call, const struct link_result *result,
+		   bool any_gone)
+{
+	if (result->kind != LINK_APPLIED)
+		field_not_applied(call, result);
+	else if (any_gone)
+		rpc_call_fail(
+			call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
+			"A track or transport of the request was removed meanwhile; the other "
+			"consumers stay.");
+	else
+		reply(call, w->consumers, !w->creates);
 }
 
 static void on_done(void *user, const struct link_result *result)
 {
 	struct pending *w = user;
 	bool any_gone = false;
+	uint64_t generation = 0; // the newest of theirs
 
 	for (guint i = 0; i < w->consumers->len; i++) {
 		struct consumer *c = w->consumers->pdata[i];
 		any_gone |= c->gone;
 		if (result->kind == LINK_APPLIED)
 			c->applied_generation = c->generation;
+		generation = MAX(generation, c->generation);
 	}
-	if (result->kind != LINK_APPLIED) {
-		if (w->creates)
-			roll_back(w);
-		field_not_applied(w->call, result);
-	} else if (any_gone) {
-		rpc_call_fail(
-			w->call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
-			"A track or transport of the request was removed meanwhile; the other "
-			"consumers stay.");
-	} else {
-		reply(w->call, w->consumers, !w->creates);
-	}
+	if (result->kind != LINK_APPLIED && w->creates)
+		delete_those_left(w->consumers);
+	else if (result->kind != LINK_APPLIED)
+		put_back(w);
+	struct rpc_call *call = change_wait_take(w->wait);
+	if (call != NULL)
+		answer(w, call, result, any_gone);
+	change_wait_end(w->wait, generation,
+			result->kind != LINK_APPLIED ? link_result_text(result)
+			: any_gone		     ? "one of them was removed meanwhile"
+						     : NULL);
 	g_ptr_array_unref(w->consumers);
+	g_free(w->were);
 	g_free(w);
 }
 
-static void submit(struct node *n, struct rpc_call *call, GPtrArray *consumers, bool creates)
+static void submit(struct node *n, struct rpc_call *call, GPtrArray *consumers,
+		   const struct pending *what)
 {
+	const struct consumer *first = consumers->pdata[0];
 	struct pending *w = g_new0(struct pending, 1);
 	struct link_epoch *e = link_epoch_new(n->link);
 
-	w->call = call;
+	*w = *what;
+	w->wait = change_wait_new(n, first->on->member->room->id, call, first->name);
 	w->consumers = consumers;
-	w->creates = creates;
-	for (guint i = 0; i < consumers->len; i++) {
-		struct consumer *c = consumers->pdata[i];
-		link_epoch_subscription(e, c->ref, &c->config);
-	}
+	link_epoch_on_push(e, on_push, w);
 	link_epoch_submit(e, on_done, w);
 }
 
@@ -199,14 +243,13 @@ void transport_service_consume(struct rpc_call *call, void *data)
 	for (size_t i = 0; i < q->n_consumers; i++) {
 		struct consumer *c = make(n, call, q->consumers[i]);
 		if (c == NULL) { // none of them, then
-			struct pending w = {.consumers = consumers};
-			roll_back(&w);
+			delete_those_left(consumers);
 			g_ptr_array_unref(consumers);
 			return;
 		}
 		g_ptr_array_add(consumers, consumer_hold(c));
 	}
-	submit(n, call, consumers, true);
+	submit(n, call, consumers, &(struct pending){.creates = true});
 }
 
 // The consumers of a list of names; NULL: the call has failed.
@@ -237,12 +280,7 @@ void transport_service_set_consumers_paused(struct rpc_call *call, void *data)
 
 	if (list == NULL)
 		return;
-	for (guint i = 0; i < list->len; i++) {
-		struct consumer *c = list->pdata[i];
-		c->config.paused = q->paused != 0;
-		c->generation++;
-	}
-	submit(n, call, list, false);
+	submit(n, call, list, &(struct pending){.paused = q->paused != 0});
 }
 
 void transport_service_get_consumer(struct rpc_call *call, void *data)
@@ -303,7 +341,8 @@ void transport_service_delete_consumers(struct rpc_call *call, void *data)
 
 	if (list == NULL)
 		return;
+	struct room *r = ((const struct consumer *)list->pdata[0])->on->member->room;
 	consumers_delete(list);
 	g_ptr_array_unref(list);
-	rpc_call_reply(call, &response.base);
+	change_settle(r, call, q->names[0], &response.base);
 }

@@ -84,6 +84,15 @@ bool plain_open(struct transport *t, const struct shm_transport_config *config, 
 	return ok;
 }
 
+void plain_submit_path(struct transport *t)
+{
+	const struct media_transport *media = transport_media(t);
+	struct link_epoch *e = link_epoch_new(t->node->link);
+
+	link_epoch_transport(e, media->ref, &media->config);
+	link_epoch_submit(e, NULL, NULL);
+}
+
 static void on_neighbour(void *user, const uint8_t mac[6])
 {
 	struct transport *t = user;
@@ -92,9 +101,9 @@ static void on_neighbour(void *user, const uint8_t mac[6])
 	if (memcmp(media->config.remote_mac, mac, 6) == 0)
 		return;
 	memcpy(media->config.remote_mac, mac, 6);
-	struct link_epoch *e = link_epoch_new(t->node->link);
-	link_epoch_transport(e, media->ref, &media->config);
-	link_epoch_submit(e, NULL, NULL);
+	if (media->phase != MEDIA_CONNECTED)
+		return; // whoever waits for the record to run sees it
+	plain_submit_path(t);
 }
 
 void plain_find_peer(struct transport *t)

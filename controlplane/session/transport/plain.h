@@ -24,3 +24,6 @@ bool plain_open(struct transport *t, const struct shm_transport_config *config, 
 // Looks for the link address of a fixed peer, so that frames can go there before any has come: at
 // once where the kernel knows it, otherwise it is asked, and the record changed when it is known.
 void plain_find_peer(struct transport *t);
+
+// The record as it stands, in an epoch of its own that nobody waits for.
+void plain_submit_path(struct transport *t);

@@ -19,29 +19,42 @@ static void reply(struct rpc_call *call, const struct producer *p)
 struct pending {
 	struct transport *t;
 	char *id;
-	struct rpc_call *call;
+	struct change_wait *wait;
 	uint64_t generation;
 };
+
+static void run(struct producer *p, uint64_t generation)
+{
+	revision_applied(&p->track->generations, generation);
+	if (!p->track->live)
+		room_track_live(p->track);
+	participant_save(p->on->member);
+}
 
 static void on_done(void *user, const struct link_result *result)
 {
 	struct pending *w = user;
 	struct transport *t = w->t;
 	struct producer *p = t->gone ? NULL : g_hash_table_lookup(t->producers, w->id);
+	struct rpc_call *call = change_wait_take(w->wait);
+	const char *refusal = NULL;
 
 	if (p == NULL) {
-		rpc_call_fail(w->call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
-			      "%s/producers/%s was removed meanwhile.", t->name, w->id);
+		refusal = "it was removed meanwhile";
+		if (call != NULL)
+			rpc_call_fail(call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
+				      "%s/producers/%s was removed meanwhile.", t->name, w->id);
 	} else if (result->kind != LINK_APPLIED) {
-		field_not_applied(w->call, result);
+		refusal = link_result_text(result);
 		producer_delete(p);
+		if (call != NULL)
+			field_not_applied(call, result);
 	} else {
-		revision_applied(&p->track->generations, w->generation);
-		if (!p->track->live)
-			room_track_live(p->track);
-		participant_save(t->member);
-		reply(w->call, p);
+		run(p, w->generation);
+		if (call != NULL)
+			reply(call, p);
 	}
+	change_wait_end(w->wait, w->generation, refusal);
 	transport_drop(t);
 	g_free(w->id);
 	g_free(w);
@@ -62,7 +75,7 @@ static void submit(struct producer *p, struct rpc_call *call)
 	struct pending *w = g_new0(struct pending, 1);
 	w->t = transport_hold(p->on);
 	w->id = g_strdup(p->id);
-	w->call = call;
+	w->wait = change_wait_new(w->t->node, w->t->member->room->id, call, p->name);
 	w->generation = p->track->generations.desired;
 	link_epoch_submit(e, on_done, w);
 }
@@ -150,6 +163,7 @@ void transport_service_delete_producer(struct rpc_call *call, void *data)
 
 	if (p == NULL)
 		return;
+	struct room *r = p->on->member->room;
 	producer_delete(p);
-	rpc_call_reply(call, &response.base);
+	change_settle(r, call, q->name, &response.base);
 }

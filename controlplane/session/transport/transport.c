@@ -301,6 +301,18 @@ void transports_forget_track(struct node *node, const struct track *track)
 			g_hash_table_iter_remove(&it);
 }
 
+static void stop_waiting(struct transport *t)
+{
+	struct change_wait *w = g_steal_pointer(&t->waiting);
+	struct rpc_call *call = w != NULL ? change_wait_take(w) : NULL;
+
+	if (call != NULL)
+		rpc_call_fail(call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT), "%s has ended.",
+			      t->name);
+	if (w != NULL)
+		change_wait_end(w, t->generation, "it has ended");
+}
+
 void transport_member_leaves(struct transport *t)
 {
 	GPtrArray *all = g_ptr_array_new();
@@ -317,9 +329,7 @@ void transport_member_leaves(struct transport *t)
 	neighbours_unwatch(t->node->neighbours, t);
 	if (t->plain)
 		release_port(t);
-	if (t->waiting != NULL)
-		rpc_call_fail(g_steal_pointer(&t->waiting), RPC_ABORTED,
-			      RPC_REASON(PARTICIPANT_LEFT), "%s has ended.", t->name);
+	stop_waiting(t);
 	g_hash_table_remove(t->node->api->by_id, t->id); // may free it
 }
 

@@ -67,7 +67,8 @@ struct transport {
 	uint64_t applied_generation;
 	GHashTable *producers; // id -> struct producer, owned
 	GHashTable *consumers; // id -> struct consumer, one count each
-	struct rpc_call *waiting; // create or restart, until the credentials are announced
+	bool made_room; // by the call that made it
+	struct change_wait *waiting; // WebRTC: for the dataplane's word on the newest change
 };
 
 struct transports;

@@ -9,12 +9,13 @@
 #include "controlplane/session/room.h"
 #include "controlplane/session/services.h"
 #include "controlplane/session/transport/fields.h"
+#include "controlplane/session/transport/neighbours.h"
 #include "controlplane/session/transport/plain.h"
 
-#include <stdlib.h>
+#include <stdalign.h>
 #include <string.h>
 
-static void reply(struct rpc_call *call, struct transport *t)
+void transport_service_reply(struct rpc_call *call, struct transport *t)
 {
 	Sluice__V1__Transport *m = transport_message(t);
 
@@ -22,75 +23,166 @@ static void reply(struct rpc_call *call, struct transport *t)
 	transport_message_free(m);
 }
 
-// A call that waits for an epoch about a whole transport.
+// It could not be made: nothing of it stays, nor of a room that was made for it.
+static void give_up(struct transport *t)
+{
+	struct room *r = t->member->room;
+	bool made_room = t->made_room;
+
+	transport_delete(t, "handshake failed");
+	if (made_room && g_hash_table_size(r->participants) == 0)
+		room_delete(r);
+}
+
+// An epoch about a whole transport, and the call that waits for it.
 struct pending {
 	struct transport *t;
-	struct rpc_call *call; // NULL: nobody waits
+	struct change_wait *wait;
 	uint64_t generation;
-	bool creates; // refused: it goes
+	uint8_t remote_mac[6]; // as the epoch says it
+	struct shm_transport_config *before; // refused: it is this again; NULL: it goes
 };
+
+static void run(const struct pending *p)
+{
+	struct transport *t = p->t;
+	struct media_transport *m = transport_media(t);
+
+	t->made_room = false; // from now on it is like any other
+	t->applied_generation = MAX(t->applied_generation, p->generation);
+	media_transport_established(m, &(struct link_result){.kind = LINK_APPLIED});
+	participant_save(t->member);
+	watch_participant(t->member, ROOM_CHANGED, NULL);
+	// Found while the epoch was under way.
+	if (memcmp(p->remote_mac, m->config.remote_mac, sizeof(p->remote_mac)) != 0)
+		plain_submit_path(t);
+}
+
+static void roll_back(const struct pending *p)
+{
+	struct transport *t = p->t;
+
+	if (p->before == NULL) {
+		give_up(t);
+		return;
+	}
+	neighbours_unwatch(t->node->neighbours, t);
+	transport_media(t)->config = *p->before;
+	t->connected_once = transport_media(t)->phase == MEDIA_CONNECTED;
+	t->generation++;
+}
+
+static void pending_free(struct pending *p)
+{
+	if (p->before != NULL)
+		explicit_bzero(p->before, sizeof(*p->before));
+	g_aligned_free(p->before);
+	transport_drop(p->t);
+	g_free(p);
+}
 
 static void on_done(void *user, const struct link_result *result)
 {
 	struct pending *p = user;
 	struct transport *t = p->t;
+	struct rpc_call *call = change_wait_take(p->wait);
+	const char *refusal = NULL;
 
-	if (result->kind == LINK_APPLIED && p->generation > t->applied_generation)
-		t->applied_generation = p->generation;
 	if (t->gone) {
-		if (p->call != NULL)
-			rpc_call_fail(p->call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
+		refusal = "it has ended";
+		if (call != NULL)
+			rpc_call_fail(call, RPC_ABORTED, RPC_REASON(PARTICIPANT_LEFT),
 				      "%s has ended.", t->name);
 	} else if (result->kind == LINK_APPLIED) {
-		media_transport_established(transport_media(t), result);
-		participant_save(t->member);
-		watch_participant(t->member, ROOM_CHANGED, NULL);
-		if (p->call != NULL)
-			reply(p->call, t);
+		run(p);
+		if (call != NULL)
+			transport_service_reply(call, t);
 	} else {
-		if (p->call != NULL)
-			field_not_applied(p->call, result);
-		if (p->creates)
-			transport_delete(t, "handshake failed");
+		refusal = link_result_text(result);
+		roll_back(p);
+		if (call != NULL)
+			field_not_applied(call, result);
 	}
-	transport_drop(t);
-	g_free(p);
+	change_wait_end(p->wait, t->generation, refusal);
+	pending_free(p);
 }
 
-static void submit(struct transport *t, struct rpc_call *call, bool creates)
+static struct change_wait *wait_of(struct transport *t, struct rpc_call *call)
+{
+	return change_wait_new(t->node, t->member->room->id, call, t->name);
+}
+
+// 'before' as in struct pending; copied.
+static void submit(struct transport *t, struct rpc_call *call,
+		   const struct shm_transport_config *before)
 {
 	struct pending *p = g_new0(struct pending, 1);
 	struct link_epoch *e = link_epoch_new(t->node->link);
 
 	p->t = transport_hold(t);
-	p->call = call;
-	p->creates = creates;
+	p->wait = wait_of(t, call);
 	p->generation = t->generation;
+	memcpy(p->remote_mac, transport_media(t)->config.remote_mac, sizeof(p->remote_mac));
+	if (before != NULL) {
+		p->before =
+			g_aligned_alloc0(1, sizeof(*before), alignof(struct shm_transport_config));
+		*p->before = *before;
+	}
 	media_transport_apply(transport_media(t), e);
 	link_epoch_submit(e, on_done, p);
 }
 
-// WebRTC.
+// WebRTC. The call that waits is the transport's: its events come without one.
+
+static void end_waiting(struct transport *t, const struct link_result *result)
+{
+	struct change_wait *w = g_steal_pointer(&t->waiting);
+	struct rpc_call *call = w != NULL ? change_wait_take(w) : NULL;
+	bool applied = result->kind == LINK_APPLIED;
+
+	if (call != NULL && applied)
+		transport_service_reply(call, t);
+	else if (call != NULL)
+		field_not_applied(call, result);
+	if (w != NULL)
+		change_wait_end(w, t->generation, applied ? NULL : link_result_text(result));
+}
 
 static void on_announced(void *user, const struct link_result *result)
 {
 	struct participant *p = user;
 	struct transport *t = p->transport;
-	struct rpc_call *call = t != NULL ? g_steal_pointer(&t->waiting) : NULL;
+	bool made = t != NULL && t->applied_generation != 0;
+
+	if (t == NULL)
+		return;
+	if (result->kind != LINK_APPLIED)
+		t->generation += made; // rolled back to what runs, which is a change too
+	if (result->kind == LINK_APPLIED || made)
+		t->applied_generation = t->generation;
+	if (result->kind == LINK_APPLIED) {
+		t->made_room = false;
+		participant_save(p);
+	}
+	end_waiting(t, result);
+	if (result->kind != LINK_APPLIED && !made)
+		give_up(t);
+}
+
+static void on_admitted(void *user, const struct link_result *result)
+{
+	struct participant *p = user;
+	struct transport *t = p->transport;
 
 	if (t == NULL)
 		return;
 	if (result->kind != LINK_APPLIED) {
-		if (call != NULL)
-			field_not_applied(call, result);
-		if (t->applied_generation == 0)
-			transport_delete(t, "handshake failed");
-		return;
+		t->connected_once = false;
+		t->dtls_role = SLUICE__V1__DTLS_PARAMETERS__ROLE__ROLE_UNSPECIFIED;
+		t->generation++;
 	}
 	t->applied_generation = t->generation;
-	participant_save(p);
-	if (call != NULL)
-		reply(call, t);
+	end_waiting(t, result);
 }
 
 static void on_ready(void *user)
@@ -98,7 +190,7 @@ static void on_ready(void *user)
 	struct participant *p = user;
 
 	if (p->transport != NULL)
-		submit(p->transport, NULL, true);
+		submit(p->transport, NULL, NULL);
 }
 
 static void on_ended(void *user, const char *reason, bool failed)
@@ -109,6 +201,7 @@ static void on_ended(void *user, const char *reason, bool failed)
 
 static const struct media_transport_events webrtc_events = {
 	.announced = on_announced,
+	.admitted = on_admitted,
 	.ready = on_ready,
 	.ended = on_ended,
 };
@@ -168,10 +261,10 @@ static void create_webrtc(struct transport *t, struct rpc_call *call,
 	if (!media_transport_open(transport_media(t), t->node, &webrtc_events, t->member, false,
 				  m != NULL ? &peer->ice : NULL, &reason)) {
 		not_made(t->node, call, reason);
-		transport_delete(t, "handshake failed");
+		give_up(t);
 		return;
 	}
-	t->waiting = call;
+	t->waiting = wait_of(t, call);
 	if (m != NULL)
 		connect_webrtc(t, peer, m);
 }
@@ -187,16 +280,16 @@ static void create_plain(struct transport *t, struct rpc_call *call,
 	if (!plain_open(t, config, o->ipv6 || config->selected_remote.family == RTC_ADDR_V6,
 			&reason)) {
 		not_made(t->node, call, reason);
-		transport_delete(t, "handshake failed");
+		give_up(t);
 		return;
 	}
 	if (o->connect == NULL) {
-		reply(call, t);
+		transport_service_reply(call, t);
 		return;
 	}
 	t->connected_once = true;
 	plain_find_peer(t);
-	submit(t, call, true);
+	submit(t, call, NULL);
 }
 
 static void connect_plain(struct transport *t, struct rpc_call *call,
@@ -216,10 +309,12 @@ static void connect_plain(struct transport *t, struct rpc_call *call,
 	}
 	t->connected_once = true;
 	t->generation++;
+	struct shm_transport_config before = media->config;
 	media->config = config;
 	explicit_bzero(&config, sizeof(config));
 	plain_find_peer(t);
-	submit(t, call, false);
+	submit(t, call, &before);
+	explicit_bzero(&before, sizeof(before));
 }
 
 // Calls.
@@ -260,8 +355,6 @@ static bool may_come(struct node *n, struct rpc_call *call,
 			      "%s is full: %u participants.", q->room, (*room)->max_participants);
 		return false;
 	}
-	if (*room == NULL)
-		*room = room_create(n, name.room);
 	return true;
 }
 
@@ -302,7 +395,11 @@ static void create_transport(struct rpc_call *call, void *data)
 		g_free(id);
 		return;
 	}
+	bool made_room = room == NULL && q->room[0] != '\0';
+	if (made_room)
+		room = room_create(n, q->room + strlen("rooms/"));
 	struct transport *t = transport_new(n, room, id, q->display_name, plain);
+	t->made_room = made_room;
 	if (plain) {
 		create_plain(t, call, q->plain, &config);
 		explicit_bzero(&config, sizeof(config));
@@ -322,6 +419,17 @@ static bool kind_is(struct rpc_call *call, const struct transport *t, bool plain
 	return false;
 }
 
+// Calls that change a WebRTC transport go one after the other.
+static bool is_waiting(struct rpc_call *call, const struct transport *t)
+{
+	if (t->waiting == NULL)
+		return false;
+	rpc_call_fact(call, "resource", "%s", t->name);
+	rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(TRANSPORT_NOT_CONNECTED),
+		      "%s: the dataplane has not taken the change before yet: try again.", t->name);
+	return true;
+}
+
 static void connect_transport(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__ConnectTransportRequest *q = (const void *)rpc_call_request(call);
@@ -339,14 +447,16 @@ static void connect_transport(struct rpc_call *call, void *data)
 		connect_plain(t, call, q->plain);
 		return;
 	}
+	if (is_waiting(call, t))
+		return;
 	if (q->webrtc == NULL || !read_peer(call, q->webrtc, &peer)) {
 		if (q->webrtc == NULL)
 			field_wrong(call, "parameters", "", "give webrtc");
 		return;
 	}
+	t->generation++;
+	t->waiting = wait_of(t, call);
 	connect_webrtc(t, &peer, q->webrtc);
-	t->applied_generation = ++t->generation;
-	reply(call, t);
 }
 
 static void restart_ice(struct rpc_call *call, void *data)
@@ -357,15 +467,22 @@ static void restart_ice(struct rpc_call *call, void *data)
 
 	if (t == NULL || !kind_is(call, t, false) || !field_ice(call, q->ice, &ice))
 		return;
-	if (!t->connected_once || t->waiting != NULL) {
+	if (is_waiting(call, t)) {
+		ice_credentials_wipe(&ice);
+		return;
+	}
+	if (!t->connected_once) {
 		rpc_call_fact(call, "resource", "%s", t->name);
 		rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(TRANSPORT_NOT_CONNECTED),
 			      "%s has nothing to restart yet: connect it first.", t->name);
 		return;
 	}
-	t->generation++;
-	t->waiting = call;
-	media_transport_restart(transport_media(t), &ice);
+	if (media_transport_restart(transport_media(t), &ice)) {
+		t->generation++;
+		t->waiting = wait_of(t, call);
+	} else {
+		not_made(data, call, g_strdup("there are no random bytes"));
+	}
 	ice_credentials_wipe(&ice);
 }
 
@@ -390,117 +507,39 @@ static void add_candidates(struct rpc_call *call, void *data)
 	rpc_call_reply(call, &response.base);
 }
 
-static bool reply_orphan(struct node *n, struct rpc_call *call, const char *name)
+static void on_removed(void *user, const struct link_result *result)
 {
-	const GPtrArray *all = orphans_all(n->orphans);
+	static const Sluice__V1__DeleteTransportResponse done =
+		SLUICE__V1__DELETE_TRANSPORT_RESPONSE__INIT;
+	struct change_wait *w = user;
+	struct rpc_call *call = change_wait_take(w);
+	// What went with the dataplane is as good as removed.
+	bool removed = result->kind != LINK_REFUSED;
 
-	for (guint i = 0; i < all->len; i++) {
-		const struct orphan *o = all->pdata[i];
-		if (g_strcmp0(o->transport, name) != 0)
-			continue;
-		Sluice__V1__Transport *m = transport_orphan_message(n, o);
-		rpc_call_reply(call, &m->base);
-		transport_message_free(m);
-		return true;
-	}
-	return false;
-}
-
-static void get_transport(struct rpc_call *call, void *data)
-{
-	const Sluice__V1__GetTransportRequest *q = (const void *)rpc_call_request(call);
-
-	if (reply_orphan(data, call, q->name))
-		return;
-	struct transport *t = field_transport(data, call, "name", q->name);
-	if (t != NULL)
-		reply(call, t);
-}
-
-enum { PAGE = 100, PAGE_MAX = 1000 };
-
-// The serial behind which a page begins.
-static bool page_from(struct rpc_call *call, const char *token, uint64_t *after)
-{
-	*after = 0;
-	if (token[0] == '\0' || g_ascii_string_to_unsigned(token, 16, 1, G_MAXUINT64, after, NULL))
-		return true;
-	rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(PAGE_TOKEN_INVALID),
-		      "page_token: \"%.100s\" is not a token of this list.", token);
-	return false;
-}
-
-static bool in_room(const struct transport *t, const char *room)
-{
-	return room[0] == '\0' || g_str_equal(t->member->room->name, room);
-}
-
-static void add_orphans(struct node *n, const char *room, GPtrArray *page)
-{
-	const GPtrArray *all = orphans_all(n->orphans);
-
-	for (guint i = 0; i < all->len; i++) {
-		const struct orphan *o = all->pdata[i];
-		if (o->transport == NULL)
-			continue;
-		Sluice__V1__Transport *m = transport_orphan_message(n, o);
-		if (room[0] == '\0' || g_str_equal(m->room, room))
-			g_ptr_array_add(page, m);
-		else
-			transport_message_free(m);
-	}
-}
-
-static void list_transports(struct rpc_call *call, void *data)
-{
-	struct node *n = data;
-	const Sluice__V1__ListTransportsRequest *q = (const void *)rpc_call_request(call);
-	Sluice__V1__ListTransportsResponse response = SLUICE__V1__LIST_TRANSPORTS_RESPONSE__INIT;
-	guint size = q->page_size == 0 ? PAGE : MIN(q->page_size, PAGE_MAX);
-	uint64_t after, last = 0;
-
-	if (!page_from(call, q->page_token, &after))
-		return;
-	GPtrArray *page = g_ptr_array_new_with_free_func((GDestroyNotify)transport_message_free);
-	GList *all = transports_list(n);
-	char *next = NULL;
-	if (q->page_token[0] == '\0')
-		add_orphans(n, q->room, page);
-	size += page->len; // beside a page's own
-	for (const GList *i = all; i != NULL && next == NULL; i = i->next) {
-		struct transport *t = i->data;
-		if (t->serial <= after || !in_room(t, q->room))
-			continue;
-		if (page->len == size) {
-			next = g_strdup_printf("%" G_GINT64_MODIFIER "x", last);
-			break;
-		}
-		g_ptr_array_add(page, transport_message(t));
-		last = t->serial;
-	}
-	g_list_free(all);
-	response.n_transports = page->len;
-	response.transports = (Sluice__V1__Transport **)page->pdata;
-	if (next != NULL)
-		response.next_page_token = next;
-	rpc_call_reply(call, &response.base);
-	g_free(next);
-	g_ptr_array_unref(page);
+	if (call != NULL && removed)
+		rpc_call_reply(call, &done.base);
+	else if (call != NULL)
+		change_fail(call, result);
+	change_wait_end(w, 0, removed ? NULL : link_result_text(result));
 }
 
 static void delete_transport(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__DeleteTransportRequest *q = (const void *)rpc_call_request(call);
 	struct node *n = data;
-	Sluice__V1__DeleteTransportResponse response = SLUICE__V1__DELETE_TRANSPORT_RESPONSE__INIT;
+	const struct orphan *o = orphans_transport(n->orphans, q->name);
 
-	if (!orphans_remove_transport(n->orphans, q->name)) {
-		struct transport *t = field_transport(n, call, "name", q->name);
-		if (t == NULL)
-			return;
-		transport_delete(t, "removed");
+	if (o != NULL) {
+		orphans_remove(n->orphans, o, on_removed,
+			       change_wait_new(n, o->room != NULL ? o->room : "", call, q->name));
+		return;
 	}
-	rpc_call_reply(call, &response.base);
+	struct transport *t = field_transport(n, call, "name", q->name);
+	if (t == NULL)
+		return;
+	transport_media(t)->removed = on_removed;
+	transport_media(t)->removed_user = wait_of(t, call);
+	transport_delete(t, "removed");
 }
 
 void transport_service_register(struct node *node, struct rpc_server *server)
@@ -510,8 +549,8 @@ void transport_service_register(struct node *node, struct rpc_server *server)
 		{"ConnectTransport", connect_transport},
 		{"RestartIce", restart_ice},
 		{"AddTransportCandidates", add_candidates},
-		{"GetTransport", get_transport},
-		{"ListTransports", list_transports},
+		{"GetTransport", transport_service_get},
+		{"ListTransports", transport_service_list},
 		{"DeleteTransport", delete_transport},
 		{"Produce", transport_service_produce},
 		{"SetProducerPaused", transport_service_set_producer_paused},

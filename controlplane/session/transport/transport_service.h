@@ -5,8 +5,15 @@
 #pragma once
 
 #include "controlplane/rpc/call.h"
+#include "controlplane/session/transport/transport.h"
 
 // producer_service.c
+// Ends a call with the transport as it is.
+void transport_service_reply(struct rpc_call *call, struct transport *t);
+
+void transport_service_get(struct rpc_call *call, void *data);
+void transport_service_list(struct rpc_call *call, void *data);
+
 void transport_service_produce(struct rpc_call *call, void *data);
 void transport_service_set_producer_paused(struct rpc_call *call, void *data);
 void transport_service_get_producer(struct rpc_call *call, void *data);
