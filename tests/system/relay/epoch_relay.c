@@ -7,9 +7,13 @@
 // Place    sluice-controlplane -> [epoch_relay] -> sluice-dataplane, by the contract of proto/shm
 //          alone. The control plane gets a segment of the relay's; epochs that are let through are
 //          copied into the dataplane's, answers and states are copied back.
-// Order    one line on standard input each: "plan DELAY REFUSE MS" (per mille of the epochs, and
-// the
-//          longest delay), "records" (answered with what the dataplane runs), end of file ends it.
+// Order    one line on standard input each, answered by one:
+//          "plan DELAY REFUSE MS"  per mille of the epochs, and the longest delay; also what "hold"
+//                                  has kept back, and "gone" ends
+//          "hold"                  from now on epochs wait for the next plan
+//          "gone"                  the control plane loses its dataplane, until the next plan
+//          "records"               answered with what the dataplane runs
+//          End of file ends it.
 // Refusal  NO_MEMORY, as a dataplane at its limits says it; the dataplane never sees the epoch.
 #include "proto/shm/handshake.h"
 #include "proto/shm/segment.h"
@@ -41,10 +45,12 @@ struct relay {
 	const char *dataplane_path;
 	uint64_t random;
 	unsigned delay, refuse, delay_ms; // the plan
+	bool hold, gone; // until the next one
 	// The epoch under way; the control plane sends one at a time.
 	struct shm_command commands[SHM_EPOCH_OPS_MAX + 1];
 	uint32_t count; // 0: none
 	uint32_t want;
+	bool held; // it waits for the next plan
 	uint64_t due_ms; // when it goes on
 	bool sent;
 	uint64_t number; // in the dataplane's counting
@@ -287,16 +293,11 @@ static void copy_states(struct relay *r)
 		     atomic_load(&c->header->control_heartbeat_us));
 }
 
-static void take_command(struct relay *r)
+// What becomes of the epoch that has come.
+static void decide(struct relay *r)
 {
-	struct shm_command *c = &r->commands[r->count];
-
-	if (r->sent || (r->count > 0 && r->count == r->want) ||
-	    !shm_ring_pop(r->control.view.commands, SHM_COMMAND_SLOTS, c))
-		return;
-	if (r->count == 0)
-		r->want = c->op_count + 1;
-	if (++r->count < r->want)
+	r->held = r->hold;
+	if (r->held)
 		return;
 	unsigned fate = choose(r, PER_MILLE);
 	r->due_ms = now_us() / 1000;
@@ -307,6 +308,19 @@ static void take_command(struct relay *r)
 		r->delayed++;
 		r->due_ms += 1 + choose(r, r->delay_ms);
 	}
+}
+
+static void take_command(struct relay *r)
+{
+	struct shm_command *c = &r->commands[r->count];
+
+	if (r->sent || (r->count > 0 && r->count == r->want) ||
+	    !shm_ring_pop(r->control.view.commands, SHM_COMMAND_SLOTS, c))
+		return;
+	if (r->count == 0)
+		r->want = c->op_count + 1;
+	if (++r->count == r->want)
+		decide(r);
 }
 
 static void take_ack(struct relay *r)
@@ -343,9 +357,43 @@ static void say_records(const struct relay *r)
 	for (uint32_t i = 0; i < v->limits.subscriptions; i++)
 		subscriptions += v->subscriptions[i].state.generation != 0;
 	printf("{\"transports\": %u, \"tracks\": %u, \"subscriptions\": %u, \"passed\": %u, "
-	       "\"delayed\": %u, \"refused\": %u}\n",
-	       transports, tracks, subscriptions, r->passed, r->delayed, r->refused);
+	       "\"delayed\": %u, \"refused\": %u, \"held\": %s}\n",
+	       transports, tracks, subscriptions, r->passed, r->delayed, r->refused,
+	       r->held ? "true" : "false");
 	fflush(stdout);
+}
+
+// The control plane has gone, or is to believe that the dataplane has. What it had not been told of
+// yet never happened.
+static void lose_control(struct relay *r)
+{
+	struct shm_command c;
+
+	close(r->control.socket);
+	r->control.socket = -1;
+	while (shm_ring_pop(r->control.view.commands, SHM_COMMAND_SLOTS, &c))
+		;
+	r->held = false;
+	if (!r->sent)
+		r->count = r->want = 0;
+}
+
+static void obey(struct relay *r, const char *line)
+{
+	if (sscanf(line, "plan %u %u %u", &r->delay, &r->refuse, &r->delay_ms) == 3) {
+		r->hold = r->gone = false;
+		if (r->held)
+			decide(r);
+	} else if (strncmp(line, "hold", 4) == 0) {
+		r->hold = true;
+	} else if (strncmp(line, "gone", 4) == 0) {
+		r->gone = true;
+		if (r->control.socket >= 0)
+			lose_control(r);
+	} else {
+		return;
+	}
+	printf("{}\n");
 }
 
 // False at the end of file.
@@ -357,8 +405,8 @@ static bool take_order(struct relay *r)
 		return false;
 	if (strncmp(line, "records", 7) == 0)
 		say_records(r);
-	else if (sscanf(line, "plan %u %u %u", &r->delay, &r->refuse, &r->delay_ms) == 3)
-		printf("{}\n");
+	else
+		obey(r, line);
 	fflush(stdout);
 	return true;
 }
@@ -380,7 +428,9 @@ static void run(struct relay *r)
 		struct pollfd fds[] = {
 			{.fd = STDIN_FILENO, .events = POLLIN},
 			{.fd = r->dataplane.socket, .events = POLLIN},
-			{.fd = r->control.socket < 0 ? r->listener : r->control.socket,
+			{.fd = r->control.socket >= 0 ? r->control.socket
+			       : r->gone	      ? -1
+						      : r->listener,
 			 .events = POLLIN},
 			{.fd = r->control.command_fd, .events = POLLIN},
 			{.fd = r->dataplane.event_fd, .events = POLLIN},
@@ -388,12 +438,11 @@ static void run(struct relay *r)
 		poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
 		if ((fds[0].revents != 0 && !take_order(r)) || fds[1].revents != 0)
 			return;
-		if (fds[2].revents != 0 && r->control.socket < 0) {
+		if (fds[2].revents != 0 && r->control.socket < 0 && !r->gone) {
 			copy_states(r);
 			welcome_control(r);
-		} else if (fds[2].revents != 0) {
-			close(r->control.socket);
-			r->control.socket = -1;
+		} else if (fds[2].revents != 0 && r->control.socket >= 0) {
+			lose_control(r);
 		}
 		if (fds[3].revents != 0)
 			drain_fd(r->control.command_fd);
@@ -402,7 +451,8 @@ static void run(struct relay *r)
 		while (!r->sent && (r->count == 0 || r->count < r->want) &&
 		       !shm_ring_is_empty(r->control.view.commands, SHM_COMMAND_SLOTS))
 			take_command(r);
-		if (r->count > 0 && r->count == r->want && !r->sent && now_us() / 1000 >= r->due_ms)
+		if (r->count > 0 && r->count == r->want && !r->sent && !r->held &&
+		    now_us() / 1000 >= r->due_ms)
 			pass(r);
 		take_ack(r);
 		take_events(r);
