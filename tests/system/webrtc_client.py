@@ -35,7 +35,9 @@ PUBLISH = """
 
 
 def say(**what):
-    print(json.dumps(what), flush=True)
+    # In one piece: GStreamer's threads speak here, too, and print() writes the line's end apart.
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
 
 
 def http(method, url, body=None, kind="application/sdp"):
