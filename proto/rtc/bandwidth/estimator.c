@@ -17,6 +17,7 @@ void estimator_init(struct estimator *e, const struct estimator_limits *limits,
 	sent_log_init(&e->log, slots, count);
 	arrival_groups_init(&e->groups);
 	trendline_init(&e->trend);
+	standing_queue_init(&e->standing);
 	throughput_init(&e->acked);
 	throughput_init(&e->sent);
 	rate_control_init(&e->rate, limits->start_bps, limits->min_bps, limits->max_bps);
@@ -71,6 +72,7 @@ static void feed_arrival(struct estimator *e, const struct sent_result *s, struc
 	if (probed_bps != 0)
 		t->probed_bps = probed_bps;
 	throughput_add(&e->acked, s->arrival_us, s->size);
+	standing_queue_feed(&e->standing, s->arrival_us - (int64_t)s->sent_us);
 	// A probe is meant to fill the queue for a moment.
 	if (s->probe == 0 && arrival_groups_feed(&e->groups, s->sent_us, s->arrival_us, &d) &&
 	    trendline_feed(&e->trend, &d) == USAGE_OVER)
@@ -123,6 +125,7 @@ void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint
 	if (!sent_log_read(&r, &e->log, f, now_us)) {
 		arrival_groups_init(&e->groups);
 		throughput_init(&e->acked);
+		standing_queue_init(&e->standing);
 	}
 	read_results(e, &r, &t);
 	e->feedback_us = now_us;
@@ -137,6 +140,12 @@ void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint
 	app_limit_sent(&e->app, 0, estimator_bps(e), now_us);
 	if (t.over && unused(e, acked_bps))
 		acked_bps = estimator_bps(e);
+	// What gets through is the path's rate then, which a full queue needs less than to drain.
+	if (standing_queue_over(&e->standing, now_us)) {
+		t.over = true;
+		if (acked_bps > estimator_bps(e))
+			acked_bps = estimator_bps(e);
+	}
 	double before = e->rate.rate_bps;
 	rate_control_update(&e->rate, t.over ? USAGE_OVER : e->trend.usage, acked_bps, now_us);
 	if (t.over) {

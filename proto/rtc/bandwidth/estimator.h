@@ -17,6 +17,7 @@
 #include "proto/rtc/bandwidth/probe_result.h"
 #include "proto/rtc/bandwidth/rate_control.h"
 #include "proto/rtc/bandwidth/sent_log.h"
+#include "proto/rtc/bandwidth/standing_queue.h"
 #include "proto/rtc/bandwidth/throughput.h"
 #include "proto/rtc/bandwidth/trendline.h"
 
@@ -37,6 +38,7 @@ struct estimator {
 	struct sent_log log;
 	struct arrival_groups groups;
 	struct trendline trend;
+	struct standing_queue standing;
 	struct throughput acked;
 	struct throughput sent; // by our own clock
 	struct rate_control rate;
