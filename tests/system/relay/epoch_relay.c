@@ -142,6 +142,8 @@ static void make_segment(struct relay *r)
 	c->view.header->public_port = from->public_port;
 	c->view.header->internal_port_first = from->internal_port_first;
 	c->view.header->internal_port_last = from->internal_port_last;
+	c->view.header->plain_port_first = from->plain_port_first;
+	c->view.header->plain_port_last = from->plain_port_last;
 	c->view.header->wire_mtu = from->wire_mtu;
 }
 
