@@ -10,12 +10,13 @@
 struct repeats_segment {
 	struct shm_repeats *mapped;
 	bool slot_used[SHM_REPEATS_MAX];
-	uint32_t next_slot; // where the search goes on
+	// None below is free. The lowest are taken first, so that the pages ever touched are those
+	// of the most answers kept at once, not all there are.
+	uint32_t next_slot, next_block;
 	// Ours, as the segment may be scribbled on: the chains, and which blocks are free.
 	uint32_t first[SHM_REPEATS_MAX];
 	uint32_t next[SHM_REPEAT_BLOCKS_MAX];
 	bool block_used[SHM_REPEAT_BLOCKS_MAX];
-	uint32_t next_block;
 	uint32_t blocks_free;
 };
 
@@ -35,7 +36,7 @@ static uint32_t crc_of(const struct shm_repeat *entry, const uint8_t *bytes)
 static uint32_t take_block(struct repeats_segment *s)
 {
 	while (s->block_used[s->next_block])
-		s->next_block = (s->next_block + 1) % SHM_REPEAT_BLOCKS_MAX;
+		s->next_block++;
 	s->block_used[s->next_block] = true;
 	s->blocks_free--;
 	return s->next_block;
@@ -49,6 +50,7 @@ static void wipe_blocks(struct repeats_segment *s, uint32_t slot)
 		explicit_bzero(&s->mapped->blocks[at], sizeof(s->mapped->blocks[at]));
 		s->block_used[at] = false;
 		s->blocks_free++;
+		s->next_block = MIN(s->next_block, at);
 		at = s->next[at];
 	}
 	s->first[slot] = SHM_REPEAT_NO_BLOCK;
@@ -62,6 +64,7 @@ void repeats_segment_wipe(struct repeats_segment *s, uint32_t slot)
 	explicit_bzero(e, sizeof(*e));
 	wipe_blocks(s, slot);
 	s->slot_used[slot] = false;
+	s->next_slot = MIN(s->next_slot, slot);
 }
 
 // Copies an entry's bytes out by its chain and notes the chain as used. NULL if it leads astray.
@@ -132,11 +135,9 @@ void repeats_segment_free(struct repeats_segment **segment)
 
 static uint32_t free_slot(const struct repeats_segment *s)
 {
-	for (uint32_t n = 0; n < SHM_REPEATS_MAX; n++) {
-		uint32_t i = (s->next_slot + n) % SHM_REPEATS_MAX;
+	for (uint32_t i = s->next_slot; i < SHM_REPEATS_MAX; i++)
 		if (!s->slot_used[i])
 			return i;
-	}
 	return REPEATS_NO_SLOT;
 }
 
@@ -149,7 +150,7 @@ uint32_t repeats_segment_put(struct repeats_segment *s, const struct shm_repeat 
 	if (slot == REPEATS_NO_SLOT || blocks_of(e.size) > s->blocks_free)
 		return REPEATS_NO_SLOT;
 	s->slot_used[slot] = true;
-	s->next_slot = (slot + 1) % SHM_REPEATS_MAX;
+	s->next_slot = slot + 1;
 	uint32_t *link = &s->first[slot];
 	for (uint32_t done = 0; done < e.size; done += SHM_REPEAT_BLOCK_BYTES) {
 		uint32_t at = take_block(s);
