@@ -449,8 +449,9 @@ void media_transport_apply(struct media_transport *t, struct link_epoch *e)
 {
 	struct shm_transport_state state;
 
-	// Once it runs the path is the dataplane's choice: repeat it, so that it stays.
-	if (t->phase == MEDIA_CONNECTED &&
+	// Once it runs the path is the dataplane's choice: repeat it, so that it stays. Where a
+	// plain one's peer is we say.
+	if ((t->config.flags & SHM_TRANSPORT_PLAIN) == 0 && t->phase == MEDIA_CONNECTED &&
 	    link_transport_state(t->node->link, t->ref.index, &state) &&
 	    state.generation == t->ref.generation) {
 		t->config.selected_remote = state.selected_remote;

@@ -105,7 +105,8 @@ static bool tuple_taken(const struct model *m, const struct transport_config *of
 {
 	for (uint32_t i = 0; i < m->transports_end; i++) {
 		const struct transport_config *c = m->transports[i];
-		if (c == NULL || c == of || !c->plain || (c->shm.flags & SHM_TRANSPORT_LATCH) != 0)
+		if (c == NULL || c->index == of->index || !c->plain ||
+		    (c->shm.flags & SHM_TRANSPORT_LATCH) != 0)
 			continue;
 		if (rtc_addr_equal(&c->shm.selected_remote, &of->shm.selected_remote) &&
 		    rtc_addr_equal(&c->shm.selected_local, &of->shm.selected_local))
@@ -114,18 +115,19 @@ static bool tuple_taken(const struct model *m, const struct transport_config *of
 	return false;
 }
 
-// A plain transport keeps its kind, its addresses and its owner.
+// A plain transport keeps its kind, our address and its owner; a fixed peer's address may change.
 static enum shm_refusal plain_step_ok(const struct model *m, const struct transport_config *before,
 				      const struct transport_config *after)
 {
-	if (before == NULL)
-		return (after->shm.flags & SHM_TRANSPORT_LATCH) == 0 && tuple_taken(m, after)
-			       ? SHM_REFUSAL_DUPLICATE_TUPLE
-			       : SHM_REFUSAL_NONE;
-	bool same = before->shm.flags == after->shm.flags &&
-		    rtc_addr_equal(&before->shm.selected_remote, &after->shm.selected_remote) &&
-		    rtc_addr_equal(&before->shm.selected_local, &after->shm.selected_local);
-	return same ? SHM_REFUSAL_NONE : SHM_REFUSAL_BAD_FIELD;
+	bool comes = (after->shm.flags & SHM_TRANSPORT_LATCH) == 0 &&
+		     (before == NULL ||
+		      !rtc_addr_equal(&before->shm.selected_remote, &after->shm.selected_remote));
+
+	if (before != NULL &&
+	    (before->shm.flags != after->shm.flags ||
+	     !rtc_addr_equal(&before->shm.selected_local, &after->shm.selected_local)))
+		return SHM_REFUSAL_BAD_FIELD;
+	return comes && tuple_taken(m, after) ? SHM_REFUSAL_DUPLICATE_TUPLE : SHM_REFUSAL_NONE;
 }
 
 // Key and path rules between what runs and what shall run.

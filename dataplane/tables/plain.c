@@ -159,17 +159,21 @@ void plain_apply(struct worker *w, const struct epoch_transport *e)
 	struct shm_ref ref = {c->index, c->generation};
 	bool fixed = (c->shm.flags & SHM_TRANSPORT_LATCH) == 0;
 	bool mine = atomic_load_explicit(&t->owner, memory_order_acquire) == w->id;
+	bool stays = e->before != NULL && e->after != NULL;
+	bool moves = stays && !rtc_addr_equal(&e->before->shm.selected_remote,
+					      &e->after->shm.selected_remote);
 
-	if (fixed && e->before == NULL)
+	if (fixed && (e->after == NULL || moves))
+		tuple_table_remove(w->tuples, &e->before->shm.selected_remote,
+				   &e->before->shm.selected_local, ref);
+	if (fixed && (e->before == NULL || moves))
 		tuple_table_add_vacant(w->tuples, &c->shm.selected_remote, &c->shm.selected_local,
 				       ref, w->dp);
-	if (fixed && e->after == NULL)
-		tuple_table_remove(w->tuples, &c->shm.selected_remote, &c->shm.selected_local, ref);
 	if (mine && e->before == NULL)
 		start(w, t, e);
-	else if (mine && fixed && e->after != NULL &&
-		 memcmp(e->before->shm.remote_mac, e->after->shm.remote_mac, 6) != 0)
-		set_peer(w, t, &e->after->shm);
+	else if (mine && fixed && stays &&
+		 (moves || memcmp(e->before->shm.remote_mac, c->shm.remote_mac, 6) != 0))
+		set_peer(w, t, &c->shm);
 }
 
 void plain_due(struct worker *w, struct transport *t)

@@ -4,7 +4,8 @@
 // address, or the first one to prove itself on a port of the transport's own.
 //
 // Tuples   fixed: every worker has the tuple in its table from the epoch on, beside those of ICE,
-//          which keep what they have. Latching: by port, until the peer's address is known.
+//          which keep what they have; a later epoch may put another address in its place.
+//          Latching: by port, until the peer's address is known.
 // Owner    chosen by main, in turn; packets that land elsewhere are handed over.
 // Trust    SRTP: nothing moves before authentication, the latch included. RTP alone: the fixed or
 //          latched address and an announced SSRC are all there is; no index is taken twice.

@@ -59,8 +59,9 @@ enum shm_transport_flags {
 	SHM_TRANSPORT_ESTABLISHED = 1 << 2, // suite, keys and the selected pair are set
 	// Plain: RTP, or SRTP under keys from elsewhere than DTLS. No ICE, no consent, no internal
 	// port; established from the start. The peer is 'selected_remote' and comes in on the
-	// public port; with LATCH it is whoever first proves itself on a port of the plain range,
-	// which is 'selected_local', and 'selected_remote' is empty.
+	// public port, and a later epoch may change it; with LATCH it is whoever first proves
+	// itself on a port of the plain range, which is 'selected_local', and 'selected_remote' is
+	// empty.
 	SHM_TRANSPORT_PLAIN = 1 << 3,
 	SHM_TRANSPORT_LATCH = 1 << 4,
 };

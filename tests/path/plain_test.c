@@ -137,6 +137,39 @@ static void rtp_is_taken_from_its_peer_alone(void **state)
 	assert_int_equal(heard(r, consumer), 1);
 }
 
+static void move(struct room *r, struct room_peer *peer)
+{
+	struct shm_transport_config *c = &r->h->dp.shm.transports[peer->id].config;
+
+	peer->remote.port++;
+	c->selected_remote = peer->remote;
+	room_op(r, SHM_RECORD_TRANSPORT, SHM_ACTION_APPLY, peer->id, 1);
+	room_apply(r);
+}
+
+// Both ends move and keep their keys; where they were nobody is known.
+static void a_fixed_peer_moves(void **state)
+{
+	struct room *r = *state;
+	struct room_peer *peer =
+		room_plain(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.1", false);
+	struct room_peer *consumer = room_plain(r, SHM_SUITE_AEAD_AES_128_GCM,
+						r->h->dp.worker_count - 1, "198.51.100.2", false);
+	struct room_peer former = *peer;
+
+	produce(r, peer);
+	room_subscribe(r, 0, TRACK, consumer, 0x1000);
+	room_apply(r);
+	send(r, peer, SSRC, 1);
+	assert_int_equal(heard(r, consumer), 1);
+	move(r, peer);
+	move(r, consumer);
+	send(r, &former, SSRC, 2);
+	assert_int_equal(drops(r, SHM_INGRESS_DROP_UNCHECKED_TUPLE), 1);
+	send(r, peer, SSRC, 3);
+	assert_int_equal(heard(r, consumer), 1);
+}
+
 // The first to prove itself by its key, not the first to send, is the peer, for good.
 static void srtp_latches_after_authentication(void **state)
 {
@@ -264,8 +297,12 @@ static void what_is_refused(void **state)
 	slots[fixed->id].config.suite = SHM_SUITE_AEAD_AES_128_GCM;
 	assert_int_equal(again(r, fixed->id, 1), SHM_REFUSAL_KEY_CHANGE);
 	slots[fixed->id].config.suite = SHM_SUITE_NONE;
-	slots[fixed->id].config.selected_remote.port++;
+	slots[fixed->id].config.selected_local.port++;
 	assert_int_equal(again(r, fixed->id, 1), SHM_REFUSAL_BAD_FIELD);
+	slots[fixed->id].config.selected_local.port--;
+	struct room_peer *other = room_plain(r, SHM_SUITE_NONE, 0, "198.51.100.3", false);
+	slots[other->id].config.selected_remote = slots[fixed->id].config.selected_remote;
+	assert_int_equal(again(r, other->id, 1), SHM_REFUSAL_DUPLICATE_TUPLE);
 	room_track(r, TRACK, fixed, SHM_KIND_AUDIO, SHM_CODEC_OPUS, 0);
 	assert_int_equal(room_try(r), SHM_REFUSAL_BAD_FIELD);
 }
@@ -316,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(every_suite_to_every_other),
 		BOTH(rtp_is_taken_from_its_peer_alone),
+		BOTH(a_fixed_peer_moves),
 		BOTH(srtp_latches_after_authentication),
 		BOTH(rtp_latches_on_an_announced_ssrc),
 		BOTH(ports_open_and_close),

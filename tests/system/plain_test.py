@@ -39,6 +39,13 @@ class Peer:
             self.send_key, self.receive_key = os.urandom(size), os.urandom(size)
             self.srtp = SrtpPeer(suite, self.send_key, self.receive_key)
 
+    def move(self):
+        """To another address, with the same keys; nothing comes to the former one any more."""
+        self.socket.close()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(self.to)
+        self.address = "{}:{}".format(*self.socket.getsockname())
+
     def parameters(self, latch=False):
         srtp = transport_pb2.SrtpParameters(suite=self.suite, receive_key=self.send_key,
                                             send_key=self.receive_key) if self.suite else None
@@ -148,6 +155,43 @@ class Plain(unittest.TestCase):
         peer.send(rtp(2), peer.to)
         wait_for(lambda: self.remote(transport) == peer.address, "the peer's address to latch")
         forger.send(rtp(3), peer.to)
+
+        # It then stays: another address is neither taken from packets nor from a call.
+        failure(Code.INVALID_ARGUMENT, self.calls.ConnectTransport,
+                transport_pb2.ConnectTransportRequest(name=transport.name,
+                                                      plain=peer.parameters(latch=True)),
+                timeout=10)
+        failure(Code.INVALID_ARGUMENT, self.calls.ConnectTransport,
+                transport_pb2.ConnectTransportRequest(name=transport.name,
+                                                      plain=forger.parameters()), timeout=10)
+        self.assertEqual(self.remote(transport), peer.address)
+
+    def test_a_fixed_peer_moves(self):
+        for suite in ("", "AEAD_AES_128_GCM"):
+            sender, receiver = self.peer(suite), self.peer(suite)
+            transports = [self.create(sender), self.create(receiver)]
+            producer = self.produce(transports[0])
+            self.consume(transport_pb2.ConsumerSpec(transport=transports[1].name,
+                                                    source=producer.name))
+            wait_for(lambda: self.reaches(sender, [receiver]), "a path to the consumer")
+            for transport, peer in zip(transports, (sender, receiver)):
+                parameters = peer.parameters()
+                peer.move()
+                self.addCleanup(peer.close)
+                answer = self.calls.ConnectTransport(transport_pb2.ConnectTransportRequest(
+                    name=transport.name, plain=transport_pb2.PlainConnect(
+                        remote=peer.address, srtp=parameters.srtp if suite else None)), timeout=10)
+                self.assertEqual(answer.plain.remote, peer.address)
+                self.assertEqual(answer.plain.srtp_suite, suite)
+                self.assertEqual(answer.generation, answer.applied_generation)
+            wait_for(lambda: self.reaches(sender, [receiver]), "a path to where it moved")
+            other = self.peer("AEAD_AES_128_GCM").parameters()
+            self.assertIn("srtp", failure(
+                Code.INVALID_ARGUMENT, self.calls.ConnectTransport,
+                transport_pb2.ConnectTransportRequest(
+                    name=transports[0].name, plain=transport_pb2.PlainConnect(
+                        remote=sender.address, srtp=other.srtp)), timeout=10))
+            self.assertEqual(self.remote(transports[0]), sender.address)
 
     def remote(self, transport):
         return self.calls.GetTransport(transport_pb2.GetTransportRequest(name=transport.name),

@@ -26,6 +26,30 @@ bool plain_read_connect(struct rpc_call *call, const Sluice__V1__PlainConnect *m
 	return field_srtp(call, m->srtp, out);
 }
 
+bool plain_read_move(struct rpc_call *call, const Sluice__V1__PlainConnect *m,
+		     struct shm_transport_config *out)
+{
+	struct shm_transport_config read = *out;
+	bool ok = plain_read_connect(call, m, &read);
+
+	if (ok && (out->flags & SHM_TRANSPORT_LATCH) != 0) {
+		field_wrong(call, "plain", m->remote, "its peer is whoever latched");
+		ok = false;
+	}
+	if (ok && m->srtp != NULL &&
+	    (read.suite != out->suite ||
+	     memcmp(read.receive_master, out->receive_master, sizeof(read.receive_master)) != 0 ||
+	     memcmp(read.send_master, out->send_master, sizeof(read.send_master)) != 0)) {
+		field_wrong(call, "plain.srtp", m->srtp->suite,
+			    "a peer that moves keeps its keys: leave them out");
+		ok = false;
+	}
+	out->selected_remote = read.selected_remote;
+	memset(out->remote_mac, 0, sizeof(out->remote_mac));
+	explicit_bzero(&read, sizeof(read));
+	return ok;
+}
+
 bool plain_read_options(struct rpc_call *call, const Sluice__V1__PlainOptions *m,
 			struct shm_transport_config *out)
 {
@@ -101,7 +125,7 @@ static void on_neighbour(void *user, const uint8_t mac[6])
 	if (memcmp(media->config.remote_mac, mac, 6) == 0)
 		return;
 	memcpy(media->config.remote_mac, mac, 6);
-	if (media->phase != MEDIA_CONNECTED)
+	if (media->phase != MEDIA_CONNECTED || t->moving)
 		return; // whoever waits for the record to run sees it
 	plain_submit_path(t);
 }

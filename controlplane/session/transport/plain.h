@@ -12,6 +12,9 @@
 // What a request says of the peer, into 'out', whose other fields stay. False: the call has failed.
 bool plain_read_connect(struct rpc_call *call, const Sluice__V1__PlainConnect *m,
 			struct shm_transport_config *out);
+// The same where a connected transport's fixed peer is somewhere else now; the keys stay.
+bool plain_read_move(struct rpc_call *call, const Sluice__V1__PlainConnect *m,
+		     struct shm_transport_config *out);
 // The same for a whole CreateTransport; 'out' is filled from zero.
 bool plain_read_options(struct rpc_call *call, const Sluice__V1__PlainOptions *m,
 			struct shm_transport_config *out);

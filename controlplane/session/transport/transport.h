@@ -60,6 +60,7 @@ struct transport {
 	bool plain;
 	bool inactive;
 	bool connected_once; // its peer is known
+	bool moving; // plain: the epoch with its peer's address is under way
 	Sluice__V1__DtlsParameters__Role dtls_role; // ours, once it is settled
 	uint64_t serial; // in order of creation
 	int64_t create_time_ms;

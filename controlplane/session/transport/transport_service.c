@@ -70,6 +70,10 @@ static void roll_back(const struct pending *p)
 	transport_media(t)->config = *p->before;
 	t->connected_once = transport_media(t)->phase == MEDIA_CONNECTED;
 	t->generation++;
+	if (t->connected_once) {
+		t->applied_generation = t->generation;
+		plain_find_peer(t);
+	}
 }
 
 static void pending_free(struct pending *p)
@@ -88,6 +92,7 @@ static void on_done(void *user, const struct link_result *result)
 	struct rpc_call *call = change_wait_take(p->wait);
 	const char *refusal = NULL;
 
+	t->moving = false;
 	if (t->gone) {
 		refusal = "it has ended";
 		if (call != NULL)
@@ -298,7 +303,8 @@ static void connect_plain(struct transport *t, struct rpc_call *call,
 	struct media_transport *media = transport_media(t);
 	struct shm_transport_config config = media->config;
 
-	if (!plain_read_connect(call, m, &config))
+	if (t->connected_once ? !plain_read_move(call, m, &config)
+			      : !plain_read_connect(call, m, &config))
 		return;
 	if (((config.flags ^ media->config.flags) & SHM_TRANSPORT_LATCH) != 0 ||
 	    (!m->latch && config.selected_remote.family != config.selected_local.family)) {
@@ -307,11 +313,12 @@ static void connect_plain(struct transport *t, struct rpc_call *call,
 				     : "an address of the family of `local`, and no latch");
 		return;
 	}
-	t->connected_once = true;
+	t->connected_once = t->moving = true;
 	t->generation++;
 	struct shm_transport_config before = media->config;
 	media->config = config;
 	explicit_bzero(&config, sizeof(config));
+	neighbours_unwatch(t->node->neighbours, t);
 	plain_find_peer(t);
 	submit(t, call, &before);
 	explicit_bzero(&before, sizeof(before));
@@ -419,10 +426,10 @@ static bool kind_is(struct rpc_call *call, const struct transport *t, bool plain
 	return false;
 }
 
-// Calls that change a WebRTC transport go one after the other.
+// Calls that change a transport's path go one after the other.
 static bool is_waiting(struct rpc_call *call, const struct transport *t)
 {
-	if (t->waiting == NULL)
+	if (t->waiting == NULL && !t->moving)
 		return false;
 	rpc_call_fact(call, "resource", "%s", t->name);
 	rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(TRANSPORT_NOT_CONNECTED),
@@ -439,16 +446,16 @@ static void connect_transport(struct rpc_call *call, void *data)
 
 	if (t == NULL || !kind_is(call, t, plain))
 		return;
-	if (t->connected_once) {
+	if (t->connected_once && (!plain || transport_media(t)->phase != MEDIA_CONNECTED)) {
 		field_wrong(call, "name", q->name, "it knows its peer: make another transport");
-		return;
-	}
-	if (plain) {
-		connect_plain(t, call, q->plain);
 		return;
 	}
 	if (is_waiting(call, t))
 		return;
+	if (plain) {
+		connect_plain(t, call, q->plain);
+		return;
+	}
 	if (q->webrtc == NULL || !read_peer(call, q->webrtc, &peer)) {
 		if (q->webrtc == NULL)
 			field_wrong(call, "parameters", "", "give webrtc");

@@ -117,12 +117,16 @@ class TransportOperations:
         t = self.any_of(self.transports.values())
         peer = self.peer(t.latch, t.suite)
         request = transport_pb2.ConnectTransportRequest(name=t.name, plain=peer)
-        if t.connected:
+        if t.connected and t.latch:
             fails([Code.INVALID_ARGUMENT], self.api.transports.ConnectTransport, request)
             return
+        if t.connected:
+            request.plain.ClearField("srtp")  # its peer moves
         answer = self.mutate(self.api.transports.ConnectTransport, request)
         if answer is None:
-            self.delete_transport(t)
+            # Refused: where it was, if it was anywhere.
+            t.compare(self.api.transports.GetTransport(
+                transport_pb2.GetTransportRequest(name=t.name), timeout=PATIENCE_S))
             return
         t.connected, t.remote = True, peer.remote
         t.compare(answer)
