@@ -309,6 +309,7 @@ void node_register(struct node *node, struct rpc_server *server, struct auth *au
 	track_service_register(node, server);
 	signalling_service_register(node, server);
 	node_service_register(node, server);
+	statistics_service_register(node, server);
 	transport_service_register(node, server);
 }
 

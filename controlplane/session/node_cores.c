@@ -4,6 +4,7 @@
 #include "controlplane/session/node_cores.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/services.h"
+#include "controlplane/session/statistics.h"
 #include "proto/api/sluice/v1/node.pb-c.h"
 #include "proto/shm/snapshot.h"
 

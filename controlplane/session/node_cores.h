@@ -6,8 +6,6 @@
 #pragma once
 
 #include "controlplane/rpc/call.h"
-#include "proto/api/sluice/v1/statistics.pb-c.h"
-#include "proto/shm/stats.h"
 
 struct node;
 
@@ -23,5 +21,3 @@ void node_undrain(struct rpc_call *call, void *data);
 
 // node_service.c
 void node_reply(struct rpc_call *call, struct node *node);
-void statistics_fill_worker(Sluice__V1__WorkerStats *m, uint32_t number,
-			    const struct shm_worker_stats *s);

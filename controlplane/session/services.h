@@ -17,6 +17,7 @@ void room_service_register(struct node *node, struct rpc_server *server);
 void track_service_register(struct node *node, struct rpc_server *server); // RoomService too
 void signalling_service_register(struct node *node, struct rpc_server *server);
 void node_service_register(struct node *node, struct rpc_server *server);
+void statistics_service_register(struct node *node, struct rpc_server *server);
 void transport_service_register(struct node *node, struct rpc_server *server);
 
 // May something new come? False after failing the call: the node is draining.
