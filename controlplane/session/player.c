@@ -107,6 +107,8 @@ static void line_config(struct player_line *line)
 	if (line->track == NULL)
 		return;
 	c->track = line->track->ref;
+	g_free(line->played);
+	line->played = g_strdup(line->track->name);
 	count = sdp_playback_map(&line->sdp, &line->track->negotiated, pts);
 	g_assert(count > 0 && count <= SHM_CODECS_MAX);
 	c->pt_count = (uint8_t)count;
@@ -235,6 +237,32 @@ void player_apply(struct participant *p, struct link_epoch *e)
 	}
 }
 
+bool player_stream(const struct participant *p, size_t i, struct player_stream *out)
+{
+	if (p->player == NULL || i >= p->player->line_count)
+		return false;
+	const struct player_line *line = &p->player->lines[i];
+	*out = (struct player_stream){line->track, line->ref, line->config.ssrc, line->config.mid};
+	return true;
+}
+
+static void line_end(struct participant *p, struct player_line *line, struct link_epoch *e)
+{
+	const struct summary_sent sent = {
+		.track = line->played,
+		.kind = line->sdp.kind,
+		.clock_rate = line->sdp.codecs[0].clock_rate,
+		.ref = line->ref,
+		.ssrc = line->config.ssrc,
+	};
+
+	if (line->ref.generation != 0) {
+		summary_note_sent(&p->summary, p->node->link, &sent);
+		link_epoch_remove(e, SHM_RECORD_SUBSCRIPTION, line->ref);
+	}
+	g_free(line->played);
+}
+
 void player_free(struct participant *p, struct link_epoch *e)
 {
 	struct player *player = g_steal_pointer(&p->player);
@@ -242,8 +270,7 @@ void player_free(struct participant *p, struct link_epoch *e)
 	if (player == NULL)
 		return;
 	for (size_t i = 0; i < player->line_count; i++)
-		if (player->lines[i].ref.generation != 0)
-			link_epoch_remove(e, SHM_RECORD_SUBSCRIPTION, player->lines[i].ref);
+		line_end(p, &player->lines[i], e);
 	g_aligned_free(player->lines);
 	sdp_playback_destroy(&player->playback);
 	g_free(player);

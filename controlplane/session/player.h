@@ -30,5 +30,16 @@ int player_answer(struct participant *p, const char *sdp, size_t size,
 void player_track_live(struct participant *p);
 void player_forget(struct participant *p, const struct track *track);
 
-// The participant leaves: removals are added to 'e'. Clears the pointer.
+// What a line sends, for those who count.
+struct player_stream {
+	const struct track *track; // NULL: the line waits for one
+	struct shm_ref ref; // generation 0: the dataplane does not run it
+	uint32_t ssrc;
+	const char *mid; // need not end in NUL
+};
+// The i-th line of whoever plays; false beyond the last.
+bool player_stream(const struct participant *p, size_t i, struct player_stream *out);
+
+// The participant leaves: what was sent is noted for its summary, removals are added to 'e'. Clears
+// the pointer.
 void player_free(struct participant *p, struct link_epoch *e);

@@ -16,6 +16,7 @@ struct player_line {
 	struct track *track; // what plays; NULL: waits for one
 	struct shm_ref ref; // generation 0: the dataplane does not run it
 	struct shm_ref told; // the track the dataplane was told last
+	char *played; // name of the newest track; NULL: none yet
 };
 
 struct player {

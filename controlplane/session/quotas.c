@@ -104,10 +104,14 @@ void quotas_measure(struct quotas *q)
 	while (g_hash_table_iter_next(&i, &tenant, &value)) {
 		struct published *p = value;
 		const struct published *before = g_hash_table_lookup(q->tenants, tenant);
-		// What left takes its bytes along: then there is no rate to tell this time.
-		if (before != NULL && p->bytes >= before->bytes && now_us > q->measured_us)
-			p->bits_per_s = (p->bytes - before->bytes) * 8 * G_USEC_PER_SEC /
-					(uint64_t)(now_us - q->measured_us);
+		if (before == NULL || now_us <= q->measured_us)
+			continue;
+		// What left takes its bytes along: until the next time the rate before holds, or
+		// who comes and goes would never have one.
+		p->bits_per_s = p->bytes < before->bytes
+					? before->bits_per_s
+					: (p->bytes - before->bytes) * 8 * G_USEC_PER_SEC /
+						  (uint64_t)(now_us - q->measured_us);
 	}
 	g_hash_table_unref(q->tenants);
 	q->tenants = now;

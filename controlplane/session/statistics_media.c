@@ -3,6 +3,7 @@
 // peers report of them.
 
 #include "controlplane/session/node.h"
+#include "controlplane/session/player.h"
 #include "controlplane/session/statistics.h"
 #include "controlplane/session/transport/transport.h"
 #include "proto/shm/snapshot.h"
@@ -114,7 +115,7 @@ static void fill_inbound(struct statistics *a, const struct track *t)
 	}
 }
 
-// One consumer: a subscription, or one of TransportService.
+// One consumer: a subscription, a line that plays, or one of TransportService.
 struct outgoing {
 	const struct participant *participant;
 	const struct track *track;
@@ -188,6 +189,17 @@ static void fill_outbound(struct statistics *a, const struct outgoing *o)
 	fill_remote_inbound(a, o, &stats);
 }
 
+static void add_played(struct statistics *a, const struct participant *p)
+{
+	struct player_stream s;
+
+	for (size_t i = 0; player_stream(p, i, &s); i++) {
+		const struct outgoing o = {p, s.track, s.ref, s.ssrc, NULL, s.mid};
+		if (s.track != NULL)
+			fill_outbound(a, &o);
+	}
+}
+
 void statistics_add_participant(struct statistics *a, const struct participant *p)
 {
 	fill_transport(a, p, &p->publish, true);
@@ -200,6 +212,7 @@ void statistics_add_participant(struct statistics *a, const struct participant *
 		const struct outgoing o = {p, s->track, s->ref, s->ssrc, NULL, mid};
 		fill_outbound(a, &o);
 	}
+	add_played(a, p);
 }
 
 void statistics_add_consumers(struct statistics *a, const struct transport *t)

@@ -34,7 +34,7 @@ double summary_mos(double loss, double jitter, double round_trip_time)
 	return CLAMP(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6, 1, 4.5);
 }
 
-static Sluice__V1__StreamSummary *add(GPtrArray **list, const struct track *t)
+static Sluice__V1__StreamSummary *add(GPtrArray **list, const char *track, enum sdp_kind kind)
 {
 	if (*list == NULL)
 		*list = g_ptr_array_new_with_free_func(stream_free);
@@ -42,9 +42,9 @@ static Sluice__V1__StreamSummary *add(GPtrArray **list, const struct track *t)
 		return NULL;
 	Sluice__V1__StreamSummary *m = g_new(Sluice__V1__StreamSummary, 1);
 	sluice__v1__stream_summary__init(m);
-	m->track = g_strdup(t->name);
-	m->kind = t->negotiated.kind == SDP_AUDIO ? SLUICE__V1__MEDIA_KIND__MEDIA_KIND_AUDIO
-						  : SLUICE__V1__MEDIA_KIND__MEDIA_KIND_VIDEO;
+	m->track = g_strdup(track);
+	m->kind = kind == SDP_AUDIO ? SLUICE__V1__MEDIA_KIND__MEDIA_KIND_AUDIO
+				    : SLUICE__V1__MEDIA_KIND__MEDIA_KIND_VIDEO;
 	g_ptr_array_add(*list, m);
 	return m;
 }
@@ -58,11 +58,6 @@ static void rate(Sluice__V1__StreamSummary *m)
 		m->mos = summary_mos(lost / expected, m->jitter, m->round_trip_time);
 }
 
-static uint32_t clock_rate(const struct track *t)
-{
-	return MAX(t->negotiated.codecs[0].clock_rate, 1);
-}
-
 void summary_note_track(struct summary *s, const struct track *t)
 {
 	struct shm_encoding_stats stats[SHM_ENCODINGS_MAX];
@@ -73,36 +68,50 @@ void summary_note_track(struct summary *s, const struct track *t)
 		const struct shm_encoding_stats *e = &stats[i];
 		if (e->ssrc == 0 || e->track_generation != t->ref.generation)
 			continue;
-		Sluice__V1__StreamSummary *m = add(&s->published, t);
+		Sluice__V1__StreamSummary *m = add(&s->published, t->name, t->negotiated.kind);
 		if (m == NULL)
 			return;
 		m->ssrc = e->ssrc;
 		m->packets = e->packets_received;
 		m->bytes = e->bytes_received;
 		m->packets_lost = e->packets_lost;
-		m->jitter = (double)e->jitter / clock_rate(t);
+		m->jitter = (double)e->jitter / MAX(t->negotiated.codecs[0].clock_rate, 1);
 		rate(m);
 	}
+}
+
+void summary_note_sent(struct summary *s, struct link_client *link, const struct summary_sent *sent)
+{
+	struct shm_subscription_stats stats;
+	Sluice__V1__StreamSummary *m;
+
+	if (!link_subscription_stats(link, sent->ref, &stats))
+		return;
+	m = add(&s->subscribed, sent->track, sent->kind);
+	if (m == NULL)
+		return;
+	m->ssrc = sent->ssrc;
+	m->packets = stats.packets_sent;
+	m->bytes = stats.bytes_sent;
+	m->packets_lost = stats.reported_packets_lost;
+	m->jitter = (double)stats.reported_jitter / MAX(sent->clock_rate, 1);
+	m->round_trip_time = (double)stats.round_trip_us / G_USEC_PER_SEC;
+	rate(m);
 }
 
 void summary_note_subscription(struct summary *s, const struct participant *p,
 			       const struct subscription *subscription)
 {
-	struct shm_subscription_stats stats;
-	Sluice__V1__StreamSummary *m;
+	const struct sdp_track *t = &subscription->track->negotiated;
+	const struct summary_sent sent = {
+		.track = subscription->track->name,
+		.kind = t->kind,
+		.clock_rate = t->codecs[0].clock_rate,
+		.ref = subscription->ref,
+		.ssrc = subscription->ssrc,
+	};
 
-	if (!link_subscription_stats(p->node->link, subscription->ref, &stats))
-		return;
-	m = add(&s->subscribed, subscription->track);
-	if (m == NULL)
-		return;
-	m->ssrc = subscription->ssrc;
-	m->packets = stats.packets_sent;
-	m->bytes = stats.bytes_sent;
-	m->packets_lost = stats.reported_packets_lost;
-	m->jitter = (double)stats.reported_jitter / clock_rate(subscription->track);
-	m->round_trip_time = (double)stats.round_trip_us / G_USEC_PER_SEC;
-	rate(m);
+	summary_note_sent(s, p->node->link, &sent);
 }
 
 void summary_tell(const struct participant *p)

@@ -2,11 +2,14 @@
 // controlplane/session/summary.h - what a session was like: collected as its streams end, told when
 // the participant goes.
 //
-// Place    publish.c and subscribe.c note a stream before they remove it; participant.c tells.
+// Place    publish.c, subscribe.c and player.c note a stream before they remove it; participant.c
+//          tells.
 // Thread   the API's GMainContext.
 // Bounds   SUMMARY_STREAMS_MAX of each kind; later ones are left out.
 #pragma once
 
+#include "controlplane/link/client.h"
+#include "controlplane/session/sdp/offer.h"
 #include "proto/api/sluice/v1/room.pb-c.h"
 
 #include <glib.h>
@@ -28,6 +31,17 @@ void summary_clear(struct summary *s);
 void summary_note_track(struct summary *s, const struct track *t); // each encoding
 void summary_note_subscription(struct summary *s, const struct participant *p,
 			       const struct subscription *subscription);
+
+// A stream that was sent; all borrowed.
+struct summary_sent {
+	const char *track; // name of the newest one on it
+	enum sdp_kind kind;
+	uint32_t clock_rate; // of its reports' jitter
+	struct shm_ref ref; // of a subscription
+	uint32_t ssrc;
+};
+void summary_note_sent(struct summary *s, struct link_client *link,
+		       const struct summary_sent *sent);
 
 // The event of a participant that goes; everything of it has been noted.
 void summary_tell(const struct participant *p);
