@@ -8,13 +8,6 @@
 #include "controlplane/session/node.h"
 #include "controlplane/session/player.h"
 
-struct room *room_create(struct node *node, const char *id)
-{
-	const Sluice__V1__Room settings = SLUICE__V1__ROOM__INIT;
-
-	return room_create_with(node, id, &settings);
-}
-
 static struct room *room_new(struct node *node, const char *id, const Sluice__V1__Room *settings)
 {
 	struct room *r = g_new0(struct room, 1);

@@ -29,9 +29,7 @@ struct room {
 	GHashTable *participants; // id -> struct participant, one count each
 };
 
-// Adds it to the node. The id is free and well-formed.
-struct room *room_create(struct node *node, const char *id);
-// With settings that have been checked.
+// Adds it to the node. The id is free and well-formed, the settings have been checked.
 struct room *room_create_with(struct node *node, const char *id, const Sluice__V1__Room *settings);
 // One that no call finds and no event tells of, for transports that belong to none. Given to the
 // caller: room_free().

@@ -4,8 +4,10 @@
 
 #include "controlplane/session/transport/transport_service.h"
 
+#include "controlplane/auth/caller.h"
 #include "controlplane/session/node.h"
 #include "controlplane/session/orphans.h"
+#include "controlplane/session/quotas.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/services.h"
 #include "controlplane/session/transport/fields.h"
@@ -326,12 +328,30 @@ static void connect_plain(struct transport *t, struct rpc_call *call,
 
 // Calls.
 
-static bool may_come(struct node *n, struct rpc_call *call,
-		     const Sluice__V1__CreateTransportRequest *q, struct room **room)
+// One participant more, in a room that comes into being where there is none. Last: what is refused
+// leaves no room.
+static bool enter(struct node *n, struct rpc_call *call, const char *id, struct room **room)
 {
-	struct resource_name name;
+	if (id[0] == '\0')
+		return true; // in none
+	const char *tenant = *room != NULL ? (*room)->tenant : rpc_call_caller(call)->tenant;
+	Sluice__V1__Room settings = SLUICE__V1__ROOM__INIT;
 
+	if ((*room == NULL && !quotas_room(n->quotas, call, tenant)) ||
+	    !quotas_participant(n->quotas, call, tenant))
+		return false;
+	settings.tenant = (char *)(uintptr_t)tenant;
+	if (*room == NULL)
+		*room = room_create_with(n, id, &settings);
+	return true;
+}
+
+static bool may_come(struct node *n, struct rpc_call *call,
+		     const Sluice__V1__CreateTransportRequest *q, struct resource_name *name,
+		     struct room **room)
+{
 	*room = NULL;
+	name->room[0] = '\0';
 	if (!service_admits(n, call))
 		return false;
 	if (q->kind_case == SLUICE__V1__CREATE_TRANSPORT_REQUEST__KIND__NOT_SET) {
@@ -346,7 +366,7 @@ static bool may_come(struct node *n, struct rpc_call *call,
 	}
 	if (q->room[0] == '\0')
 		return true;
-	if (!name_parse(q->room, NAME_ROOM, &name)) {
+	if (!name_parse(q->room, NAME_ROOM, name)) {
 		rpc_call_fact(call, "field", "room");
 		rpc_call_fact(call, "value", "%s", q->room);
 		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(NAME_INVALID),
@@ -354,7 +374,7 @@ static bool may_come(struct node *n, struct rpc_call *call,
 			      name_form(NAME_ROOM));
 		return false;
 	}
-	*room = room_find(n, name.room);
+	*room = room_find(n, name->room);
 	if (*room != NULL &&
 	    g_hash_table_size((*room)->participants) >= (*room)->max_participants) {
 		rpc_call_fact(call, "resource", "%s", q->room);
@@ -388,6 +408,7 @@ static void create_transport(struct rpc_call *call, void *data)
 	bool plain = q->kind_case == SLUICE__V1__CREATE_TRANSPORT_REQUEST__KIND_PLAIN;
 	const Sluice__V1__WebRtcConnect *peer_message = NULL;
 	struct shm_transport_config config;
+	struct resource_name name;
 	struct webrtc_peer peer;
 	struct room *room;
 
@@ -398,7 +419,8 @@ static void create_transport(struct rpc_call *call, void *data)
 		peer_message = q->webrtc->connect;
 	if ((plain && !plain_read_options(call, q->plain, &config)) ||
 	    (peer_message != NULL && !read_peer(call, peer_message, &peer)) ||
-	    !may_come(n, call, q, &room) || !id_free(n, call, room, id)) {
+	    !may_come(n, call, q, &name, &room) || !id_free(n, call, room, id) ||
+	    !enter(n, call, name.room, &room)) {
 		g_free(id);
 		return;
 	}
