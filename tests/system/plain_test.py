@@ -70,7 +70,9 @@ class Peer:
         self.socket.close()
 
 
-class Plain(unittest.TestCase):
+class WithTransports(unittest.TestCase):
+    """Plain transports, each ended with its test."""
+
     @classmethod
     def setUpClass(cls):
         cls.api = Api()
@@ -108,6 +110,8 @@ class Plain(unittest.TestCase):
     def consume(self, *specs):
         return self.calls.Consume(transport_pb2.ConsumeRequest(consumers=specs), timeout=10)
 
+
+class Plain(WithTransports):
     def test_every_suite_to_every_other(self):
         suites = ["", *SUITES]
         producers = []
