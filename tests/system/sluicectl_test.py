@@ -12,8 +12,9 @@ import subprocess
 import tempfile
 import unittest
 
-from api_lab import SFU4, STATE, TREE, Api, drop_names, sdp, snapshot, wait_for
+from api_lab import SFU4, STATE, TREE, Api, drop_names, failure, sdp, snapshot, wait_for
 from google.protobuf import json_format
+from grpc import StatusCode as Code
 
 SLUICECTL = TREE / "controlplane/ctl/sluicectl"
 ENVIRONMENT = {"PATH": os.environ["PATH"], "SLUICE_ENDPOINT": f"unix:{STATE}/api.sock",
@@ -107,6 +108,27 @@ class Commands(unittest.TestCase):
         self.assertEqual(shown["workerCount"], 2)
         self.assertEqual((shown["roomCount"], shown["participantCount"]), (1, 2))
         self.assertRegex(run("node"), r"(?m)^state +in service$")
+
+    def test_drain_and_undrain(self):
+        """Each prints the node as it is then."""
+        def state():
+            return re.search(r"(?m)^state +(.*)$", run("node"))[1]
+        self.addCleanup(run, "undrain")
+        shown = run_json("drain", "--deadline", "3600", "--remove")
+        drain = shown["drain"]
+        self.assertEqual(drain, as_dict(self.api.get_node().drain))
+        self.assertEqual((drain["removeAtDeadline"], drain["drained"]), (True, False))
+        self.assertEqual(int(drain["deadlineTimeMs"]) - int(drain["startTimeMs"]), 3600000)
+        self.assertRegex(state(), r"^draining until \S.*, then removes who is left$")
+        self.assertRegex(run("drain"), r"(?m)^state +draining without a deadline$")
+        self.assertIn("nothing new", failure(Code.UNAVAILABLE, self.api.create, "ctl-later"))
+        self.assertIn("draining", run("top", "--count", "1", "--interval", "0.1"))
+        self.assertRegex(run("undrain"), r"(?m)^state +in service$")
+        self.assertNotIn("drain", run_json("node"))
+        self.assertNotIn("drain", run_json("undrain"))  # once more changes nothing
+        self.assertRegex(run("drain", "--deadline", "604801", status=1),
+                         r"^sluicectl: INVALID_ARGUMENT: deadline_seconds: .*\n$")
+        self.assertEqual(state(), "in service")
 
     def test_stats(self):
         shown = run_json("stats")
