@@ -113,12 +113,14 @@ static void on_event(void *user, const struct shm_event *event)
 	case SHM_EVENT_ACTIVE:
 		transport_heard(n, event->ref, event->kind == SHM_EVENT_ACTIVE);
 		break;
+	case SHM_EVENT_LAYERS_WANTED:
+		layers_wanted(n, event->ref, event->value);
+		break;
 	case SHM_EVENT_EPOCH_ACKED:
 	case SHM_EVENT_TRANSPORT_CHECKED:
 	case SHM_EVENT_PATH_CHANGED:
 	case SHM_EVENT_ENCODING_BOUND:
 	case SHM_EVENT_DOMINANT_SPEAKER:
-	case SHM_EVENT_LAYERS_WANTED:
 		break; // in the state records when somebody asks
 	}
 }
@@ -137,6 +139,7 @@ static void on_events_lost(void *user)
 	}
 	g_list_free(slots);
 	orphans_check(n->orphans);
+	layers_read(n);
 }
 
 static const struct link_client_callbacks link_callbacks = {

@@ -45,6 +45,8 @@ struct track {
 	bool muted; // by its publisher
 	bool server_muted;
 	bool live; // the dataplane runs it
+	// Bit per encoding, what the dataplane last said; 0: nothing, everything is wanted.
+	uint8_t layers_wanted;
 	struct revision generations;
 };
 
@@ -235,9 +237,16 @@ void session_unpublished(struct participant *to, const struct track *t);
 void session_offer(struct participant *to, const char *sdp);
 void session_ready(struct participant *to);
 void session_subscription(struct participant *to, const struct subscription *s);
+void session_layers(struct participant *to, const struct track *own);
 void session_removed(struct participant *to, const char *reason); // and ends the stream
 // Opens the stream: a snapshot, READY, then the offer. Replaces an earlier stream.
 void session_watch(struct participant *p, struct rpc_call *call);
+
+// layers.c: which encodings of what it publishes are wanted; its session is told.
+struct node;
+void layers_wanted(struct node *n, struct shm_ref track, uint64_t mask);
+// The same of every track, from the states: events were lost.
+void layers_read(struct node *n);
 
 // mute.c, wishes.c: changes of the desired state; 'call' is ended when the dataplane has applied
 // them.

@@ -118,6 +118,27 @@ void session_subscription(struct participant *to, const struct subscription *s)
 	subscription_message_free(changed.subscription);
 }
 
+void session_layers(struct participant *to, const struct track *own)
+{
+	Sluice__V1__SessionEvent event = SLUICE__V1__SESSION_EVENT__INIT;
+	Sluice__V1__LayersWanted m = SLUICE__V1__LAYERS_WANTED__INIT;
+	Sluice__V1__WantedEncoding encodings[SDP_ENCODINGS_MAX];
+	Sluice__V1__WantedEncoding *list[SDP_ENCODINGS_MAX];
+
+	for (size_t i = 0; i < own->negotiated.encoding_count; i++) {
+		sluice__v1__wanted_encoding__init(&encodings[i]);
+		encodings[i].rid = (char *)(uintptr_t)own->negotiated.encodings[i].rid;
+		encodings[i].wanted = (own->layers_wanted & 1u << i) != 0;
+		list[i] = &encodings[i];
+	}
+	m.track = own->name;
+	m.n_encodings = own->negotiated.encoding_count;
+	m.encodings = list;
+	event.event_case = SLUICE__V1__SESSION_EVENT__EVENT_LAYERS_WANTED;
+	event.layers_wanted = &m;
+	send_event(to, &event);
+}
+
 void session_removed(struct participant *to, const char *reason)
 {
 	Sluice__V1__SessionEvent event = SLUICE__V1__SESSION_EVENT__INIT;
@@ -157,6 +178,11 @@ static void snapshot(struct participant *p)
 			if (t->live)
 				session_track(p, t, true);
 		}
+	}
+	for (guint i = 0; i < p->tracks->len; i++) {
+		const struct track *own = p->tracks->pdata[i];
+		if (own->layers_wanted != 0)
+			session_layers(p, own);
 	}
 	session_ready(p);
 }

@@ -137,6 +137,9 @@ static void message(struct main_lcore *m, unsigned worker, const struct xmsg *ms
 		push_event(m, msg, SHM_EVENT_ENCODING_BOUND, SHM_RECORD_TRACK,
 			   (uint64_t)msg->a << 32 | msg->b);
 		break;
+	case XMSG_EVENT_WANTED:
+		push_event(m, msg, SHM_EVENT_LAYERS_WANTED, SHM_RECORD_TRACK, msg->a);
+		break;
 	default:
 		epochs_message(m->epochs, worker, msg);
 		break;

@@ -56,8 +56,8 @@ static void units_make(struct memplan *p, const struct shm_limits_config *limits
 			SENT_SSRCS_FIRST * sizeof(uint32_t),
 	};
 	p->track = (struct memplan_unit){
-		.reserved = sizeof(struct track) + limits->workers * sizeof(void *) +
-			    sizeof(struct shm_track_slot),
+		.reserved = sizeof(struct track) + sizeof(struct shm_track_slot) +
+			    limits->workers * (sizeof(void *) + sizeof(struct track_wishes)),
 		.dpdk = element_bytes(sizeof(struct track_config)) +
 			element_bytes(SHM_ENCODINGS_MAX * sizeof(struct nack_generator)),
 		.heap = 2 * stream_bytes(srtp, SRTP_RECEIVE),
@@ -89,7 +89,8 @@ void memplan_make(struct memplan *p, const struct shm_limits_config *l, uint32_t
 	};
 	uint64_t history = pools_history_packets(packets, l->workers) * sizeof(struct history_slot);
 
-	p->workers = l->workers * (hash_bytes(tuples) + history + l->tracks * sizeof(void *) +
+	p->workers = l->workers * (hash_bytes(tuples) + history +
+				   l->tracks * (sizeof(void *) + sizeof(struct track_wishes)) +
 				   l->transports * sizeof(uint32_t) + WORKER_BYTES);
 	p->total = p->tables + p->workers + p->rings + p->packets;
 	units_make(p, l, srtp);

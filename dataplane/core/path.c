@@ -13,6 +13,7 @@
 #include "dataplane/forward/forward.h"
 #include "dataplane/forward/pacing.h"
 #include "dataplane/forward/repair.h"
+#include "dataplane/forward/wanted.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/ingress/streams.h"
 #include "dataplane/link/publish.h"
@@ -104,6 +105,9 @@ void path_message(struct worker *w, const struct xmsg *msg)
 	case XMSG_SENDER_REPORT:
 		forward_message(w, msg);
 		break;
+	case XMSG_WANTED:
+		wanted_message(w, msg);
+		break;
 	case XMSG_KERNEL_TX:
 		kernel_frame(w, msg);
 		break;
@@ -134,6 +138,7 @@ void path_housekeeping(struct worker *w)
 		forward_due(w, t);
 		bandwidth_due(w, t);
 		allocation_due(w, t);
+		wanted_due(w, t);
 		egress_rtcp_due(w, t);
 	}
 	repair_due(w);

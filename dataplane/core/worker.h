@@ -27,6 +27,7 @@ struct transport;
 struct track;
 struct subscription;
 struct fanout_list;
+struct track_wishes;
 struct tuple_table;
 struct ufrag_table;
 struct egress;
@@ -73,6 +74,7 @@ struct worker {
 	struct rte_ring *from_worker[SHM_WORKERS_MAX];
 	struct tuple_table *tuples; // remote and local address -> transport, this worker's own
 	struct fanout_list **fanout; // [limits.tracks]: this worker's consumers of a track, or NULL
+	struct track_wishes *wishes; // [limits.tracks]: what this worker's consumers want of it
 	uint32_t *transports_owned; // indices of transports this worker owns
 	uint32_t transports_owned_count;
 	struct hmac *hmac; // for STUN integrity, made at start

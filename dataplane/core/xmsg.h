@@ -30,7 +30,7 @@ enum xmsg_kind {
 	XMSG_SENDER_REPORT, // track 'ref', encoding 'a': NTP 'value', RTP timestamp 'b', at
 			    // 'time_us'
 	XMSG_WANTED, // track 'ref': a consumers' worker wants the encodings of bit mask 'a';
-		     // repeated every second, void after three. Nobody sends it yet
+		     // repeated every second (proto/rtc/layer/wanted.h)
 	// worker -> main
 	XMSG_PUNT, // 'mbuf' goes to the kernel; 'ref' the transport, 0 if it is about none
 	XMSG_STUN_RESPONSE, // 'mbuf' is a STUN response: is it to a request of libnice's?
@@ -41,8 +41,7 @@ enum xmsg_kind {
 	XMSG_WANT_STREAM, // transport 'ref' wants a receive stream for SSRC 'b'
 	XMSG_FREE_STREAM, // 'pointer' is a receive stream nobody uses any more
 	XMSG_FREE_SOURCE, // the same for the source of an SSRC without SRTP
-	XMSG_EVENT_WANTED, // not sent yet; track 'ref': all workers together want the encodings of
-			   // mask 'a'
+	XMSG_EVENT_WANTED, // track 'ref': all workers together want the encodings of mask 'a'
 	XMSG_EVENT_INACTIVE, // plain transport 'ref' is silent ('value' 1), or heard again (0)
 	// main -> worker
 	XMSG_KERNEL_TX, // 'mbuf' is a finished frame for the wire port

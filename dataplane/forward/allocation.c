@@ -11,6 +11,7 @@
 #include "dataplane/core/limits.h"
 #include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/layers.h"
+#include "dataplane/forward/wanted.h"
 #include "dataplane/tables/transport.h"
 
 #include <rte_malloc.h>
@@ -199,6 +200,7 @@ void allocation_due(struct worker *w, struct transport *t)
 		if (track == NULL)
 			continue;
 		s->layers.bounded = c->shm.layer_wishes != 0;
+		wanted_by_consumer(w, track, &c->shm);
 		add(a, c, s, track, &w->dp->tracks[c->shm.track.index]);
 	}
 	t->stats.allocated_bps = a->audio_bps + allocate(a->subs, a->order, a->count,

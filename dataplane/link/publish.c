@@ -94,7 +94,10 @@ static void publish_track(struct worker *w, uint32_t index)
 
 	if (config == NULL)
 		return;
-	struct shm_track_state state = {.generation = config->generation};
+	struct shm_track_state state = {
+		.generation = config->generation,
+		.layers_wanted = t->wanted_generation == config->generation ? t->wanted_told : 0,
+	};
 	for (unsigned i = 0; i < SHM_ENCODINGS_MAX; i++) {
 		struct encoding *e = &t->encodings[i];
 

@@ -10,6 +10,7 @@
 #include "proto/rtc/layer/allocate.h"
 #include "proto/rtc/layer/packet.h"
 #include "proto/rtc/layer/rates.h"
+#include "proto/rtc/layer/wanted.h"
 #include "proto/rtc/loss/keyframe_budget.h"
 #include "proto/rtc/loss/nack_generator.h"
 #include "proto/rtc/report.h"
@@ -65,6 +66,13 @@ struct track_step {
 	uint8_t active; // 1: the publisher sends it now
 };
 static_assert(sizeof(struct track_step) == sizeof(uint64_t), "one word");
+static_assert((int)LAYER_WANTED_ENCODINGS == (int)SHM_ENCODINGS_MAX, "a bit for each");
+
+// What one worker's consumers want of a track.
+struct track_wishes {
+	uint32_t generation; // of the track
+	struct layer_wishes wishes;
+};
 
 struct track {
 	alignas(64) _Atomic(const struct track_config *) config; // NULL: slot free
@@ -75,6 +83,9 @@ struct track {
 	alignas(64) struct encoding encodings[SHM_ENCODINGS_MAX];
 	struct keyframe_budget keyframes; // what those of all encodings may cost
 	uint32_t keyframes_generation; // of the track the budget is of
+	struct layer_wanted wanted; // by the consumers of all workers (forward/wanted.h)
+	uint32_t wanted_generation; // of the track the wishes are for
+	uint8_t wanted_told; // to main: bit per encoding; 0: nothing yet
 };
 
 const struct track_config *track_config_of(const struct dataplane *dp, struct shm_ref ref);

@@ -130,6 +130,7 @@ struct transport {
 	uint64_t rtcp_due_us; // next SR/RR
 	uint64_t allocation_due_us; // next time layers are chosen for its consumers
 	uint64_t layers_due_us; // next time the rates of its layers are told
+	uint64_t wanted_due_us; // next time it is looked which of them are wanted
 };
 
 // The credentials the selected pair belongs to: the older ones during an ICE restart.

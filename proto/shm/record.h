@@ -164,7 +164,7 @@ struct shm_encoding_state {
 
 struct shm_track_state {
 	uint32_t generation;
-	uint32_t reserved_zero;
+	uint32_t layers_wanted; // bit per encoding, as last told by an event; 0: none was
 	struct shm_encoding_state encodings[SHM_ENCODINGS_MAX];
 };
 

@@ -10,6 +10,7 @@ import { openCamera } from "./devices";
 import { cameraEncodings } from "./encodings";
 import { TrackSource } from "./gen/sluice/v1/room";
 import type { Track } from "./gen/sluice/v1/room";
+import type { LayersWanted } from "./gen/sluice/v1/signalling";
 import type { Params } from "./params";
 import { note } from "./journal";
 import { Trickle } from "./trickle";
@@ -32,8 +33,10 @@ export class Publisher {
   #transceivers = new Map<Kind, RTCRtpTransceiver>();
   #names = new Map<Kind, string>(); // resource names of the own tracks
   #unsaid = new Set<Kind>(); // mute states the server has not been told
+  #unwanted = new Set<string>(); // rids of encodings that nobody would get
   #trickle: Trickle;
   #work: Promise<void> = Promise.resolve();
+  #encoding: Promise<void> = Promise.resolve();
 
   constructor(
     private api: Api,
@@ -139,6 +142,36 @@ export class Publisher {
     } catch {
       this.#unsaid.add(kind);
     }
+  }
+
+  // What nobody would get is not encoded.
+  setWanted({ track, encodings }: LayersWanted): void {
+    if (track !== this.#names.get("video")) return;
+    this.#setUnwanted(encodings.filter((e) => !e.wanted).map((e) => e.rid));
+  }
+
+  // As long as nobody can ask for more, everything is sent.
+  wantAll(): void {
+    if (this.#unwanted.size > 0) this.#setUnwanted([]);
+  }
+
+  // One after the other: each reads the sender's parameters anew.
+  #setUnwanted(rids: string[]): void {
+    note(`publish: not wanted: ${rids.join(", ") || "nothing"}`);
+    this.#unwanted = new Set(rids);
+    this.#encoding = this.#encoding
+      .then(() => this.#setActive())
+      .catch((error) => console.warn("choosing encodings:", error));
+  }
+
+  async #setActive(): Promise<void> {
+    const sender = this.#transceivers.get("video")?.sender;
+    if (!sender || this.pc.signalingState === "closed") return;
+    const parameters = sender.getParameters();
+    for (const encoding of parameters.encodings) {
+      encoding.active = !this.#unwanted.has(encoding.rid ?? "");
+    }
+    await sender.setParameters(parameters);
   }
 
   // Signalling is back: says what could not be said meanwhile.

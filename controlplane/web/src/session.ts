@@ -134,6 +134,7 @@ export class Session {
         if (isUnknownSession(error)) return this.#becomeUnknown();
       }
       if (this.over) return;
+      this.publisher?.wantAll();
       if (this.watchOpenings > openings) delay = BACKOFF_FIRST_MS;
       if (this.state !== "media-lost") this.#become("signalling-lost");
       await sleep(delay * (0.75 + Math.random() / 2));
@@ -142,6 +143,7 @@ export class Session {
   }
 
   #becomeUnknown(): void {
+    this.publisher?.wantAll();
     this.#become("session-unknown", "The server was restarted and does not know this session.");
   }
 
@@ -149,7 +151,8 @@ export class Session {
     note(`event: ${e.oneofKind}`);
     if (e.oneofKind === "subscribeOffer") return this.subscriber?.offer(e.subscribeOffer);
     if (e.oneofKind === "removed") return this.#end("removed", e.removed.reason);
-    if (e.oneofKind === "ready") this.#ready();
+    if (e.oneofKind === "layersWanted") this.publisher?.setWanted(e.layersWanted);
+    else if (e.oneofKind === "ready") this.#ready();
     else if (e.oneofKind === "participantJoined") this.#add(e.participantJoined.participant);
     else if (e.oneofKind === "participantLeft") this.#remove(e.participantLeft.participant);
     else if (e.oneofKind === "trackPublished") this.#setTrack(e.trackPublished.track);
