@@ -33,6 +33,20 @@ static void epoch_acked(void *context, uint64_t epoch)
 	events_push(&m->events, &e);
 }
 
+static void speaker_changed(void *context, uint32_t room, struct shm_ref track)
+{
+	struct main_lcore *m = context;
+	struct shm_event e = {
+		.kind = SHM_EVENT_DOMINANT_SPEAKER,
+		.record_type = SHM_RECORD_TRACK,
+		.ref = track,
+		.value = room,
+		.time_us = m->now_us,
+	};
+
+	events_push(&m->events, &e);
+}
+
 static bool by_port(const void *context, uint16_t port, struct shm_ref *ref)
 {
 	return epochs_transport_by_port(context, port, ref);
@@ -52,6 +66,7 @@ bool main_lcore_new(struct main_lcore *m, struct dataplane *dp, const struct con
 		return false;
 	m->events = (struct events){.shm = &dp->shm, .fd = server_event_fd(m->server)};
 	m->epochs = epochs_new(dp, dp->srtp, &hooks);
+	m->speakers = speakers_new(dp, speaker_changed, m);
 	m->punt = (struct punt){.dp = dp,
 				.kernel = kernel,
 				.stats = &m->stats,
@@ -59,7 +74,7 @@ bool main_lcore_new(struct main_lcore *m, struct dataplane *dp, const struct con
 				.context = m->epochs};
 	if (kernel->ifindex != 0)
 		m->tap = tap_watch_new(kernel->ifindex);
-	if (m->epochs != NULL && punt_new(&m->punt, c))
+	if (m->epochs != NULL && m->speakers != NULL && punt_new(&m->punt, c))
 		return true;
 	snprintf(why, why_size, "no memory for the main core's tables");
 	main_lcore_free(m);
@@ -73,6 +88,7 @@ void main_lcore_free(struct main_lcore *m)
 	server_free(m->server);
 	punt_free(&m->punt);
 	tap_watch_free(m->tap);
+	speakers_free(m->speakers);
 	if (m->epochs != NULL)
 		epochs_free(m->epochs);
 	m->server = NULL;
@@ -276,6 +292,7 @@ static bool turn(struct main_lcore *m, bool worked)
 	clock_read(m, worked);
 	unsigned work = from_workers(m) + from_kernel(m);
 	epochs_poll(m->epochs);
+	speakers_due(m->speakers, m->epochs, m->now_us);
 	if (m->now_us >= m->housekeeping_us)
 		housekeeping(m);
 	if (m->now_us >= m->publish_us)

@@ -6,6 +6,7 @@
 
 #include "dataplane/core/punt.h"
 #include "dataplane/core/tap_watch.h"
+#include "dataplane/forward/speakers.h"
 #include "dataplane/link/epochs.h"
 #include "dataplane/link/events.h"
 #include "dataplane/link/server.h"
@@ -17,6 +18,7 @@ struct main_lcore {
 	const struct port *wire;
 	struct kernel_port *kernel;
 	struct epochs *epochs;
+	struct speakers *speakers;
 	struct server *server;
 	struct events events;
 	struct punt punt;

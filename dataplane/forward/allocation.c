@@ -134,6 +134,19 @@ static void add(struct allocation *a, const struct subscription_config *c, struc
 	a->subscription[a->count++] = s;
 }
 
+// True if the room's limits leave the track out: it costs nothing, and is not chosen for.
+static bool held_back(struct subscription *s, const struct track *t)
+{
+	if (track_held_back(t)) {
+		s->stats.layer_reason = SHM_LAYER_SPEAKERS;
+		s->stats.target_layer = (struct shm_layer){SHM_LAYER_NONE, SHM_LAYER_NONE};
+		return true;
+	}
+	if (s->stats.layer_reason == SHM_LAYER_SPEAKERS)
+		s->stats.layer_reason = SHM_LAYER_REQUESTED;
+	return false;
+}
+
 static void settle(const struct allocation *a, unsigned i)
 {
 	const struct allocate_subscription *sub = &a->subs[i];
@@ -200,6 +213,8 @@ void allocation_due(struct worker *w, struct transport *t)
 		if (track == NULL)
 			continue;
 		s->layers.bounded = c->shm.layer_wishes != 0;
+		if (held_back(s, &w->dp->tracks[c->shm.track.index]))
+			continue;
 		wanted_by_consumer(w, track, &c->shm);
 		add(a, c, s, track, &w->dp->tracks[c->shm.track.index]);
 	}

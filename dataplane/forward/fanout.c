@@ -39,10 +39,18 @@ static void fan_out(struct worker *w, struct rte_mbuf *m, uint32_t mask)
 void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		const struct track_config *c = track_config_of(w->dp, packet_of(pkts[i])->track);
+		struct shm_ref track = packet_of(pkts[i])->track;
+		const struct track_config *c = track_config_of(w->dp, track);
 
 		if (c == NULL || c->shm.muted || c->worker_mask == 0) {
 			drop_ingress(w, pkts[i], SHM_INGRESS_DROP_MUTED);
+			continue;
+		}
+		if (track_held_back(&w->dp->tracks[track.index])) {
+			drop_ingress(w, pkts[i],
+				     c->shm.kind == SHM_KIND_AUDIO
+					     ? SHM_INGRESS_DROP_OUTSIDE_TOP_N
+					     : SHM_INGRESS_DROP_OUTSIDE_LAST_N);
 			continue;
 		}
 		w->stats.packets_forwarded++;
@@ -102,6 +110,18 @@ void forward_track_resumed(struct worker *w, struct shm_ref track)
 	}
 }
 
+// The track was held back since the last packet: this one begins anew.
+static void released(struct worker *w, struct fanout_list *list, struct shm_ref track)
+{
+	uint32_t holds =
+		atomic_load_explicit(&w->dp->tracks[track.index].holds, memory_order_acquire);
+
+	if (list->holds == holds || (holds & 1) != 0)
+		return;
+	list->holds = holds;
+	forward_track_resumed(w, track);
+}
+
 // Everything a packet will touch of a consumer, but for its keys: the engine fetches those.
 static void fetch(const struct fanout_entry *c, uint64_t index)
 {
@@ -122,7 +142,8 @@ void forward_local(struct worker *w, struct rte_mbuf *m)
 		rte_pktmbuf_free(m);
 		return;
 	}
-	const struct fanout_list *list = w->fanout[f.packet->track.index];
+	struct fanout_list *list = w->fanout[f.packet->track.index];
+	released(w, list, f.packet->track);
 	for (uint32_t i = 0; i < AHEAD && i < list->count; i++)
 		fetch(&list->entries[i], f.in.index);
 	for (uint32_t i = 0; i < list->count; i++) {

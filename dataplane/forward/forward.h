@@ -45,7 +45,8 @@ bool forward_keyframe_afford(struct track *t, struct encoding *e, uint64_t now_u
 // clock pairs once more to the consumers, for those that came after them.
 void forward_due(struct worker *w, struct transport *t);
 
-// A track is heard again after a mute: this worker's consumers begin anew, with no gap.
+// A track is heard again after a mute, or after it was held back: this worker's consumers begin
+// anew, with no gap.
 void forward_track_resumed(struct worker *w, struct shm_ref track);
 
 // XMSG_KEYFRAME and XMSG_SENDER_REPORT from other workers.

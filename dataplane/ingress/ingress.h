@@ -52,6 +52,11 @@ void ingress_layers_read(struct worker *w, struct encoding *e, struct packet *p,
 // them (struct track, 'steps').
 void ingress_layers_due(struct worker *w, struct transport *t);
 
+// Of one opened audio packet: its level (RFC 6464), 'id' as negotiated, 0: not. Into the track's
+// activity, where main finds it (struct track, 'heard').
+void ingress_level_read(struct worker *w, struct track *t, struct encoding *e,
+			const struct rtp_view *v, uint8_t id);
+
 // 3b. RTCP: opened and given to forward_rtcp(). Consumes the burst.
 void ingress_rtcp(struct worker *w, struct burst *b);
 

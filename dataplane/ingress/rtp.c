@@ -166,6 +166,13 @@ static bool unwrap(struct worker *w, struct rte_mbuf *m, const struct track_conf
 	return true;
 }
 
+static void audio_read(struct worker *w, const struct track_config *c, struct encoding *e,
+		       const struct packet *p, const struct rtp_view *v)
+{
+	layer_rates_add(&e->rates, 0, 0, p->payload_size, w->now_us);
+	ingress_level_read(w, &w->dp->tracks[c->index], e, v, c->shm.ext.id[RTP_EXT_AUDIO_LEVEL]);
+}
+
 // A packet of an encoding, whichever way it came. False: it is gone.
 static bool take(struct worker *w, struct rte_mbuf *m, const struct opening *o,
 		 const struct track_config *c, struct encoding *e, const struct rtp_view *v)
@@ -186,7 +193,7 @@ static bool take(struct worker *w, struct rte_mbuf *m, const struct opening *o,
 		ingress_layers_read(w, e, p, (enum codec)codec->codec, v,
 				    c->shm.ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR]);
 	else
-		layer_rates_add(&e->rates, 0, 0, p->payload_size, w->now_us);
+		audio_read(w, c, e, p, v);
 	if (!o->stream->repairs)
 		account(w, c, e, p, v);
 	if (p->keyframe)

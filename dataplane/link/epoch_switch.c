@@ -67,6 +67,20 @@ static void transport_reset(struct transport *t, uint32_t generation)
 	atomic_store(&t->owner, TRANSPORT_UNOWNED);
 }
 
+// What the slot's last track left. Its workers are done with it.
+static void track_reset(struct track *t)
+{
+	uint32_t holds = atomic_load_explicit(&t->holds, memory_order_relaxed);
+
+	memset(t->encodings, 0, sizeof(t->encodings));
+	memset(&t->speaker, 0, sizeof(t->speaker));
+	for (unsigned i = 0; i < 2; i++)
+		atomic_store_explicit(&t->heard[i], 0, memory_order_relaxed);
+	atomic_store_explicit(&t->holds, holds + (holds & 1), memory_order_relaxed);
+	atomic_store_explicit(&t->dominant, false, memory_order_relaxed);
+	t->turn = 0;
+}
+
 static void plain_port_switch(struct dataplane *dp, const struct epoch_transport *et)
 {
 	const struct transport_config *c = et->after != NULL ? et->after : et->before;
@@ -99,11 +113,12 @@ void model_publish(struct model *m, struct epoch *e)
 		atomic_store(&t->config, et->after);
 		plain_port_switch(dp, et);
 	}
+	m->track_changes += e->track_count != 0;
 	for (uint32_t i = 0; i < e->track_count; i++) {
 		struct epoch_track *et = &e->tracks[i];
 		struct track *t = &dp->tracks[et->index];
 		if (et->before == NULL && et->after != NULL) {
-			memset(t->encodings, 0, sizeof(t->encodings));
+			track_reset(t);
 			write_track_state(m, et->index, et->after->generation);
 		}
 		atomic_store(&t->config, et->after);

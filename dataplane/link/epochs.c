@@ -339,3 +339,9 @@ bool epochs_transport_by_port(const struct epochs *e, uint16_t internal_port, st
 	*ref = (struct shm_ref){slot - 1, e->model.transports[slot - 1]->generation};
 	return true;
 }
+
+uint64_t epochs_track_changes(const struct epochs *e, uint32_t *end)
+{
+	*end = e->model.tracks_end;
+	return e->model.track_changes;
+}

@@ -37,5 +37,9 @@ bool epochs_settle(struct epochs *e);
 // A worker's XMSG_WANT_STREAM or XMSG_FREE_STREAM.
 void epochs_message(struct epochs *e, unsigned worker, const struct xmsg *msg);
 
+// How often the running configurations of tracks have changed; '*end': no slot at or above has ever
+// been used.
+uint64_t epochs_track_changes(const struct epochs *e, uint32_t *end);
+
 // The transport that has this internal port. False if none.
 bool epochs_transport_by_port(const struct epochs *e, uint16_t internal_port, struct shm_ref *ref);

@@ -32,6 +32,7 @@ struct model {
 	struct fanout_list **fanouts; // [limits.tracks * worker_count], as published
 	uint32_t transports_end; // no slot at or above has ever been used
 	uint32_t tracks_end;
+	uint64_t track_changes; // epochs that changed a track
 	uint32_t subscriptions_end;
 	struct ssrc_list *sent_ssrcs; // [limits.transports]: ever sent under the transport's key
 	uint32_t *encodings; // [limits.transports]: scratch of model_check_references()

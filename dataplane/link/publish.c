@@ -96,6 +96,10 @@ static void publish_track(struct worker *w, uint32_t index)
 		return;
 	struct shm_track_state state = {
 		.generation = config->generation,
+		.flags = (track_held_back(t) ? SHM_TRACK_HELD_BACK : 0) |
+			 (atomic_load_explicit(&t->dominant, memory_order_relaxed)
+				  ? SHM_TRACK_DOMINANT
+				  : 0),
 		.layers_wanted = t->wanted_generation == config->generation ? t->wanted_told : 0,
 	};
 	for (unsigned i = 0; i < SHM_ENCODINGS_MAX; i++) {

@@ -204,6 +204,18 @@ static void apply_subscription(struct worker *w, const struct epoch_subscription
 		forward_keyframe_request(w, c->shm.track, s->encoding);
 }
 
+// A turn of the track's that the old list has not seen yet is news to the new one, too.
+static void apply_fanout(struct worker *w, const struct epoch_fanout *e)
+{
+	if (e->after != NULL)
+		e->after->holds = e->before != NULL && e->before->track_generation ==
+							       e->after->track_generation
+					  ? e->before->holds
+					  : atomic_load_explicit(&w->dp->tracks[e->track].holds,
+								 memory_order_acquire);
+	w->fanout[e->track] = e->after;
+}
+
 void epoch_apply(struct worker *w, struct epoch *e)
 {
 	for (uint32_t i = 0; i < e->transport_count; i++)
@@ -217,7 +229,7 @@ void epoch_apply(struct worker *w, struct epoch *e)
 			apply_track(w, &e->tracks[i]);
 	for (uint32_t i = 0; i < e->fanout_count; i++)
 		if (e->fanouts[i].worker == w->id)
-			w->fanout[e->fanouts[i].track] = e->fanouts[i].after;
+			apply_fanout(w, &e->fanouts[i]);
 	for (uint32_t i = 0; i < e->subscription_count; i++)
 		apply_subscription(w, &e->subscriptions[i]);
 	// Pairs with the acquire in link/epochs.c: main frees what we no longer look at.

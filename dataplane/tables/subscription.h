@@ -136,5 +136,6 @@ struct fanout_list {
 	uint32_t count;
 	uint32_t track_generation;
 	bool keeps_history; // some consumer may ask for packets again, or let them wait
+	uint32_t holds; // worker: the track's, when its consumers last began anew
 	struct fanout_entry entries[];
 };

@@ -48,6 +48,7 @@ void track_bind(struct worker *w, const struct track_config *c, uint8_t encoding
 	e->ssrc = ssrc;
 	e->stats.ssrc = ssrc;
 	e->stats.track_generation = c->generation;
+	e->stats.audio_level = SPEAKER_LEVEL_SILENT;
 	report_init(&e->report, ssrc, c->shm.codecs[0].clock_rate);
 	keyframe_gate_init(&e->gate, KEYFRAME_INTERVAL_US, KEYFRAME_GATE_TRIES_MAX);
 	// Consumers that came before the first packet are waiting for a picture.

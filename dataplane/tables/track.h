@@ -14,6 +14,7 @@
 #include "proto/rtc/loss/keyframe_budget.h"
 #include "proto/rtc/loss/nack_generator.h"
 #include "proto/rtc/report.h"
+#include "proto/rtc/speaker.h"
 #include "proto/shm/segment.h"
 
 #include <stdalign.h>
@@ -76,9 +77,16 @@ struct track_wishes {
 
 struct track {
 	alignas(64) _Atomic(const struct track_config *) config; // NULL: slot free
+	// Main's, too (forward/speakers.h). Odd: nothing is forwarded, for others speak. Grows with
+	// each change, so that a worker that sees another even number begins anew without a gap.
+	_Atomic uint32_t holds;
+	_Atomic bool dominant; // the room's dominant speaker
+	uint64_t turn; // main only: when it last became that, in turns of all rooms; 0: never
 	// Written by the publisher's worker a few times a second, read by every worker: the layers,
 	// lowest first. A step is a struct track_step; what stands after the first zero is void.
 	alignas(64) _Atomic uint64_t steps[ALLOCATE_STEPS_MAX];
+	// Written with each audio packet, read by main: track_heard_store(), track_heard_load().
+	_Atomic uint64_t heard[2];
 	// Publisher's worker only.
 	alignas(64) struct encoding encodings[SHM_ENCODINGS_MAX];
 	struct keyframe_budget keyframes; // what those of all encodings may cost
@@ -86,7 +94,43 @@ struct track {
 	struct layer_wanted wanted; // by the consumers of all workers (forward/wanted.h)
 	uint32_t wanted_generation; // of the track the wishes are for
 	uint8_t wanted_told; // to main: bit per encoding; 0: nothing yet
+	struct speaker speaker; // audio with a level
 };
+
+enum { HEARD_LEVEL_BITS = 24, HEARD_AVERAGE_BITS = 32 };
+static_assert(SPEAKER_ACTIVITY_MAX < 1 << HEARD_LEVEL_BITS, "a level fits beside its step");
+
+// Publisher's worker: 'speaker' to where main reads it.
+static inline void track_heard_store(struct track *t)
+{
+	const struct speaker *s = &t->speaker;
+
+	atomic_store_explicit(&t->heard[0], s->step << HEARD_LEVEL_BITS | s->level_activity,
+			      memory_order_relaxed);
+	atomic_store_explicit(&t->heard[1],
+			      (uint64_t)s->short_activity << HEARD_AVERAGE_BITS | s->long_activity,
+			      memory_order_relaxed);
+}
+
+// Main: as it was after the newest packet. May take one half from that before: a step's worth of
+// error, which the averages outgrow.
+static inline struct speaker track_heard_load(const struct track *t)
+{
+	uint64_t newest = atomic_load_explicit(&t->heard[0], memory_order_relaxed);
+	uint64_t averages = atomic_load_explicit(&t->heard[1], memory_order_relaxed);
+
+	return (struct speaker){
+		.step = newest >> HEARD_LEVEL_BITS,
+		.level_activity = (uint32_t)(newest & ((1u << HEARD_LEVEL_BITS) - 1)),
+		.short_activity = (uint32_t)(averages >> HEARD_AVERAGE_BITS),
+		.long_activity = (uint32_t)averages,
+	};
+}
+
+static inline bool track_held_back(const struct track *t)
+{
+	return (atomic_load_explicit(&t->holds, memory_order_acquire) & 1) != 0;
+}
 
 const struct track_config *track_config_of(const struct dataplane *dp, struct shm_ref ref);
 

@@ -88,16 +88,20 @@ static uint64_t rank_of(const struct speaker *s, bool stays)
 	return stays ? activity * (100 + SPEAKER_STAY_PERCENT) / 100 + 1 : activity;
 }
 
-// How many go before 'i': more active, or as active and earlier.
+// True if the first goes before the second: ranked higher, or as high and earlier in the list.
+static bool goes_before(uint64_t rank, size_t place, uint64_t other_rank, size_t other_place)
+{
+	return rank > other_rank || (rank == other_rank && place < other_place);
+}
+
+// How many go before 'i'.
 static size_t place_of(const struct speaker *speakers, size_t count, const bool *was, size_t i)
 {
 	uint64_t own = rank_of(&speakers[i], was[i]);
 	size_t before = 0;
 
-	for (size_t j = 0; j < count; j++) {
-		uint64_t other = rank_of(&speakers[j], was[j]);
-		before += other > own || (other == own && j < i);
-	}
+	for (size_t j = 0; j < count; j++)
+		before += goes_before(rank_of(&speakers[j], was[j]), j, own, i);
 	return before;
 }
 
@@ -106,4 +110,16 @@ void speaker_choose(const struct speaker *speakers, size_t count, size_t n, cons
 {
 	for (size_t i = 0; i < count; i++)
 		now[i] = place_of(speakers, count, was, i) < n;
+}
+
+void speaker_choose_recent(const uint64_t *turns, size_t count, size_t n, const bool *was,
+			   bool *now)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t before = 0;
+
+		for (size_t j = 0; j < count; j++)
+			before += goes_before(2 * turns[j] + was[j], j, 2 * turns[i] + was[i], i);
+		now[i] = before < n;
+	}
 }

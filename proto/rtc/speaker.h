@@ -48,3 +48,8 @@ int speaker_dominant(const struct speaker *speakers, size_t count, int current);
 enum { SPEAKER_STAY_PERCENT = 25 };
 void speaker_choose(const struct speaker *speakers, size_t count, size_t n, const bool *was,
 		    bool *now);
+
+// Chooses the 'n' that had the word last: 'turns' says when, larger is later, 0 never. Among equals
+// whoever 'was' chosen stays. Otherwise as above.
+void speaker_choose_recent(const uint64_t *turns, size_t count, size_t n, const bool *was,
+			   bool *now);

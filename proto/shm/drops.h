@@ -48,6 +48,8 @@
 	X(SRTCP_AUTH, "SRTCP authentication tag wrong")                                            \
 	X(SRTCP_SOURCES, "more SRTCP sources than a transport may have")                           \
 	X(MUTED, "track muted or unknown to any consumer")                                         \
+	X(OUTSIDE_TOP_N, "audio of a track outside the room's audio_top_n")                        \
+	X(OUTSIDE_LAST_N, "video of a transport outside the room's video_last_n")                  \
 	X(HANDOVER_FULL, "ring to the owning worker full")                                         \
 	X(HANDOVER_STALE, "handed over to a worker that no longer owns the transport")             \
 	X(KERNEL_TX, "kernel port did not take it")

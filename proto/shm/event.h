@@ -24,7 +24,7 @@ enum shm_event_kind {
 	SHM_EVENT_KERNEL_PORT_BACK,
 	SHM_EVENT_INACTIVE, // a plain transport has been silent for its inactivity_ms
 	SHM_EVENT_ACTIVE, // it is heard again
-	SHM_EVENT_DOMINANT_SPEAKER, // not sent yet; of room 'value' it is now track 'ref'
+	SHM_EVENT_DOMINANT_SPEAKER, // of room 'value' (of the track's record) it is now track 'ref'
 	// Of track 'ref', bit per encoding in 'value', 1: somebody wants it. As in the track's
 	// state.
 	SHM_EVENT_LAYERS_WANTED,

@@ -139,10 +139,12 @@ struct shm_track_config {
 	struct rtp_ext_map ext; // as the publisher numbers them
 	uint8_t feedback; // enum shm_feedback, as negotiated with the publisher
 	uint8_t reserved_zero[3];
-	// Not obeyed yet. Tracks with the same number compete for the room's speakers and its
-	// forwarded audio and video (audio_top_n, video_last_n of the dataplane's configuration);
-	// 0: none.
+	// Tracks with the same number compete for the room's dominant speaker and, within the two
+	// limits, for being forwarded; 0: with nobody. The limits are the same in all of a room.
 	uint32_t room;
+	uint16_t audio_top_n; // audio tracks forwarded, those that speak most; 0: all
+	uint16_t video_last_n; // transports whose video is forwarded, those whose audio was
+			       // dominant last; 0: all
 	struct shm_track_codec codecs[SHM_CODECS_MAX];
 	struct shm_encoding encodings[SHM_ENCODINGS_MAX];
 };
@@ -162,9 +164,16 @@ struct shm_encoding_state {
 				// packet
 };
 
+enum shm_track_flags {
+	SHM_TRACK_DOMINANT = 1 << 0, // the room's dominant speaker
+	SHM_TRACK_HELD_BACK = 1 << 1, // outside the room's audio_top_n or video_last_n
+};
+
 struct shm_track_state {
 	uint32_t generation;
+	uint32_t flags; // enum shm_track_flags
 	uint32_t layers_wanted; // bit per encoding, as last told by an event; 0: none was
+	uint32_t reserved_zero;
 	struct shm_encoding_state encodings[SHM_ENCODINGS_MAX];
 };
 

@@ -99,7 +99,7 @@ struct shm_encoding_stats {
 	uint64_t frames; // first packets of frames, where the codec shows them
 	uint64_t rate_bps; // over the last second
 	uint32_t round_trip_us; // by XR RRTR and DLRR (RFC 3611); 0: unknown
-	uint32_t audio_level; // RFC 6464, 0 (loudest) to 127, of the newest packet; not filled yet
+	uint32_t audio_level; // RFC 6464, 0 (loudest) to 127, of the newest packet; 127 without any
 	uint64_t keyframe_wishes; // of consumers, and of our own where repair failed; see pli_count
 	uint64_t keyframe_requests_held; // for they would have cost the source too much
 };
@@ -110,6 +110,7 @@ enum shm_layer_reason {
 	SHM_LAYER_BANDWIDTH, // the estimate does not carry more
 	SHM_LAYER_PUBLISHER, // the publisher does not send more now
 	SHM_LAYER_CPU, // this core is too busy for more; not given yet
+	SHM_LAYER_SPEAKERS, // nothing: outside the room's audio_top_n or video_last_n
 };
 enum { SHM_LAYER_NONE = 0xff };
 

@@ -128,6 +128,29 @@ static void the_loudest_n(void **state)
 	assert_int_equal(chosen(now), 0);
 }
 
+// Turns: who had the word when. Those who never had it keep what they have.
+static void the_last_n(void **state)
+{
+	static const struct {
+		uint64_t turns[PEOPLE];
+		unsigned n, was, now; // bit masks
+	} rows[] = {
+		{{0, 0, 0, 0, 0}, 2, 0x1f, 0x03}, {{0, 0, 0, 0, 0}, 2, 0x18, 0x18},
+		{{0, 0, 7, 0, 0}, 2, 0x18, 0x0c}, {{3, 1, 2, 5, 4}, 3, 0x06, 0x19},
+		{{3, 1, 2, 5, 4}, 0, 0x1f, 0x00}, {{3, 1, 2, 5, 4}, 9, 0x00, 0x1f},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool was[PEOPLE], now[PEOPLE];
+
+		for (unsigned k = 0; k < PEOPLE; k++)
+			was[k] = (rows[i].was >> k & 1) != 0;
+		speaker_choose_recent(rows[i].turns, PEOPLE, rows[i].n, was, now);
+		assert_int_equal(chosen(now), rows[i].now);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +159,7 @@ int main(void)
 		cmocka_unit_test(two_at_once_do_not_flap),
 		cmocka_unit_test(noise_is_no_speech),
 		cmocka_unit_test(the_loudest_n),
+		cmocka_unit_test(the_last_n),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
