@@ -5,6 +5,7 @@
 
 #include "controlplane/auth/auth.h"
 #include "controlplane/ops/log.h"
+#include "controlplane/session/dominant_speaker.h"
 #include "controlplane/session/journal.h"
 #include "controlplane/session/node_cores.h"
 #include "controlplane/session/orphans.h"
@@ -116,11 +117,13 @@ static void on_event(void *user, const struct shm_event *event)
 	case SHM_EVENT_LAYERS_WANTED:
 		layers_wanted(n, event->ref, event->value);
 		break;
+	case SHM_EVENT_DOMINANT_SPEAKER:
+		dominant_speaker_event(n, event);
+		break;
 	case SHM_EVENT_EPOCH_ACKED:
 	case SHM_EVENT_TRANSPORT_CHECKED:
 	case SHM_EVENT_PATH_CHANGED:
 	case SHM_EVENT_ENCODING_BOUND:
-	case SHM_EVENT_DOMINANT_SPEAKER:
 		break; // in the state records when somebody asks
 	}
 }
@@ -140,6 +143,7 @@ static void on_events_lost(void *user)
 	g_list_free(slots);
 	orphans_check(n->orphans);
 	layers_read(n);
+	dominant_speakers_read(n);
 }
 
 static const struct link_client_callbacks link_callbacks = {
@@ -235,6 +239,7 @@ static gboolean reap(gpointer data)
 static void node_discard(struct node *n)
 {
 	g_hash_table_unref(n->rooms);
+	g_hash_table_unref(n->room_numbers);
 	g_hash_table_unref(n->transports);
 	g_ptr_array_unref(n->watches);
 	journal_free(&n->journal);
@@ -260,6 +265,8 @@ struct node *node_new(const struct settings *settings, GError **error)
 
 	n->settings = settings;
 	n->rooms = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, room_free);
+	n->room_numbers = g_hash_table_new(NULL, NULL);
+	n->room_number_base = g_random_int();
 	n->transports = g_hash_table_new(NULL, NULL);
 	n->watches = g_ptr_array_new();
 	n->journal = journal_new();

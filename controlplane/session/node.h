@@ -38,6 +38,8 @@ struct node {
 	struct dtls_fingerprint fingerprint;
 	struct ports *ports;
 	GHashTable *rooms; // id -> struct room, owned
+	GHashTable *room_numbers; // number -> struct room, borrowed: for link events
+	uint32_t room_number_base; // so that rooms do not meet an earlier control plane's
 	uint64_t rooms_made; // ever
 	uint64_t participants_made; // ever
 	GHashTable *transports; // slot -> struct media_transport, borrowed: for link events

@@ -238,6 +238,7 @@ void session_offer(struct participant *to, const char *sdp);
 void session_ready(struct participant *to);
 void session_subscription(struct participant *to, const struct subscription *s);
 void session_layers(struct participant *to, const struct track *own);
+void session_dominant_speaker(struct participant *to, const struct track *t);
 void session_removed(struct participant *to, const char *reason); // and ends the stream
 // Opens the stream: a snapshot, READY, then the offer. Replaces an earlier stream.
 void session_watch(struct participant *p, struct rpc_call *call);

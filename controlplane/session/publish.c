@@ -82,6 +82,9 @@ static void track_config(const struct track *t, struct shm_track_config *c)
 	memcpy(c->mid, n->mid, MIN(strlen(n->mid), sizeof(c->mid)));
 	c->ext = n->ext;
 	c->feedback = n->feedback;
+	c->room = t->owner->room->number;
+	c->audio_top_n = t->owner->room->audio_top_n;
+	c->video_last_n = t->owner->room->video_last_n;
 	for (size_t i = 0; i < n->codec_count; i++)
 		c->codecs[i] = (struct shm_track_codec){
 			.pt = n->codecs[i].pt,
@@ -125,6 +128,8 @@ void publish_remove_track(struct track *t, struct link_epoch *e)
 		player_forget(other, t);
 	}
 	transports_forget_track(p->node, t);
+	if (p->room->dominant == t)
+		p->room->dominant = NULL;
 	if (t->ref.generation != 0)
 		link_epoch_remove(e, SHM_RECORD_TRACK, t->ref);
 	if (t->live) {

@@ -8,6 +8,27 @@
 #include "controlplane/session/node.h"
 #include "controlplane/session/player.h"
 
+static void set_text(char **text, const char *to)
+{
+	g_free(*text);
+	*text = g_strdup(to);
+}
+
+void room_set(struct room *r, const Sluice__V1__Room *to, unsigned fields)
+{
+	if ((fields & ROOM_DISPLAY_NAME) != 0)
+		set_text(&r->display_name, to->display_name);
+	if ((fields & ROOM_METADATA) != 0)
+		set_text(&r->metadata, to->metadata);
+	if ((fields & ROOM_MAX) != 0)
+		r->max_participants =
+			to->max_participants != 0 ? to->max_participants : ROOM_PARTICIPANTS_MAX;
+	if ((fields & ROOM_AUDIO_TOP_N) != 0)
+		r->audio_top_n = (uint16_t)to->audio_top_n;
+	if ((fields & ROOM_VIDEO_LAST_N) != 0)
+		r->video_last_n = (uint16_t)to->video_last_n;
+}
+
 static struct room *room_new(struct node *node, const char *id, const Sluice__V1__Room *settings)
 {
 	struct room *r = g_new0(struct room, 1);
@@ -19,11 +40,8 @@ static struct room *room_new(struct node *node, const char *id, const Sluice__V1
 	r->generation = r->applied_generation = 1;
 	r->create_time_ms = g_get_real_time() / 1000;
 	r->serial = ++node->rooms_made;
-	r->display_name = g_strdup(settings->display_name);
-	r->metadata = g_strdup(settings->metadata);
 	r->tenant = g_strdup(settings->tenant);
-	r->max_participants = settings->max_participants != 0 ? settings->max_participants
-							      : ROOM_PARTICIPANTS_MAX;
+	room_set(r, settings, ROOM_FIELDS);
 	r->participants = g_hash_table_new(g_str_hash, g_str_equal);
 	return r;
 }
@@ -32,6 +50,9 @@ struct room *room_create_with(struct node *node, const char *id, const Sluice__V
 {
 	struct room *r = room_new(node, id, settings);
 
+	r->number = node->room_number_base + (uint32_t)r->serial;
+	if (r->number != 0) // one room in 2^32 competes with nobody
+		g_hash_table_insert(node->room_numbers, GUINT_TO_POINTER(r->number), r);
 	g_hash_table_insert(node->rooms, r->id, r);
 	watch_room(r, ROOM_ADDED);
 	return r;
@@ -70,6 +91,7 @@ void room_free(void *room)
 	struct room *r = room;
 
 	room_empty(r, "room deleted");
+	g_hash_table_remove(r->node->room_numbers, GUINT_TO_POINTER(r->number));
 	g_hash_table_unref(r->participants);
 	g_free(r->id);
 	g_free(r->name);
@@ -174,6 +196,9 @@ Sluice__V1__Room *room_message(const struct room *r)
 	m->metadata = g_strdup(r->metadata);
 	m->tenant = g_strdup(r->tenant);
 	m->max_participants = r->max_participants;
+	m->audio_top_n = r->audio_top_n;
+	m->video_last_n = r->video_last_n;
+	m->dominant_speaker = g_strdup(r->dominant != NULL ? r->dominant->name : "");
 	return m;
 }
 
@@ -184,5 +209,6 @@ void room_message_free(Sluice__V1__Room *m)
 	g_free(m->display_name);
 	g_free(m->metadata);
 	g_free(m->tenant);
+	g_free(m->dominant_speaker);
 	g_free(m);
 }

@@ -26,6 +26,9 @@ struct room {
 	char *metadata;
 	char *tenant;
 	uint32_t max_participants; // 1..ROOM_PARTICIPANTS_MAX
+	uint32_t number; // of its tracks in the dataplane; 0: they compete with nobody
+	uint16_t audio_top_n, video_last_n; // 0: all
+	const struct track *dominant; // speaker, or NULL; dominant_speaker.h
 	GHashTable *participants; // id -> struct participant, one count each
 };
 
@@ -45,6 +48,21 @@ void room_empty(struct room *room, const char *reason);
 // Removes everybody, then the room.
 void room_delete(struct room *room);
 void room_free(void *room); // for node->rooms
+
+// The limits go to the tracks that run: room_limits.c. Ends 'call' with the room when they are
+// applied; refused, the settings become those of 'before' again, which it takes.
+void room_apply_limits(struct room *room, Sluice__V1__Room *before, struct rpc_call *call);
+// Takes the settings a call may change.
+enum room_field {
+	ROOM_DISPLAY_NAME = 1 << 0,
+	ROOM_METADATA = 1 << 1,
+	ROOM_MAX = 1 << 2,
+	ROOM_AUDIO_TOP_N = 1 << 3,
+	ROOM_VIDEO_LAST_N = 1 << 4,
+	ROOM_LIMITS = ROOM_AUDIO_TOP_N | ROOM_VIDEO_LAST_N, // the dataplane's
+	ROOM_FIELDS = (1 << 5) - 1,
+};
+void room_set(struct room *room, const Sluice__V1__Room *to, unsigned fields);
 
 struct participant *room_participant(struct room *room, const char *id);
 struct track *room_track(struct room *room, const char *participant, const char *track);

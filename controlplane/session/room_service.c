@@ -123,10 +123,23 @@ static bool too_long(struct rpc_call *call, const char *field, const char *text,
 	return true;
 }
 
+static bool limit_ok(struct rpc_call *call, const char *field, uint32_t limit)
+{
+	if (limit <= UINT16_MAX)
+		return true;
+	rpc_call_fact(call, "field", "%s", field);
+	rpc_call_fact(call, "value", "%u", limit);
+	rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID),
+		      "%s: %u is too many: 1 to %d, or 0 for all.", field, limit, UINT16_MAX);
+	return false;
+}
+
 static bool settings_ok(struct rpc_call *call, const Sluice__V1__Room *settings)
 {
 	if (too_long(call, "room.display_name", settings->display_name, DISPLAY_NAME_BYTES_MAX) ||
-	    too_long(call, "room.metadata", settings->metadata, ROOM_METADATA_BYTES_MAX))
+	    too_long(call, "room.metadata", settings->metadata, ROOM_METADATA_BYTES_MAX) ||
+	    !limit_ok(call, "room.audio_top_n", settings->audio_top_n) ||
+	    !limit_ok(call, "room.video_last_n", settings->video_last_n))
 		return false;
 	if (settings->max_participants > ROOM_PARTICIPANTS_MAX) {
 		rpc_call_fact(call, "field", "room.max_participants");
@@ -239,26 +252,19 @@ static void list_rooms(struct rpc_call *call, void *data)
 	g_ptr_array_unref(rooms);
 }
 
-enum room_field { ROOM_DISPLAY_NAME = 1 << 0, ROOM_METADATA = 1 << 1, ROOM_MAX = 1 << 2 };
-
 static const struct service_field room_fields[] = {
-	{"display_name", ROOM_DISPLAY_NAME},
-	{"metadata", ROOM_METADATA},
-	{"max_participants", ROOM_MAX},
-	{NULL, 0},
+	{"display_name", ROOM_DISPLAY_NAME}, {"metadata", ROOM_METADATA},
+	{"max_participants", ROOM_MAX},	     {"audio_top_n", ROOM_AUDIO_TOP_N},
+	{"video_last_n", ROOM_VIDEO_LAST_N}, {NULL, 0},
 };
 
 static unsigned given_room_fields(const Sluice__V1__Room *m)
 {
 	return (m->display_name[0] != '\0' ? ROOM_DISPLAY_NAME : 0u) |
 	       (m->metadata[0] != '\0' ? ROOM_METADATA : 0u) |
-	       (m->max_participants != 0 ? ROOM_MAX : 0u);
-}
-
-static void set_text(char **text, const char *to)
-{
-	g_free(*text);
-	*text = g_strdup(to);
+	       (m->max_participants != 0 ? ROOM_MAX : 0u) |
+	       (m->audio_top_n != 0 ? ROOM_AUDIO_TOP_N : 0u) |
+	       (m->video_last_n != 0 ? ROOM_VIDEO_LAST_N : 0u);
 }
 
 static void update_room(struct rpc_call *call, void *data)
@@ -277,13 +283,12 @@ static void update_room(struct rpc_call *call, void *data)
 	if (r == NULL || !settings_ok(call, m) ||
 	    !service_mask(call, q->update_mask, room_fields, given_room_fields(m), &fields))
 		return;
-	if ((fields & ROOM_DISPLAY_NAME) != 0)
-		set_text(&r->display_name, m->display_name);
-	if ((fields & ROOM_METADATA) != 0)
-		set_text(&r->metadata, m->metadata);
-	if ((fields & ROOM_MAX) != 0)
-		r->max_participants =
-			m->max_participants != 0 ? m->max_participants : ROOM_PARTICIPANTS_MAX;
+	Sluice__V1__Room *before = (fields & ROOM_LIMITS) != 0 ? room_message(r) : NULL;
+	room_set(r, m, fields);
+	if (before != NULL) {
+		room_apply_limits(r, before, call);
+		return;
+	}
 	room_submit(r, link_epoch_new(r->node->link)); // nothing of it is the dataplane's
 	watch_room(r, ROOM_CHANGED);
 	reply_room(call, r);

@@ -139,6 +139,17 @@ void session_layers(struct participant *to, const struct track *own)
 	send_event(to, &event);
 }
 
+void session_dominant_speaker(struct participant *to, const struct track *t)
+{
+	Sluice__V1__SessionEvent event = SLUICE__V1__SESSION_EVENT__INIT;
+	Sluice__V1__DominantSpeaker speaker = SLUICE__V1__DOMINANT_SPEAKER__INIT;
+
+	speaker.track = t->name;
+	event.event_case = SLUICE__V1__SESSION_EVENT__EVENT_DOMINANT_SPEAKER;
+	event.dominant_speaker = &speaker;
+	send_event(to, &event);
+}
+
 void session_removed(struct participant *to, const char *reason)
 {
 	Sluice__V1__SessionEvent event = SLUICE__V1__SESSION_EVENT__INIT;
@@ -184,6 +195,8 @@ static void snapshot(struct participant *p)
 		if (own->layers_wanted != 0)
 			session_layers(p, own);
 	}
+	if (p->room->dominant != NULL)
+		session_dominant_speaker(p, p->room->dominant);
 	session_ready(p);
 }
 

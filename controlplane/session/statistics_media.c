@@ -151,7 +151,8 @@ static void fill_layers(Sluice__V1__OutboundRtpStats *m, const struct outgoing *
 	m->retransmitted_packets_sent = s->retransmitted_packets_sent;
 	m->retransmitted_bytes_sent = s->retransmitted_bytes_sent;
 	m->layer_changes = s->layer_changes;
-	if (video) // the API's numbers are one more: 0 says nothing
+	// The API's numbers are one more: 0 says nothing.
+	if (video || s->layer_reason == SHM_LAYER_SPEAKERS)
 		m->layer_reason = (Sluice__V1__OutboundRtpStats__LayerReason)(s->layer_reason + 1);
 	m->target_spatial_layer = -1;
 	m->target_temporal_layer = -1;

@@ -148,6 +148,16 @@ void watch_track(const struct track *t, enum room_change change)
 	track_message_free(event.track);
 }
 
+void watch_dominant_speaker(const struct track *t)
+{
+	Sluice__V1__Event event = SLUICE__V1__EVENT__INIT;
+
+	fill_track(&event, track_message(t), ROOM_CHANGED);
+	event.kind = SLUICE__V1__EVENT__KIND__KIND_DOMINANT_SPEAKER;
+	broadcast(t->owner->node, t->owner->room->id, &event);
+	track_message_free(event.track);
+}
+
 void watch_subscription(const struct participant *p, const struct subscription *s)
 {
 	Sluice__V1__Event event = SLUICE__V1__EVENT__INIT;

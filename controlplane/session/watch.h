@@ -22,6 +22,7 @@ enum room_change { ROOM_ADDED, ROOM_CHANGED, ROOM_REMOVED };
 void watch_room(const struct room *room, enum room_change change);
 void watch_participant(const struct participant *p, enum room_change change, const char *reason);
 void watch_track(const struct track *t, enum room_change change);
+void watch_dominant_speaker(const struct track *t);
 void watch_subscription(const struct participant *p, const struct subscription *s);
 void watch_summary(const struct participant *p, Sluice__V1__SessionSummary *summary);
 

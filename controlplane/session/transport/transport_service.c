@@ -419,14 +419,15 @@ static void create_transport(struct rpc_call *call, void *data)
 		peer_message = q->webrtc->connect;
 	if ((plain && !plain_read_options(call, q->plain, &config)) ||
 	    (peer_message != NULL && !read_peer(call, peer_message, &peer)) ||
-	    !may_come(n, call, q, &name, &room) || !id_free(n, call, room, id) ||
-	    !enter(n, call, name.room, &room)) {
+	    !may_come(n, call, q, &name, &room) || !id_free(n, call, room, id)) {
 		g_free(id);
 		return;
 	}
-	bool made_room = room == NULL && q->room[0] != '\0';
-	if (made_room)
-		room = room_create(n, q->room + strlen("rooms/"));
+	bool made_room = room == NULL && name.room[0] != '\0';
+	if (!enter(n, call, name.room, &room)) {
+		g_free(id);
+		return;
+	}
 	struct transport *t = transport_new(n, room, id, q->display_name, plain);
 	t->made_room = made_room;
 	if (plain) {
