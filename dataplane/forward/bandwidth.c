@@ -158,7 +158,7 @@ static void probe_due(struct worker *w, struct transport *t, struct bandwidth *b
 	}
 	if ((b->probe_bytes >= b->probe.bytes && b->probe_pkts >= b->probe.pkts) ||
 	    w->now_us - b->probe_us > PROBE_RESULT_US)
-		b->probe.id = 0;
+		b->probe_id = 0;
 }
 
 // A probe's rate while one is under way: its packets are not to wait for what it shall find out.
@@ -167,7 +167,7 @@ static void pace(const struct transport *t, struct bandwidth *b)
 	uint64_t bps = bandwidth_bps(t);
 
 	b->paces = bps != ALLOCATION_UNBOUNDED_BPS;
-	if (b->probe.id != 0 && b->probe.bps > bps)
+	if (b->probe_id != 0 && b->probe.bps > bps)
 		bps = b->probe.bps;
 	if (b->paces)
 		pacer_set_rate(&b->pacer, bps);
@@ -180,13 +180,15 @@ void bandwidth_due(struct worker *w, struct transport *t)
 
 	if (b == NULL || t->phase != SHM_PHASE_ESTABLISHED)
 		return;
-	if (b->probe.id != 0)
+	if (b->probe_id != 0)
 		probe_due(w, t, b);
 	if (w->now_us < b->poll_us)
 		return;
 	b->poll_us = w->now_us + ESTIMATOR_POLL_US;
+	estimator_account(&b->estimator);
 	if (b->estimator.feedbacks != 0 && estimator_poll(&b->estimator, w->now_us, &probe)) {
 		b->probe = probe;
+		b->probe_id = probe.id;
 		b->probe_us = w->now_us;
 		b->probe_bytes = 0;
 		b->probe_pkts = 0;

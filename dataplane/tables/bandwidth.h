@@ -13,6 +13,8 @@
 #include "proto/rtc/bandwidth/pacer.h"
 
 #include <rte_prefetch.h>
+#include <stdalign.h>
+#include <stddef.h>
 
 enum {
 	BANDWIDTH_LOG_SLOTS = 1024, // packets whose fate is waited for; a power of two
@@ -31,14 +33,16 @@ struct paced_packet {
 };
 
 struct bandwidth {
-	struct estimator estimator;
-	uint64_t poll_us; // next time
-	struct probe probe; // under way; id 0: none
-	uint64_t probe_us; // since when
+	// What every packet touches is in the first line.
+	alignas(64) uint32_t probe_id; // of 'probe'; 0: none is under way
 	uint32_t probe_bytes; // sent of it
 	uint32_t probe_pkts;
 	bool paces; // there is an estimate to keep to
 	bool listed; // in the worker's list of those with packets that wait
+	struct estimator estimator;
+	uint64_t poll_us; // next time
+	struct probe probe;
+	uint64_t probe_us; // since when
 	struct pacer pacer;
 	struct pacer_item waiting_audio[1]; // none ever does
 	struct pacer_item waiting_repairs[PACED_REPAIRS_MAX];
@@ -47,17 +51,14 @@ struct bandwidth {
 	struct paced_packet paced_video[PACED_VIDEO_MAX];
 	struct sent_packet log[BANDWIDTH_LOG_SLOTS];
 };
+static_assert(offsetof(struct bandwidth, estimator.log.reference) <= 64, "the first line");
 
-// What bandwidth_number() will touch; the transport's own line is there already.
+// What bandwidth_number() will touch, but for the slot of the log, which nobody waits for: it is
+// only written. The transport's own line is there already.
 static inline void bandwidth_fetch(const struct transport *t)
 {
-	const struct bandwidth *b = t->bandwidth;
-
-	if (b == NULL)
-		return;
-	rte_prefetch0(&b->log[estimator_number(&b->estimator) % BANDWIDTH_LOG_SLOTS]);
-	rte_prefetch0(&b->estimator.sent);
-	rte_prefetch0(&b->estimator.app);
+	if (t->bandwidth != NULL)
+		rte_prefetch0(t->bandwidth);
 }
 
 enum { BANDWIDTH_UDP_BYTES = 28 + 16 }; // IPv4, UDP and an SRTP tag, of every packet
@@ -72,8 +73,8 @@ static inline uint16_t bandwidth_number(struct transport *t, enum packet_kind ki
 		return (uint16_t)t->twcc_next++;
 	uint16_t number = estimator_number(&b->estimator);
 	uint32_t size = bytes + BANDWIDTH_UDP_BYTES;
-	estimator_sent(&b->estimator, size, kind, b->probe.id, now_us);
-	if (b->probe.id != 0) {
+	estimator_sent(&b->estimator, size, kind, b->probe_id, now_us);
+	if (b->probe_id != 0) {
 		b->probe_bytes += size;
 		b->probe_pkts++;
 	}

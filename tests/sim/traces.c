@@ -63,6 +63,15 @@ static bool feed(const char *line, uint64_t now_us)
 	return true;
 }
 
+// As housekeeping does.
+static void account(uint64_t *due_us, uint64_t now_us)
+{
+	if (now_us < *due_us)
+		return;
+	estimator_account(&estimator);
+	*due_us = now_us + ESTIMATOR_POLL_US;
+}
+
 static void print_until(FILE *out, uint64_t *next_us, uint64_t now_us)
 {
 	struct probe unused;
@@ -79,7 +88,7 @@ static bool replay(const char *trace, FILE *out)
 	char path[4096], line[LINE_MAX_BYTES];
 	struct estimator_limits limits = {
 		.start_bps = 300000, .min_bps = 30000, .max_bps = 20000000};
-	uint64_t now_us, next_us = STEP_US;
+	uint64_t now_us, next_us = STEP_US, account_us = 0;
 	bool good = true;
 
 	snprintf(path, sizeof(path), "%s.log", trace);
@@ -93,8 +102,10 @@ static bool replay(const char *trace, FILE *out)
 		if (line[0] == '#')
 			continue;
 		good = sscanf(line, "%*s %" SCNu64, &now_us) == 1;
-		if (good)
+		if (good) {
+			account(&account_us, now_us);
 			print_until(out, &next_us, now_us);
+		}
 		good = good && feed(line, now_us);
 		if (!good)
 			fprintf(stderr, "%s: not a line of a trace: %s", path, line);

@@ -44,16 +44,15 @@ uint64_t estimator_bps(const struct estimator *e)
 	return estimate < e->limits.min_bps ? e->limits.min_bps : estimate;
 }
 
-void estimator_sent(struct estimator *e, uint32_t size, enum packet_kind kind, uint32_t probe,
-		    uint64_t now_us)
+void estimator_account(struct estimator *e)
 {
-	// Silence is counted from the first packet that is out.
-	if (e->log.in_flight_bytes == 0)
-		e->silenced_us = now_us;
-	e->sent_us = now_us;
-	sent_log_add(&e->log, size, kind, probe, now_us);
-	throughput_add(&e->sent, (int64_t)now_us, size);
-	app_limit_sent(&e->app, size, estimator_bps(e), now_us);
+	struct sent_log *l = &e->log;
+
+	if (l->bytes == 0)
+		return;
+	throughput_add(&e->sent, (int64_t)l->newest_us, l->bytes);
+	app_limit_sent(&e->app, l->bytes, estimator_bps(e), l->newest_us);
+	l->bytes = 0;
 }
 
 struct tally {
@@ -122,6 +121,7 @@ void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint
 	struct sent_log_reader r;
 	struct tally t = {.over = false};
 
+	estimator_account(e);
 	if (!sent_log_read(&r, &e->log, f, now_us)) {
 		arrival_groups_init(&e->groups);
 		throughput_init(&e->acked);
@@ -160,6 +160,7 @@ void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint
 
 void estimator_remb(struct estimator *e, uint64_t bps)
 {
+	estimator_account(e);
 	e->remb_bps = bps < e->limits.min_bps ? e->limits.min_bps : bps;
 	// It may say anything: believed up to twice what the peer is really sent.
 	uint64_t proven_bps = 2 * throughput_bps(&e->sent);
@@ -173,6 +174,7 @@ void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_u
 		e->rtt_us = rtt_us;
 	if (e->feedback_us != 0)
 		return;
+	estimator_account(e);
 	// Without REMB nothing else bounds growth but what is really sent.
 	uint64_t sent_bps = throughput_bps(&e->sent);
 	if (fraction_lost == 0 && e->loss.limit_bps > 1.5 * (double)sent_bps)
@@ -183,8 +185,9 @@ void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_u
 
 bool estimator_poll(struct estimator *e, uint64_t now_us, struct probe *probe)
 {
-	if (e->feedback_us != 0 && e->log.in_flight_bytes != 0 &&
-	    now_us - e->sent_us < SILENCE_STEP_US &&
+	estimator_account(e);
+	if (e->feedback_us != 0 && sent_log_waits(&e->log) &&
+	    now_us - e->log.newest_us < SILENCE_STEP_US &&
 	    now_us - e->feedback_us >= ESTIMATOR_SILENCE_US + 2 * e->rtt_us &&
 	    now_us - e->silenced_us >= SILENCE_STEP_US + 2 * e->rtt_us) {
 		e->silenced_us = now_us;

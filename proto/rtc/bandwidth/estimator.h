@@ -34,8 +34,9 @@ struct estimator_limits {
 };
 
 struct estimator {
+	uint64_t silenced_us; // last slowing down for want of feedback
+	struct sent_log log; // this and the one above: what every packet touches
 	struct estimator_limits limits;
-	struct sent_log log;
 	struct arrival_groups groups;
 	struct trendline trend;
 	struct standing_queue standing;
@@ -49,8 +50,6 @@ struct estimator {
 	uint64_t remb_bps; // 0: none came
 	uint64_t wanted_bps;
 	uint64_t feedback_us; // last transport-wide one, 0: none came
-	uint64_t sent_us; // last packet
-	uint64_t silenced_us; // last slowing down for want of feedback
 	uint64_t overused_us; // last
 	uint64_t rtt_us; // smoothed
 	uint64_t overuses; // counters
@@ -67,8 +66,17 @@ static inline uint16_t estimator_number(const struct estimator *e)
 {
 	return sent_log_number(&e->log);
 }
-void estimator_sent(struct estimator *e, uint32_t size, enum packet_kind kind, uint32_t probe,
-		    uint64_t now_us);
+static inline void estimator_sent(struct estimator *e, uint32_t size, enum packet_kind kind,
+				  uint32_t probe, uint64_t now_us)
+{
+	// Silence is counted from the first packet that is out.
+	if (!sent_log_waits(&e->log))
+		e->silenced_us = now_us;
+	sent_log_add(&e->log, size, kind, probe, now_us);
+}
+// Counts what has left since the last time: rates of sending come in steps of these calls. Every
+// ESTIMATOR_POLL_US; the functions below do it, too.
+void estimator_account(struct estimator *e);
 
 void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint64_t now_us);
 // Ignored once transport-wide feedback came, as is the receiver report.

@@ -16,10 +16,11 @@ static void start(struct probe_control *p, uint64_t bps, uint64_t now_us, struct
 {
 	*out = (struct probe){
 		.bps = bps,
-		.id = ++p->last_id,
+		.id = p->last_id % PROBE_ID_MAX + 1,
 		.bytes = (uint32_t)(bps / 8 * PROBE_BYTES_US / 1000000),
 		.pkts = PROBE_PKTS_MIN,
 	};
+	p->last_id = out->id;
 	p->sent_bps = bps;
 	p->follow_bps = 0;
 	p->waiting_us = now_us + PROBE_RESULT_US;

@@ -20,12 +20,13 @@ enum {
 	PROBE_INTERVAL_MIN_US = 3000000,
 	PROBE_INTERVAL_MAX_US = 8000000,
 	PROBE_RESULT_US = 500000, // how long a result is waited for
+	PROBE_ID_MAX = 255, // as much of it is kept with each packet
 	PROBE_REPEATS_MAX = 2, // of a probe that brought none: feedback gets lost too
 };
 
 struct probe {
 	uint64_t bps;
-	uint32_t id; // from 1 on
+	uint32_t id; // from 1 to PROBE_ID_MAX, and again
 	uint32_t bytes; // to be sent at least
 	uint32_t pkts;
 };

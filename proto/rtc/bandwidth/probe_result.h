@@ -10,6 +10,8 @@
 #include "proto/rtc/bandwidth/probe_control.h"
 #include "proto/rtc/bandwidth/sent_log.h"
 
+static_assert((int)PROBE_ID_MAX == (int)SENT_PROBE_MAX, "a packet can be of any probe");
+
 enum { PROBE_CLUSTERS = 4 }; // under way at once; older ones are forgotten
 
 struct probe_cluster {

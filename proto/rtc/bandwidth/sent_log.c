@@ -22,24 +22,6 @@ void sent_log_init(struct sent_log *l, struct sent_packet *slots, uint32_t count
 	*l = (struct sent_log){.slots = slots, .mask = count - 1};
 }
 
-void sent_log_add(struct sent_log *l, uint32_t size, enum packet_kind kind, uint32_t probe,
-		  uint64_t now_us)
-{
-	struct sent_packet *s = &l->slots[l->next & l->mask];
-
-	if (s->sent_us != 0 && s->fate == FATE_UNKNOWN)
-		l->in_flight_bytes -= s->size;
-	*s = (struct sent_packet){
-		.number = l->next,
-		.sent_us = now_us + 1,
-		.size = size,
-		.probe = probe,
-		.kind = (uint8_t)kind,
-	};
-	l->in_flight_bytes += size;
-	l->next++;
-}
-
 static int64_t unwrap_reference(const struct sent_log *l, uint32_t reference)
 {
 	if (!l->referenced)
@@ -71,12 +53,28 @@ bool sent_log_read(struct sent_log_reader *r, struct sent_log *l, const struct t
 	return !jumped;
 }
 
+// Slots are filled one after another, so they hold the newest numbers and no others.
 static struct sent_packet *find(struct sent_log *l, int64_t number)
 {
-	if (number < 0 || (uint64_t)number >= l->next)
+	if (number < 0 || (uint64_t)number >= l->next || l->next - (uint64_t)number > l->mask + 1)
 		return NULL;
-	struct sent_packet *s = &l->slots[(uint64_t)number & l->mask];
-	return s->sent_us != 0 && s->number == (uint64_t)number ? s : NULL;
+	return &l->slots[(uint64_t)number & l->mask];
+}
+
+static uint64_t time_of(const struct sent_log *l, const struct sent_packet *s)
+{
+	return l->newest_us - sent_time(l->newest_us - s->word);
+}
+
+static enum fate fate_of(const struct sent_packet *s)
+{
+	return (enum fate)(s->word >> SENT_FATE_BIT);
+}
+
+static void fate_set(struct sent_packet *s, enum fate fate)
+{
+	s->word = (s->word & ((UINT64_C(1) << SENT_FATE_BIT) - 1)) | (uint64_t)fate
+									     << SENT_FATE_BIT;
 }
 
 bool sent_log_next(struct sent_log_reader *r, struct sent_result *out)
@@ -88,20 +86,20 @@ bool sent_log_next(struct sent_log_reader *r, struct sent_result *out)
 		if (status.received)
 			r->arrival_us += (int64_t)status.delta_250us * DELTA_US;
 		enum fate fate = status.received ? FATE_RECEIVED : FATE_LOST;
-		if (s == NULL || s->fate >= fate)
+		if (s == NULL || fate_of(s) >= fate)
 			continue;
 		*out = (struct sent_result){
-			.sent_us = s->sent_us - 1,
+			.sent_us = time_of(r->log, s),
 			.arrival_us = r->arrival_us,
-			.size = s->size,
-			.probe = s->probe,
-			.kind = s->kind,
+			.size = s->word >> SENT_SIZE_BIT & SENT_SIZE_MAX,
+			.probe = s->word >> SENT_PROBE_BIT & SENT_PROBE_MAX,
+			.kind = s->word >> SENT_KIND_BIT & 3,
 			.received = status.received,
-			.was_lost = s->fate == FATE_LOST,
+			.was_lost = fate_of(s) == FATE_LOST,
 		};
-		if (s->fate == FATE_UNKNOWN)
-			r->log->in_flight_bytes -= s->size;
-		s->fate = (uint8_t)fate;
+		if ((uint64_t)r->number >= r->log->told)
+			r->log->told = (uint64_t)r->number + 1;
+		fate_set(s, fate);
 		return true;
 	}
 	return false;

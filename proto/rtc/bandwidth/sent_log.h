@@ -14,6 +14,7 @@
 
 #include "proto/rtc/twcc.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,23 +26,32 @@ enum packet_kind {
 	PACKET_PADDING, // sent to probe
 };
 
+enum {
+	SENT_SIZE_MAX = 4095,
+	SENT_PROBE_MAX = 255,
+	// Where things lie in a packet's word; its time comes first, modulo 2^40 us (twelve days).
+	SENT_SIZE_BIT = 40, // bytes on the wire
+	SENT_PROBE_BIT = 52, // cluster it belongs to, 0: none
+	SENT_KIND_BIT = 60, // enum packet_kind
+	SENT_FATE_BIT = 62, // internal
+};
+
+// Small, since every packet to everybody writes one: eight of them share a cache line.
 struct sent_packet {
-	uint64_t number; // transport-wide, unwrapped
-	uint64_t sent_us; // + 1, 0: empty
-	uint32_t size; // bytes on the wire
-	uint32_t probe; // cluster it belongs to, 0: none
-	uint8_t kind; // enum packet_kind
-	uint8_t fate; // internal
+	uint64_t word;
 };
 
 struct sent_log {
+	// What every packet touches comes first.
 	struct sent_packet *slots;
 	uint64_t next; // number of the next packet
+	uint64_t told; // numbers below it have been reported on, or never will be
+	uint64_t newest_us; // when the newest packet left
+	uint32_t mask; // slots - 1
+	uint32_t bytes; // that left since somebody took account of them
 	int64_t reference; // last feedback's reference time, unwrapped, in 64 ms
 	int64_t clock_offset_us; // peer's clock minus ours, when it was last set
-	uint64_t in_flight_bytes;
 	uint64_t absurd; // feedback whose clock went elsewhere than ours
-	uint32_t mask; // slots - 1
 	bool referenced;
 };
 
@@ -52,8 +62,27 @@ static inline uint16_t sent_log_number(const struct sent_log *l)
 {
 	return (uint16_t)l->next;
 }
-void sent_log_add(struct sent_log *l, uint32_t size, enum packet_kind kind, uint32_t probe,
-		  uint64_t now_us);
+static inline uint64_t sent_time(uint64_t us)
+{
+	return us & ((UINT64_C(1) << SENT_SIZE_BIT) - 1);
+}
+// 'size' up to SENT_SIZE_MAX, 'probe' up to SENT_PROBE_MAX. Reads nothing of the slot it writes.
+static inline void sent_log_add(struct sent_log *l, uint32_t size, enum packet_kind kind,
+				uint32_t probe, uint64_t now_us)
+{
+	uint64_t what = (uint64_t)(size & SENT_SIZE_MAX) << SENT_SIZE_BIT |
+			(uint64_t)(probe & SENT_PROBE_MAX) << SENT_PROBE_BIT |
+			(uint64_t)kind << SENT_KIND_BIT;
+
+	l->slots[l->next++ & l->mask].word = sent_time(now_us) | what;
+	l->newest_us = now_us;
+	l->bytes += size;
+}
+// True while packets are out that are newer than all that was reported on.
+static inline bool sent_log_waits(const struct sent_log *l)
+{
+	return l->told != l->next;
+}
 
 struct sent_result {
 	uint64_t sent_us;

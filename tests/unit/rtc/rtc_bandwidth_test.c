@@ -54,7 +54,8 @@ static void feedback_finds_its_packets(void **state)
 	unsigned received = 0, lost = 0;
 
 	fill_log(10);
-	assert_int_equal(sent.in_flight_bytes, 10000);
+	assert_true(sent_log_waits(&sent));
+	assert_int_equal(sent.bytes, 10000);
 	struct twcc_feedback f = read(buf, feedback(buf, sizeof(buf), 10, 1u << 3, 500000));
 	sent_log_read(&r, &sent, &f, 600000);
 	int64_t first_us = 0;
@@ -71,7 +72,7 @@ static void feedback_finds_its_packets(void **state)
 	}
 	assert_int_equal(received, 9);
 	assert_int_equal(lost, 1);
-	assert_int_equal(sent.in_flight_bytes, 0);
+	assert_false(sent_log_waits(&sent));
 }
 
 static void each_packet_is_reported_once(void **state)
@@ -110,6 +111,33 @@ static void numbers_never_sent_are_skipped(void **state)
 	assert_false(sent_log_next(&r, &s));
 	sent_log_init(&sent, slots, SLOTS); // nothing was sent at all
 	sent_log_read(&r, &sent, &f, 600000);
+	assert_false(sent_log_next(&r, &s));
+}
+
+// All that is kept of a packet, at the ends of its ranges; and only of as many as there are slots.
+static void a_packet_is_kept_whole_while_there_is_a_slot(void **state)
+{
+	(void)state;
+	const uint64_t start_us = (UINT64_C(1) << 40) - 1000; // its upper bits change on the way
+	uint8_t buf[256];
+	struct sent_log_reader r;
+	struct sent_result s;
+
+	sent_log_init(&sent, slots, 4);
+	for (unsigned i = 0; i < 6; i++)
+		sent_log_add(&sent, i % 2 == 0 ? 1 : SENT_SIZE_MAX,
+			     i % 2 == 0 ? PACKET_AUDIO : PACKET_PADDING,
+			     i % 2 == 0 ? 0 : SENT_PROBE_MAX, start_us + i * 400);
+	struct twcc_feedback f = read(buf, feedback(buf, sizeof(buf), 6, 0, 500000));
+	sent_log_read(&r, &sent, &f, start_us + 100000);
+	for (unsigned i = 2; i < 6; i++) {
+		assert_true(sent_log_next(&r, &s));
+		assert_int_equal(s.sent_us, start_us + i * 400);
+		assert_int_equal(s.size, i % 2 == 0 ? 1 : SENT_SIZE_MAX);
+		assert_int_equal(s.kind, i % 2 == 0 ? PACKET_AUDIO : PACKET_PADDING);
+		assert_int_equal(s.probe, i % 2 == 0 ? 0 : SENT_PROBE_MAX);
+		assert_true(s.received && !s.was_lost);
+	}
 	assert_false(sent_log_next(&r, &s));
 }
 
@@ -383,6 +411,7 @@ int main(void)
 		cmocka_unit_test(feedback_finds_its_packets),
 		cmocka_unit_test(each_packet_is_reported_once),
 		cmocka_unit_test(numbers_never_sent_are_skipped),
+		cmocka_unit_test(a_packet_is_kept_whole_while_there_is_a_slot),
 		cmocka_unit_test(a_clock_that_jumps_is_told),
 		cmocka_unit_test(a_growing_queue_is_overuse),
 		cmocka_unit_test(bursts_are_one_group),
