@@ -40,7 +40,7 @@ bool egress_take_fresh(struct worker *w)
 	struct egress *e = w->egress;
 
 	for (unsigned count = e->fresh_next; count != 0; count /= 2) {
-		if (rte_pktmbuf_alloc_bulk(w->dp->packets, e->fresh, count) != 0)
+		if (rte_mempool_get_bulk(w->dp->packets, (void **)e->fresh, count) != 0)
 			continue;
 		e->fresh_count = count;
 		if (e->fresh_next < BURST_PKTS_MAX)

@@ -17,10 +17,16 @@
 struct egress *egress_new(struct dataplane *dp, unsigned worker);
 void egress_free(struct egress *e);
 
-// True if media may go out to the transport now; else counts the drop (NO_CONSENT, NO_PATH).
+// True if media may go out to the transport now.
+static inline bool egress_path_open(const struct transport *t)
+{
+	return t->phase == SHM_PHASE_ESTABLISHED && t->path.size != 0;
+}
+
+// The same, and counts the drop if not (NO_CONSENT, NO_PATH).
 static inline bool egress_path_ok(struct worker *w, const struct transport *t)
 {
-	if (t->phase == SHM_PHASE_ESTABLISHED && t->path.size != 0)
+	if (egress_path_open(t))
 		return true;
 	drop_egress(w, t->phase == SHM_PHASE_EXPIRED ? SHM_EGRESS_DROP_NO_CONSENT
 						     : SHM_EGRESS_DROP_NO_PATH);

@@ -12,16 +12,12 @@
 #include "dataplane/egress/egress.h"
 #include "proto/rtc/bytes.h"
 
-#include <rte_ip.h>
-#include <rte_udp.h>
 #include <string.h>
 
 enum {
 	ETHERNET_BYTES = 14,
 	VLAN_BYTES = 4,
-	IPV4_BYTES = 20,
 	IPV6_BYTES = 40,
-	UDP_BYTES = 8,
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_IPV6 = 0x86dd,
@@ -103,55 +99,24 @@ void egress_header_template(struct header_template *h, const struct checked_tupl
 	sums(h, v4);
 }
 
-// Folds a ones' complement sum to 16 bits.
-static uint16_t fold(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)(sum + (sum >> 16));
-}
-
 static uint16_t udp_checksum(const struct header_template *h, const struct rte_udp_hdr *udp,
 			     size_t udp_size)
 {
-	uint16_t sum =
-		(uint16_t)~fold(h->pseudo_sum + udp->dgram_len + rte_raw_cksum(udp, udp_size));
+	uint16_t sum = (uint16_t)~header_fold(h->pseudo_sum + udp->dgram_len +
+					      rte_raw_cksum(udp, udp_size));
 
 	return sum != 0 ? sum : UINT16_MAX;
 }
 
-// With offload the port wants the pseudo header's sum, length included, and does the rest.
-static void finish_offloaded(struct rte_mbuf *m, const struct header_template *h,
-			     struct rte_udp_hdr *udp)
+void header_checksums(const struct dataplane *dp, const struct header_template *h, uint8_t *ip,
+		      size_t udp_size)
 {
-	m->ol_flags |= h->l3_size == IPV4_BYTES ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM |
-							  RTE_MBUF_F_TX_UDP_CKSUM
-						: RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
-	udp->dgram_cksum = fold(h->pseudo_sum + udp->dgram_len);
-}
-
-void header_finish(const struct dataplane *dp, struct rte_mbuf *m, const struct header_template *h,
-		   size_t udp_bytes)
-{
-	size_t udp_size = UDP_BYTES + udp_bytes;
-	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, h->l2_size);
 	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + h->l3_size);
 	bool v4 = h->l3_size == IPV4_BYTES;
 
-	m->data_len = (uint16_t)(h->l2_size + h->l3_size + udp_size);
-	m->pkt_len = m->data_len;
-	udp->dgram_len = rte_cpu_to_be_16((uint16_t)udp_size);
 	if (v4)
-		((struct rte_ipv4_hdr *)ip)->total_length =
-			rte_cpu_to_be_16((uint16_t)(IPV4_BYTES + udp_size));
-	else
-		((struct rte_ipv6_hdr *)ip)->payload_len = udp->dgram_len;
-	if (dp->tx_checksum_offload) {
-		finish_offloaded(m, h, udp);
-		return;
-	}
-	if (v4)
-		((struct rte_ipv4_hdr *)ip)->hdr_checksum =
-			(uint16_t)~fold(h->ip_sum + ((struct rte_ipv4_hdr *)ip)->total_length);
+		((struct rte_ipv4_hdr *)ip)->hdr_checksum = (uint16_t)~header_fold(
+			h->ip_sum + ((struct rte_ipv4_hdr *)ip)->total_length);
 	if (!v4 || dp->udp_checksum_ipv4)
 		udp->dgram_cksum = udp_checksum(h, udp, udp_size);
 }

@@ -13,7 +13,8 @@
 
 enum {
 	EGRESS_FRAMES_MAX = 2 * BURST_PKTS_MAX,
-	EGRESS_FRESH_FIRST = 4, // mbufs taken from the pool at once; doubles within a flush
+	EGRESS_HEADER_FIRST = 64 - offsetof(struct header_template, bytes),
+	EGRESS_FRESH_FIRST = 4, // mbufs taken from the pool at once; doubles until the flush
 };
 
 struct egress_entry {
@@ -38,7 +39,7 @@ struct egress {
 	uint16_t job_frame[BURST_PKTS_MAX]; // the frame a job seals
 	uint16_t plain_frame[BURST_PKTS_MAX]; // complete but for lengths and checksums: no SRTP
 	struct rte_mbuf *sources[BURST_PKTS_MAX]; // what the jobs read; freed when they are sealed
-	struct rte_mbuf *fresh[BURST_PKTS_MAX]; // taken from the pool, not used yet
+	struct rte_mbuf *fresh[BURST_PKTS_MAX]; // taken from the pool, as they lie there
 	struct rte_mbuf *waiting[EGRESS_WAITING_MAX]; // oldest first; counted as sent
 };
 
@@ -64,11 +65,17 @@ static inline struct rte_mbuf *egress_frame_new(struct worker *w, const struct h
 	struct rte_mbuf *m = e->fresh[--e->fresh_count];
 	if (e->fresh_count != 0)
 		rte_prefetch0(rte_pktmbuf_mtod(e->fresh[e->fresh_count - 1], void *));
+	// All that sending looks at: the pool's have one segment, and one reference to it.
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->ol_flags = 0;
 	m->tx_offload = rte_mbuf_tx_offload(h->l2_size, h->l3_size, 0, 0, 0, 0, 0);
 	uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
-	memcpy(at, h->bytes, 64); // there is room behind: most frames need no more than this
-	if (h->size > 64)
-		memcpy(at + 64, h->bytes + 64, sizeof(h->bytes) - 64);
+	// Up to the end of the template's first line, which is enough for IPv4: there is room
+	// behind.
+	memcpy(at, h->bytes, EGRESS_HEADER_FIRST);
+	if (h->size > EGRESS_HEADER_FIRST)
+		memcpy(at + EGRESS_HEADER_FIRST, h->bytes + EGRESS_HEADER_FIRST,
+		       sizeof(h->bytes) - EGRESS_HEADER_FIRST);
 	return m;
 }
 
@@ -81,6 +88,9 @@ static inline uint8_t *egress_frame_payload(struct rte_mbuf *m, const struct hea
 // Seals what waits, and lets go of what was read for it.
 void egress_seal(struct worker *w);
 
+// egress_flush() for whoever is short of room and has more to come.
+void egress_send(struct worker *w);
+
 // The next free place, with 'm' in it; flushes first when there is none. The caller fills the
 // entry.
 static inline unsigned egress_queue(struct worker *w, struct rte_mbuf *m)
@@ -88,7 +98,7 @@ static inline unsigned egress_queue(struct worker *w, struct rte_mbuf *m)
 	struct egress *e = w->egress;
 
 	if (e->frame_count == EGRESS_FRAMES_MAX)
-		egress_flush(w);
+		egress_send(w);
 	e->frames[e->frame_count] = m;
 	return e->frame_count++;
 }

@@ -67,15 +67,15 @@ static inline size_t egress_put_header(uint8_t *at, const struct egress_rtp_pack
 
 // Queues the frame, and a job to seal it where there is SRTP; its RTP header is written. 'counts':
 // the consumer whose media it is, NULL for a repeat.
-static inline void egress_queue_sealed(struct worker *w, struct rte_mbuf *m,
-				       const struct egress_rtp_packet *p, size_t header_size,
-				       struct subscription *counts)
+static __rte_always_inline void egress_queue_sealed(struct worker *w, struct rte_mbuf *m,
+						    const struct egress_rtp_packet *p,
+						    size_t header_size, struct subscription *counts)
 {
 	struct egress *e = w->egress;
 	uint8_t *at = egress_frame_payload(m, &p->transport->path);
 
 	if (e->job_count == BURST_PKTS_MAX || e->plain_count == BURST_PKTS_MAX)
-		egress_flush(w);
+		egress_send(w);
 	unsigned frame = egress_queue(w, m);
 	e->entries[frame] = (struct egress_entry){
 		.transport = p->transport,
@@ -100,8 +100,8 @@ static inline void egress_queue_sealed(struct worker *w, struct rte_mbuf *m,
 	};
 }
 
-static inline uint8_t *egress_queue_job(struct worker *w, struct rte_mbuf *m,
-					const struct egress_rtp_packet *p)
+static __rte_always_inline uint8_t *egress_queue_job(struct worker *w, struct rte_mbuf *m,
+						     const struct egress_rtp_packet *p)
 {
 	uint8_t *at = egress_frame_payload(m, &p->transport->path);
 
@@ -112,7 +112,7 @@ static inline uint8_t *egress_queue_job(struct worker *w, struct rte_mbuf *m,
 // Queues one RTP packet: header template, RTP header, extension, payload; sealed at the flush.
 // Returns its RTP header, in which the extension may be changed until the next call, or NULL after
 // counting the drop.
-static inline uint8_t *egress_rtp(struct worker *w, const struct egress_rtp_packet *p)
+static __rte_always_inline uint8_t *egress_rtp(struct worker *w, const struct egress_rtp_packet *p)
 {
 	size_t size = RTP_HEADER_BYTES + (size_t)p->ext_size + p->payload_size;
 

@@ -121,7 +121,7 @@ static unsigned compact(struct egress *e)
 	return count;
 }
 
-void egress_flush(struct worker *w)
+void egress_send(struct worker *w)
 {
 	struct egress *e = w->egress;
 
@@ -136,6 +136,13 @@ void egress_flush(struct worker *w)
 	w->stats.egress_drops[SHM_EGRESS_DROP_TX_FULL] += count - taken - kept;
 	rte_pktmbuf_free_bulk(&e->frames[taken + kept], count - taken - kept);
 	e->frame_count = 0;
+}
+
+void egress_flush(struct worker *w)
+{
+	struct egress *e = w->egress;
+
+	egress_send(w);
 	rte_pktmbuf_free_bulk(e->fresh, e->fresh_count);
 	e->fresh_count = 0;
 	e->fresh_next = EGRESS_FRESH_FIRST;

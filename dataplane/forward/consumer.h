@@ -3,6 +3,7 @@
 // dataplane/forward/consumer.h - one packet and one of its consumers. Inside forward/ only.
 #pragma once
 
+#include "dataplane/egress/egress.h"
 #include "dataplane/forward/forward.h"
 #include "proto/rtc/continuity.h"
 #include "proto/rtc/rtp_ext.h"
@@ -26,6 +27,23 @@ struct forwarding {
 	uint32_t abs_send_time;
 	struct class_block blocks[FANOUT_EXT_CLASSES + 1]; // the last: of who is in no class
 };
+
+// What nearly every packet is: the next one, to somebody who gets all of the encoding as it is.
+// False: consumer_place() decides.
+static inline bool consumer_place_next(const struct fanout_entry *c, const struct forwarding *f,
+				       struct placement *out)
+{
+	struct subscription *s = c->subscription;
+	const struct packet *p = f->packet;
+
+	if (!s->whole || !s->started || c->paused || p->ssrc != s->continuity.source ||
+	    c->pt[f->codec] == 0xff || p->rtp_payload_size == 0)
+		return false;
+	out->marker = p->marker;
+	out->patched = false;
+	return egress_path_open(c->transport) &&
+	       rtp_continuity_next(&s->continuity, &f->in, &out->out);
+}
 
 // Decides whether and as what the consumer gets the packet (switch.c). False after counting the
 // drop.

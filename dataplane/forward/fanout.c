@@ -129,8 +129,7 @@ static void fetch(const struct fanout_entry *c, uint64_t index)
 	rte_prefetch0(rtp_continuity_bits(&c->subscription->continuity, index));
 	rte_prefetch0(&c->subscription->generation);
 	rte_prefetch0(&c->transport->path);
-	rte_prefetch0(&c->transport->phase);
-	rte_prefetch0(&c->transport->stats);
+	rte_prefetch0(&c->transport->phase); // and statistics
 }
 
 void forward_local(struct worker *w, struct rte_mbuf *m)

@@ -19,8 +19,8 @@
 
 #include <string.h>
 
-static bool block_build(struct class_block *b, const struct fanout_entry *c,
-			const struct forwarding *f)
+static __rte_noinline bool block_build(struct class_block *b, const struct fanout_entry *c,
+				       const struct forwarding *f)
 {
 	const struct shm_subscription_config *config = &c->config->shm;
 	const struct rtp_ext_own own = {
@@ -35,7 +35,8 @@ static bool block_build(struct class_block *b, const struct fanout_entry *c,
 }
 
 // NULL if the block does not fit.
-static const struct class_block *block_of(const struct fanout_entry *c, struct forwarding *f)
+static __rte_always_inline const struct class_block *block_of(const struct fanout_entry *c,
+							      struct forwarding *f)
 {
 	struct class_block *b = &f->blocks[c->ext_class];
 
@@ -44,8 +45,10 @@ static const struct class_block *block_of(const struct fanout_entry *c, struct f
 	return block_build(b, c, f) ? b : NULL;
 }
 
-static void block_personalise(struct worker *w, uint8_t *block, const struct rtp_ext_built *layout,
-			      const struct fanout_entry *c, enum packet_kind kind, size_t payload)
+static __rte_always_inline void block_personalise(struct worker *w, uint8_t *block,
+						  const struct rtp_ext_built *layout,
+						  const struct fanout_entry *c,
+						  enum packet_kind kind, size_t payload)
 {
 	if (layout->mid_offset != 0 && c->ext_class != FANOUT_EXT_OWN)
 		for (unsigned i = 0; i < c->mid_size; i++)
@@ -75,8 +78,8 @@ static void patch(uint8_t *rtp, const struct class_block *b, uint8_t *payload,
 		payload[l->tl0_offset] = at->tl0;
 }
 
-void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
-		   const struct placement *at)
+static __rte_always_inline void emit(struct worker *w, const struct fanout_entry *c,
+				     struct forwarding *f, const struct placement *at)
 {
 	const struct packet *p = f->packet;
 	const struct class_block *b = block_of(c, f);
@@ -109,12 +112,20 @@ void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwar
 		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size, &p->layer, at);
 }
 
+void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
+		   const struct placement *at)
+{
+	emit(w, c, f, at);
+}
+
 void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f)
 {
 	struct placement at;
 
-	if (consumer_place(w, c, f, &at) && !pacing_takes(w, c, f, &at))
-		consumer_emit(w, c, f, &at);
+	if (!consumer_place_next(c, f, &at) && !consumer_place(w, c, f, &at))
+		return;
+	if (!pacing_takes(w, c, f, &at))
+		emit(w, c, f, &at);
 }
 
 bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,

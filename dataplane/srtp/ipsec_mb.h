@@ -60,6 +60,7 @@ struct srtp_lanes {
 		uint8_t received[CM_TAG_BYTES]; // opening: the tag that came
 	} cm_scratch[LANES_JOBS_MAX];
 	struct gcm_context_data gcm;
+	alignas(16) uint8_t gcm_iv[16]; // of the packet under way; the last four bytes are not used
 };
 
 // An instruction set below the CPU's best: "sse", "avx", "avx2", "avx512"; NULL: the best. Before
@@ -97,8 +98,31 @@ static inline void ipsec_mb_iv(const struct srtp_stream *s, uint64_t low, uint64
 	_mm_store_si128((__m128i *)iv, _mm_xor_si128(word, *(const __m128i *)s->iv));
 }
 
-// The index is one the stream may seal, or the guess for the packet to open.
-void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *job);
+// RFC 7714 8.1: the index is in bytes 6 to 11.
+static inline void ipsec_mb_gcm_iv(const struct srtp_stream *s, uint64_t index, uint8_t iv[16])
+{
+	uint64_t rollover_high = __builtin_bswap16((uint16_t)(index >> 32)); // bytes 6 and 7
+	uint64_t rest = __builtin_bswap32((uint32_t)index); // bytes 8 to 11
+
+	ipsec_mb_iv(s, rollover_high << 48, rest, iv);
+}
+
+// The index is one the stream may seal, or the guess for the packet to open. Sealing is inline, for
+// it runs once per consumer and packet.
+static inline void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *job)
+{
+	const struct srtp_stream *s = job->stream;
+	const IMB_MGR *m = lanes->mgr;
+	aes_gcm_enc_dec_t seal =
+		s->suite == SHM_SUITE_AEAD_AES_128_GCM ? m->gcm128_enc : m->gcm256_enc;
+
+	ipsec_mb_gcm_iv(s, job->index, lanes->gcm_iv);
+	seal(&s->keys.gcm, &lanes->gcm, job->packet + job->header_size, job->payload,
+	     (uint64_t)(job->size - job->header_size), lanes->gcm_iv, job->packet, job->header_size,
+	     job->packet + job->size, GCM_TAG_BYTES);
+	job->out_size = (uint16_t)(job->size + GCM_TAG_BYTES);
+	job->status = SRTP_OK;
+}
 void ipsec_mb_gcm_open(struct srtp_lanes *lanes, struct srtp_job *job);
 
 // AES-CM jobs gather in the multi-buffer lanes until ipsec_mb_cm_finish_...().

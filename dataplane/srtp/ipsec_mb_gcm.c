@@ -3,7 +3,7 @@
 // dataplane/srtp/ipsec_mb_gcm.c - AEAD_AES_128_GCM and AEAD_AES_256_GCM, one packet after another:
 // the library works on many blocks of one packet at once, so there are no lanes to fill.
 //
-// Place   ipsec_mb.c, per job.
+// Place   ipsec_mb.c, per job. Sealing is in ipsec_mb.h.
 // Note    every direct call of ipsec-mb 1.3 stores 0 in one error word of the whole process, and so
 //         do its architecture-specific entry points and the functions behind its job interface.
 //         bench/README.md says what that costs several workers.
@@ -11,30 +11,6 @@
 #include "dataplane/srtp/ipsec_mb.h"
 
 #include <openssl/crypto.h>
-
-static void iv_make(const struct srtp_stream *s, uint64_t index, uint8_t iv[16])
-{
-	uint64_t rollover_high = __builtin_bswap16((uint16_t)(index >> 32)); // bytes 6 and 7
-	uint64_t rest = __builtin_bswap32((uint32_t)index); // bytes 8 to 11
-
-	ipsec_mb_iv(s, rollover_high << 48, rest, iv);
-}
-
-void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *job)
-{
-	const struct srtp_stream *s = job->stream;
-	const IMB_MGR *m = lanes->mgr;
-	aes_gcm_enc_dec_t seal =
-		s->suite == SHM_SUITE_AEAD_AES_128_GCM ? m->gcm128_enc : m->gcm256_enc;
-	alignas(16) uint8_t iv[16]; // the last four bytes are not used
-
-	iv_make(s, job->index, iv);
-	seal(&s->keys.gcm, &lanes->gcm, job->packet + job->header_size, job->payload,
-	     (uint64_t)(job->size - job->header_size), iv, job->packet, job->header_size,
-	     job->packet + job->size, GCM_TAG_BYTES);
-	job->out_size = (uint16_t)(job->size + GCM_TAG_BYTES);
-	job->status = SRTP_OK;
-}
 
 void ipsec_mb_gcm_open(struct srtp_lanes *lanes, struct srtp_job *job)
 {
@@ -44,12 +20,11 @@ void ipsec_mb_gcm_open(struct srtp_lanes *lanes, struct srtp_job *job)
 		s->suite == SHM_SUITE_AEAD_AES_128_GCM ? m->gcm128_dec : m->gcm256_dec;
 	size_t end = job->size - (size_t)GCM_TAG_BYTES;
 	uint8_t *payload = job->packet + job->header_size;
-	alignas(16) uint8_t iv[16]; // the last four bytes are not used
 	uint8_t tag[GCM_TAG_BYTES];
 
-	iv_make(s, job->index, iv);
-	open(&s->keys.gcm, &lanes->gcm, payload, payload, end - job->header_size, iv, job->packet,
-	     job->header_size, tag, sizeof(tag));
+	ipsec_mb_gcm_iv(s, job->index, lanes->gcm_iv);
+	open(&s->keys.gcm, &lanes->gcm, payload, payload, end - job->header_size, lanes->gcm_iv,
+	     job->packet, job->header_size, tag, sizeof(tag));
 	bool genuine = CRYPTO_memcmp(tag, job->packet + end, sizeof(tag)) == 0;
 	job->status = (uint8_t)ipsec_mb_opened(s, job, GCM_TAG_BYTES, genuine);
 }

@@ -24,6 +24,7 @@
 #include <rte_ether.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 struct bandwidth;
 struct dataplane;
@@ -69,14 +70,15 @@ struct receive_stream {
 };
 
 // Prebuilt Ethernet/VLAN/IP/UDP header towards the selected tuple; lengths and checksums are 0.
+// With IPv4 all of it is in one cache line.
 struct header_template {
-	alignas(64) uint8_t bytes[80]; // Ethernet, VLAN, IPv6, UDP: 66; copied in whole lines
-	uint8_t size; // bytes; 0: no path
+	alignas(64) uint8_t size; // bytes; 0: no path
 	uint8_t l2_size;
 	uint8_t l3_size;
 	// Ones' complement sums of what stands in the template: 16-bit words as they lie in memory.
 	uint32_t ip_sum; // IPv4 header
 	uint32_t pseudo_sum; // pseudo header, length left out
+	alignas(16) uint8_t bytes[80]; // Ethernet, VLAN, IPv4, UDP: 46; with IPv6 66
 };
 
 // What hangs on a transport: built anew by main for every epoch that changes it, read by the owner.
@@ -102,7 +104,7 @@ struct transport {
 	alignas(64) uint32_t generation; // of the config the fields below belong to
 	uint32_t path_generation;
 	struct header_template path; // to the selected tuple
-	uint32_t phase; // enum shm_transport_phase
+	alignas(64) uint32_t phase; // enum shm_transport_phase
 	uint32_t twcc_next; // transport-wide number of the next packet sent
 	struct bandwidth *bandwidth; // tables/bandwidth.h; NULL: plain, or not established
 	struct shm_transport_stats stats;
@@ -132,6 +134,11 @@ struct transport {
 	uint64_t layers_due_us; // next time the rates of its layers are told
 	uint64_t wanted_due_us; // next time it is looked which of them are wanted
 };
+
+static_assert(offsetof(struct transport, stats.consent_requests_sent) -
+			      offsetof(struct transport, phase) <=
+		      64,
+	      "what every packet reads and counts is in one line");
 
 // The credentials the selected pair belongs to: the older ones during an ICE restart.
 static inline const struct shm_credentials *transport_credentials(const struct transport_config *c)

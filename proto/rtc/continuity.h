@@ -88,14 +88,14 @@ enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
 					       const struct rtp_continuity_in *in,
 					       struct rtp_continuity_out *out);
 
-// The same, and nearly always the packet right behind the newest, which costs no call.
-static inline enum rtp_continuity_verdict
-rtp_continuity_map_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
-			struct rtp_continuity_out *out)
+// The packet right behind the newest, which nearly every one is: costs no call. False for any
+// other, nothing changed.
+static inline bool rtp_continuity_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
+				       struct rtp_continuity_out *out)
 {
 	if (c->started == 0 || in->source != c->source || in->index != c->in_highest + 1 ||
 	    c->out_next > SEQ_INDEX_MAX)
-		return rtp_continuity_map(c, in, out);
+		return false;
 	struct rtp_continuity_bits *b = &c->bits[in->index / 64 % RTP_CONTINUITY_WORDS];
 	uint64_t bit = UINT64_C(1) << (in->index % 64);
 	b->seen |= bit;
@@ -107,7 +107,16 @@ rtp_continuity_map_next(struct rtp_continuity *c, const struct rtp_continuity_in
 		c->ts_newest = out->ts;
 		c->ts_arrival_us = in->now_us;
 	}
-	return RTP_CONTINUITY_SEND;
+	return true;
+}
+
+// Any packet of the source, the next one without a call.
+static inline enum rtp_continuity_verdict
+rtp_continuity_map_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
+			struct rtp_continuity_out *out)
+{
+	return rtp_continuity_next(c, in, out) ? RTP_CONTINUITY_SEND
+					       : rtp_continuity_map(c, in, out);
 }
 
 // Makes the packet's source the one forwarded and maps the packet as its first: the next index, a
