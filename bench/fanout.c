@@ -101,7 +101,7 @@ static void count_it(const struct options *o, struct rig *r, const struct rig_pl
 	printf("{\"packets\": %u}\n", packets * o->blocks);
 }
 
-static void run(const struct options *o, const struct clock_facts *clock,
+static void run(const struct options *o, const struct clock_facts *clock, uint32_t features,
 		const struct rig_plan *plan)
 {
 	struct report_row row = {
@@ -109,6 +109,7 @@ static void run(const struct options *o, const struct clock_facts *clock,
 		.engine = plan->engine->name,
 		.suite = srtp_suite_name(plan->suite),
 		.checksum = option_checksum_name(plan->checksum),
+		.features = option_features_name(features),
 		.bytes = plan->bytes,
 		.consumers = plan->consumers,
 		.tracks = plan->tracks,
@@ -135,7 +136,10 @@ static void each_checksum(const struct options *o, const struct clock_facts *clo
 {
 	for (unsigned c = 0; c < o->checksums.count; c++) {
 		plan->checksum = (enum bench_checksum)o->checksums.value[c];
-		run(o, clock, plan);
+		for (unsigned f = 0; f < o->features.count; f++) {
+			plan->features = option_features(o->features.value[f]);
+			run(o, clock, o->features.value[f], plan);
+		}
 	}
 }
 

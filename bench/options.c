@@ -13,11 +13,23 @@
 
 static const struct srtp_engine *const engines[] = {&srtp_engine_ipsec_mb, &srtp_engine_libsrtp2};
 static const char *const checksum_names[] = {"offload", "software", "none"};
+static const struct {
+	const char *name;
+	uint32_t bits;
+} features[] = {
+	{"numbers", BENCH_NUMBERS}, // the first: if none is named
+	{"plain", 0},
+	{"history", BENCH_NUMBERS | BENCH_HISTORY},
+	{"layers", BENCH_NUMBERS | BENCH_LAYERS},
+	{"all", BENCH_NUMBERS | BENCH_HISTORY | BENCH_LAYERS},
+};
+enum { FEATURES = sizeof(features) / sizeof(features[0]) };
 
 static void help(const char *name)
 {
 	printf("usage: %s [--engine ipsec-mb,libsrtp2] [--suite NAME,...] [--bytes N,...]\n"
 	       "       [--consumers N,...] [--tracks N,...] [--checksum offload,software,none]\n"
+	       "       [--features numbers,plain,history,layers,all]\n"
 	       "       [--instruction-set sse|avx|avx2|avx512] [--blocks N] [--json]\n"
 	       "Suites: AES_CM_128_HMAC_SHA1_80, AEAD_AES_128_GCM, AEAD_AES_256_GCM.\n",
 	       name);
@@ -33,6 +45,16 @@ static void wrong(const char *option, const char *value, const char *right)
 const struct srtp_engine *option_engine(uint32_t value)
 {
 	return engines[value];
+}
+
+uint32_t option_features(uint32_t value)
+{
+	return features[value].bits;
+}
+
+const char *option_features_name(uint32_t value)
+{
+	return features[value].name;
 }
 
 const char *option_checksum_name(uint32_t value)
@@ -52,6 +74,12 @@ static int64_t meaning(const char *option, const char *word)
 	if (strcmp(option, "checksum") == 0) {
 		for (unsigned i = 0; i < 3; i++)
 			if (strcmp(word, checksum_names[i]) == 0)
+				return i;
+		return -1;
+	}
+	if (strcmp(option, "features") == 0) {
+		for (unsigned i = 0; i < FEATURES; i++)
+			if (strcmp(word, features[i].name) == 0)
 				return i;
 		return -1;
 	}
@@ -91,6 +119,7 @@ void options_read(struct options *o, int argc, char **argv)
 		{"consumers", 1, NULL, 'c'},
 		{"tracks", 1, NULL, 't'},
 		{"checksum", 1, NULL, 'k'},
+		{"features", 1, NULL, 'f'},
 		{"blocks", 1, NULL, 'n'},
 		{"instruction-set", 1, NULL, 'i'},
 		{"json", 0, NULL, 'j'},
@@ -106,6 +135,7 @@ void options_read(struct options *o, int argc, char **argv)
 		.consumers = {1, {50}},
 		.tracks = {1, {1}},
 		.checksums = {1, {BENCH_OFFLOAD}},
+		.features = {1, {0}},
 		.blocks = 1000,
 	};
 	for (int got; (got = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -121,6 +151,8 @@ void options_read(struct options *o, int argc, char **argv)
 			list_read(&o->tracks, "tracks", optarg, "numbers from 1");
 		else if (got == 'k')
 			list_read(&o->checksums, "checksum", optarg, "offload, software or none");
+		else if (got == 'f')
+			list_read(&o->features, "features", optarg, "names that --help lists");
 		else if (got == 'n')
 			list_read(&blocks, "blocks", optarg, "a number from 1"),
 				o->blocks = blocks.value[0];

@@ -15,6 +15,13 @@ enum { OPTION_VALUES_MAX = 16 };
 
 enum bench_checksum { BENCH_OFFLOAD, BENCH_SOFTWARE, BENCH_NONE };
 
+// What consumers have asked for, as bits.
+enum bench_feature {
+	BENCH_NUMBERS = 1, // transport-wide ones, and with them the estimator's log
+	BENCH_HISTORY = 2, // packets are kept to be sent again
+	BENCH_LAYERS = 4, // fewer temporal layers than there are: picture ids are written anew
+};
+
 struct number_list {
 	unsigned count;
 	uint32_t value[OPTION_VALUES_MAX];
@@ -27,6 +34,7 @@ struct options {
 	struct number_list consumers; // of each track; keys for bench seal
 	struct number_list tracks;
 	struct number_list checksums; // enum bench_checksum
+	struct number_list features; // for option_features()
 	const char *instruction_set; // of ipsec-mb; NULL: the CPU's best
 	uint32_t blocks; // timed blocks of each kind
 	bool json;
@@ -36,4 +44,6 @@ struct options {
 void options_read(struct options *o, int argc, char **argv);
 
 const struct srtp_engine *option_engine(uint32_t value);
+uint32_t option_features(uint32_t value); // enum bench_feature, together
+const char *option_features_name(uint32_t value);
 const char *option_checksum_name(uint32_t value);

@@ -123,6 +123,14 @@ struct rig *rig_new(const struct rig_plan *plan)
 	struct rig *r = rig_empty(plan);
 
 	rig_records_make(r);
+	if ((plan->features & BENCH_LAYERS) == 0)
+		return r;
+	rig_layers_bound(r);
+	// The keyframe, and a picture that nobody gets: ids differ from the publisher's behind it.
+	for (unsigned i = 0; i < 2; i++) {
+		rig_receive(r, plan->tracks);
+		rig_run(r);
+	}
 	return r;
 }
 
@@ -161,6 +169,20 @@ static void payload_put(uint8_t *at, uint32_t bytes, bool keyframe)
 	at[1] = keyframe ? 0x00 : 0x01;
 }
 
+// The same with picture ids and three temporal layers, of which the topmost comes once.
+static void layered_put(uint8_t *at, uint32_t bytes, uint64_t seq)
+{
+	uint64_t temporal = seq == 1 ? RIG_TEMPORAL_MAX + 1 : seq % 2;
+
+	memset(at, 0x5a, bytes);
+	at[0] = 0x90; // more follows; first packet of a picture
+	at[1] = 0xe0; // picture id, TL0PICIDX, temporal layer
+	bytes_store_be16(at + 2, (uint16_t)(0x8000 | seq));
+	at[4] = (uint8_t)(seq / 2);
+	at[5] = (uint8_t)(temporal << 6);
+	at[6] = seq == 0 ? 0x00 : 0x01;
+}
+
 static size_t plain_put(struct rig *r, uint8_t *at, uint32_t track)
 {
 	uint64_t seq = r->next_seq[track]++;
@@ -176,7 +198,10 @@ static size_t plain_put(struct rig *r, uint8_t *at, uint32_t track)
 	memcpy(at + 12, ext, sizeof(ext));
 	if (!rig_is_video(&r->plan))
 		memcpy(at + 16, (const uint8_t[]){0x10, 0x85, 0, 0}, 4);
-	payload_put(at + PUBLISHER_HEADER_BYTES, r->plan.bytes, seq == 0);
+	if ((r->plan.features & BENCH_LAYERS) != 0)
+		layered_put(at + PUBLISHER_HEADER_BYTES, r->plan.bytes, seq);
+	else
+		payload_put(at + PUBLISHER_HEADER_BYTES, r->plan.bytes, seq == 0);
 	return PUBLISHER_HEADER_BYTES + r->plan.bytes;
 }
 

@@ -11,7 +11,9 @@ struct rig_plan {
 	const struct srtp_engine *engine;
 	enum shm_suite suite;
 	enum bench_checksum checksum;
-	uint32_t bytes; // RTP payload; 300 and more count as video
+	uint32_t bytes; // RTP payload; 300 and more count as video, and so does what has features
+			// of video
+	uint32_t features; // enum bench_feature
 	uint32_t tracks;
 	uint32_t consumers; // of each track, each on a transport of its own
 	uint32_t workers; // 0: one. Publishers are worker 0's; consumers go round

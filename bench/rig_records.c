@@ -5,6 +5,7 @@
 
 #include "dataplane/core/packet.h"
 #include "dataplane/core/path.h"
+#include "dataplane/forward/layers.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/transport.h"
 #include "dataplane/tables/tuple.h"
@@ -181,8 +182,12 @@ static void subscription_record(struct rig *r, uint32_t slot)
 	c->timestamp_start = slot;
 	c->pts[0] = (struct shm_pt_map){RIG_PT, 100};
 	c->ext.id[RTP_EXT_MID] = 4;
-	c->ext.id[RTP_EXT_TRANSPORT_WIDE_CC] = 3;
+	c->ext.id[RTP_EXT_TRANSPORT_WIDE_CC] = (r->plan.features & BENCH_NUMBERS) != 0 ? 3 : 0;
 	c->ext.id[rig_is_video(&r->plan) ? RTP_EXT_ABS_SEND_TIME : RTP_EXT_AUDIO_LEVEL] = 2;
+	if ((r->plan.features & BENCH_HISTORY) != 0) {
+		c->pts[0].rtx = 101;
+		c->rtx_ssrc = 0x3000000 + slot;
+	}
 	snprintf(c->mid, sizeof(c->mid), "%u", slot % 10);
 	op(r, SHM_RECORD_SUBSCRIPTION, slot);
 }
@@ -224,7 +229,18 @@ void rig_records_make(struct rig *r)
 	publishers_keys(r);
 	// RTP header, extension header, mid (2), transport-wide number (3), send time (4) or audio
 	// level (2), padded to words.
-	r->header_bytes = 12 + 4 + (rig_is_video(&r->plan) ? 12 : 8);
+	uint32_t ext = 2 + ((r->plan.features & BENCH_NUMBERS) != 0 ? 3 : 0) +
+		       (rig_is_video(&r->plan) ? 4 : 2);
+	r->header_bytes = 12 + 4 + (ext + 3) / 4 * 4;
+}
+
+void rig_layers_bound(struct rig *r)
+{
+	const struct layer_pair pair = {.temporal = RIG_TEMPORAL_MAX};
+	const struct layer_target target = {.set = true, .step = pair, .pair = pair};
+
+	for (uint32_t i = 0; i < r->plan.tracks * r->plan.consumers; i++)
+		layers_want(&r->dp.subscriptions[i], &target);
 }
 
 void rig_frame_header(const struct rig *r, uint32_t from, uint8_t *frame, size_t udp_bytes)

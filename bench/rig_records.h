@@ -12,7 +12,7 @@
 
 #include <rte_mbuf.h>
 
-enum { RIG_PT = 96, RIG_TRACK_SSRC = 0x1000000, RIG_OPS_MAX = 32 };
+enum { RIG_PT = 96, RIG_TRACK_SSRC = 0x1000000, RIG_OPS_MAX = 32, RIG_TEMPORAL_MAX = 1 };
 
 struct rig {
 	struct rig_plan plan;
@@ -39,11 +39,14 @@ struct rig {
 
 static inline bool rig_is_video(const struct rig_plan *plan)
 {
-	return plan->bytes >= 300;
+	return plan->bytes >= 300 || (plan->features & (BENCH_HISTORY | BENCH_LAYERS)) != 0;
 }
 
 // Everything the plan says, running.
 void rig_records_make(struct rig *r);
+
+// What the allocation would do where room is short: no consumer gets the topmost temporal layer.
+void rig_layers_bound(struct rig *r);
 
 // Writes Ethernet, IPv4 and UDP of a frame with 'udp_bytes' of payload from transport 'from'.
 void rig_frame_header(const struct rig *r, uint32_t from, uint8_t *frame, size_t udp_bytes);

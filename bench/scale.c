@@ -213,7 +213,9 @@ int main(int argc, char **argv)
 			o.instruction_set);
 		return 2;
 	}
-	struct rig_plan plan = {.engine = option_engine(o.engines.value[0]), .tracks = 1};
+	struct rig_plan plan = {.engine = option_engine(o.engines.value[0]),
+				.tracks = 1,
+				.features = BENCH_NUMBERS};
 	if (!plan.engine->start())
 		return 1;
 	struct clock_facts clock = clock_calibrate();
