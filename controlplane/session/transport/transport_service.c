@@ -326,11 +326,9 @@ static void connect_plain(struct transport *t, struct rpc_call *call,
 	explicit_bzero(&before, sizeof(before));
 }
 
-// Calls.
-
-// One participant more, in a room that comes into being where there is none. Last: what is refused
-// leaves no room.
-static bool enter(struct node *n, struct rpc_call *call, const char *id, struct room **room)
+// One participant more, in a room made where there is none. Last: what is refused leaves none.
+static bool enter(struct node *n, struct rpc_call *call, const char *id, struct room **room,
+		  bool *made)
 {
 	if (id[0] == '\0')
 		return true; // in none
@@ -341,7 +339,8 @@ static bool enter(struct node *n, struct rpc_call *call, const char *id, struct 
 	    !quotas_participant(n->quotas, call, tenant))
 		return false;
 	settings.tenant = (char *)(uintptr_t)tenant;
-	if (*room == NULL)
+	*made = *room == NULL;
+	if (*made)
 		*room = room_create_with(n, id, &settings);
 	return true;
 }
@@ -411,6 +410,7 @@ static void create_transport(struct rpc_call *call, void *data)
 	struct resource_name name;
 	struct webrtc_peer peer;
 	struct room *room;
+	bool made_room = false;
 
 	char *id = field_id(call, "transport_id", q->transport_id);
 	if (id == NULL)
@@ -419,12 +419,8 @@ static void create_transport(struct rpc_call *call, void *data)
 		peer_message = q->webrtc->connect;
 	if ((plain && !plain_read_options(call, q->plain, &config)) ||
 	    (peer_message != NULL && !read_peer(call, peer_message, &peer)) ||
-	    !may_come(n, call, q, &name, &room) || !id_free(n, call, room, id)) {
-		g_free(id);
-		return;
-	}
-	bool made_room = room == NULL && name.room[0] != '\0';
-	if (!enter(n, call, name.room, &room)) {
+	    !may_come(n, call, q, &name, &room) || !id_free(n, call, room, id) ||
+	    !enter(n, call, name.room, &room, &made_room)) {
 		g_free(id);
 		return;
 	}
