@@ -15,7 +15,6 @@
 #include "controlplane/ops/log.h"
 #include "controlplane/ops/process_metrics.h"
 #include "controlplane/ops/settings.h"
-#include "controlplane/rpc/metrics_listener.h"
 #include "controlplane/rpc/metrics_route.h"
 #include "controlplane/rpc/server.h"
 #include "controlplane/session/node.h"
@@ -31,7 +30,6 @@ struct controlplane {
 	struct node *node;
 	struct whip_server *whip;
 	struct metrics *metrics;
-	struct metrics_listener *metrics_listener;
 	struct metrics_route metrics_route;
 };
 
@@ -49,18 +47,16 @@ static gboolean controlplane_signal(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-static bool controlplane_start_metrics(struct controlplane *c, GError **error)
+static void controlplane_add_metrics(struct controlplane *c)
 {
 	c->metrics = metrics_new();
 	metrics_add_collector(c->metrics, rpc_server_collect, c->server);
+	metrics_add_collector(c->metrics, whip_server_collect, c->whip);
 	node_add_metrics(c->node, c->metrics);
 	metrics_add_collector(c->metrics, log_collect, NULL);
 	metrics_add_collector(c->metrics, process_metrics_collect, NULL);
 	c->metrics_route = (struct metrics_route){c->metrics, auth_permits_metrics, c->auth};
 	metrics_route_register(&c->metrics_route, c->server);
-	c->metrics_listener = metrics_listener_new(
-		c->metrics, (const char *const *)c->settings.metrics_listen, error);
-	return c->metrics_listener != NULL;
 }
 
 static bool controlplane_start(struct controlplane *c, GError **error)
@@ -69,6 +65,7 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 	const struct rpc_server_options options = {
 		.listen = (const char *const *)s->listen,
 		.listen_plain = (const char *const *)s->listen_plain,
+		.listen_metrics = (const char *const *)s->metrics_listen,
 		.listen_mtls = (const char *const *)s->listen_mtls,
 		.client_ca = s->client_ca,
 		.unix_socket = s->unix_socket,
@@ -104,7 +101,8 @@ static bool controlplane_start(struct controlplane *c, GError **error)
 		return false;
 	node_register(c->node, c->server, c->auth);
 	c->whip = whip_server_new(c->node, c->server, c->auth);
-	return controlplane_start_metrics(c, error) && rpc_server_start(c->server, error);
+	controlplane_add_metrics(c);
+	return rpc_server_start(c->server, error);
 }
 
 static void controlplane_say_ready(const struct controlplane *c)
@@ -124,7 +122,6 @@ static int controlplane_run(struct controlplane *c)
 	if (!controlplane_start(c, &error)) {
 		log_error("main", "%s", error->message);
 		g_error_free(error);
-		metrics_listener_free(&c->metrics_listener);
 		rpc_server_free(&c->server);
 		metrics_free(&c->metrics);
 		auth_free(&c->auth);
@@ -136,7 +133,6 @@ static int controlplane_run(struct controlplane *c)
 	g_unix_signal_add(SIGHUP, controlplane_signal, c);
 	controlplane_say_ready(c);
 	g_main_loop_run(c->loop);
-	metrics_listener_free(&c->metrics_listener);
 	node_leave(c->node);
 	rpc_server_free(&c->server);
 	metrics_free(&c->metrics);

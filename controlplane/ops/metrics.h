@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/ops/metrics.h - numbers for Prometheus: collectors, asked anew at each scrape.
 //
-// Path     counters kept in rpc/, link/, session/ -> collector -> [metrics] -> metrics_listener.c
-//          and the API's /metrics
+// Path     counters kept in rpc/, link/, session/ -> collector -> [metrics] -> metrics_route.c
 // Thread   the API's GMainContext alone: whoever counts and whoever reads.
 // Labels   bounded lists known at build or start (reasons, methods, workers); never a room, a
 //          participant, an address. Every series is written from the first scrape on, at 0.

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "controlplane/rpc/http_metrics.h"
+
 struct http_field {
 	const char *name; // lower case
 	const char *value;
@@ -66,6 +68,7 @@ struct http_exchange {
 	const struct http_peer *from; // the connection's
 	GArray *fields; // struct http_field, in order of arrival
 	GBytes *body; // the whole of it, for a handler of http_route.h; owned; else NULL
+	struct http_counts *counts; // of the route; NULL: nobody counts its answers
 	const char *cors_expose; // fields of the answer a page may read; NULL: none
 	const char *cors_methods; // what a page may ask with
 	size_t queued_bytes; // of the answer's body, not sent yet
@@ -91,6 +94,8 @@ static inline const char *http_field_get(const struct http_exchange *x, const ch
 static inline void http_answer(struct http_exchange *x, unsigned status,
 			       const struct http_field *fields, size_t count, bool end)
 {
+	if (x->counts != NULL)
+		http_counts_add(x->counts, x->method, status);
 	x->carrier->answer(x, status, fields, count, end);
 }
 

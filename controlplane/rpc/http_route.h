@@ -32,6 +32,7 @@ struct http_route {
 	http_head_fn head; // NULL: anybody's body is wanted
 	http_handler_fn handler;
 	void *data; // borrowed
+	struct http_counts *counts; // of its answers, borrowed; NULL: not counted
 };
 
 // Collects the request's body up to `body_max` bytes, then calls the handler. Borrows `route`.

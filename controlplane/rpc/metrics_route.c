@@ -28,7 +28,7 @@ static void on_request(struct http_exchange *x, void *data)
 
 void metrics_route_register(const struct metrics_route *route, struct rpc_server *server)
 {
-	const struct http_route http = {
+	struct http_route http = {
 		.prefix = "/metrics",
 		.methods = "GET",
 		.head = on_head,
@@ -37,4 +37,6 @@ void metrics_route_register(const struct metrics_route *route, struct rpc_server
 	};
 
 	rpc_server_route(server, &http);
+	http.head = NULL; // who is on this host may read
+	rpc_server_metrics(server, &http);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// controlplane/rpc/metrics_route.h - /metrics on the API's own listeners, for who may read it.
+// controlplane/rpc/metrics_route.h - /metrics: on the API's own listeners for who may read it, on
+// those of listen_metrics for everybody who reaches them.
 //
 // Path     http_route.c -> [metrics_route] -> ops/metrics
 // Thread   the server's GMainContext.

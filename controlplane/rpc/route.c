@@ -59,6 +59,8 @@ static void route_allowed(const struct route *route, struct http_exchange *x,
 		cors_answer_preflight(x);
 	else if (plain != NULL)
 		http_route_request(plain, route->dispatch, x, route->body_max);
+	else if (route->plain_only)
+		route_refuse(x, 404, NULL, "nothing is served under this path\n");
 	else if (dialect == GRPC_HTTP2 && x->http1)
 		route_refuse(x, 505, NULL,
 			     "gRPC needs HTTP/2; over HTTP/1.1 use application/grpc-web\n");
@@ -76,6 +78,8 @@ void route_request(const struct route *route, struct http_exchange *x)
 		route_refuse(x, 405, route_methods, "this is no proxy\n");
 		return;
 	}
+	plain = route_find(route, x->path);
+	x->counts = plain != NULL ? plain->counts : NULL;
 	x->cors_allowed = cors_allows(x, route->allowed_origins);
 	if (!x->cors_allowed) {
 		route_refuse(
@@ -83,7 +87,6 @@ void route_request(const struct route *route, struct http_exchange *x)
 			"this Origin may not call here; allowed_origins names those that may\n");
 		return;
 	}
-	plain = route_find(route, x->path);
 	x->cors_methods = plain != NULL ? plain->methods : route_methods;
 	x->cors_expose = plain != NULL ? plain->expose : route_grpc_expose;
 	route_allowed(route, x, plain);

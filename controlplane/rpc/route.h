@@ -18,6 +18,7 @@ struct route {
 	const GArray *routes; // struct http_route
 	size_t body_max; // of a request to one of them
 	const char *const *allowed_origins; // ends with NULL; may be NULL
+	bool plain_only; // the routes are all there is: no API, no page
 };
 
 void route_request(const struct route *route, struct http_exchange *x);

@@ -24,7 +24,7 @@ enum {
 };
 
 struct rpc_server {
-	char **listen, **listen_plain, **listen_mtls, **names, **allowed_origins;
+	char **listen, **listen_plain, **listen_metrics, **listen_mtls, **names, **allowed_origins;
 	char *unix_socket;
 	unsigned max_connections;
 	SSL_CTX *ctx;
@@ -35,6 +35,8 @@ struct rpc_server {
 	struct health *health;
 	GArray *routes; // struct http_route
 	struct route route;
+	GArray *metrics_routes; // one struct http_route, or none
+	struct route metrics_route;
 	GPtrArray *listeners;
 	GPtrArray *conns;
 	GSource *tick, *pause, *deadline;
@@ -109,6 +111,7 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 	(void)signal(SIGPIPE, SIG_IGN);
 	s->listen = g_strdupv((char **)(uintptr_t)o->listen);
 	s->listen_plain = g_strdupv((char **)(uintptr_t)o->listen_plain);
+	s->listen_metrics = g_strdupv((char **)(uintptr_t)o->listen_metrics);
 	s->listen_mtls = g_strdupv((char **)(uintptr_t)o->listen_mtls);
 	s->names = g_strdupv((char **)(uintptr_t)o->names);
 	s->allowed_origins = g_strdupv((char **)(uintptr_t)o->allowed_origins);
@@ -117,6 +120,7 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 	s->listeners = g_ptr_array_new();
 	s->conns = g_ptr_array_new();
 	s->routes = g_array_new(FALSE, FALSE, sizeof(struct http_route));
+	s->metrics_routes = g_array_new(FALSE, FALSE, sizeof(struct http_route));
 	s->dispatch = rpc_dispatch_new();
 	s->health = health_new();
 	health_set(s->health, "", true);
@@ -134,6 +138,9 @@ struct rpc_server *rpc_server_new(const struct rpc_server_options *o, GError **e
 			o->max_request_bytes != 0 ? o->max_request_bytes : RPC_REQUEST_BYTES_MAX,
 		.allowed_origins = (const char *const *)s->allowed_origins,
 	};
+	s->metrics_route = s->route;
+	s->metrics_route.routes = s->metrics_routes;
+	s->metrics_route.plain_only = true;
 	rpc_dispatch_set_request_max(s->dispatch, s->route.body_max);
 	return s;
 }
@@ -147,6 +154,11 @@ void rpc_server_register(struct rpc_server *s, const struct rpc_service *service
 void rpc_server_route(struct rpc_server *s, const struct http_route *route)
 {
 	g_array_append_vals(s->routes, route, 1);
+}
+
+void rpc_server_metrics(struct rpc_server *s, const struct http_route *route)
+{
+	g_array_append_vals(s->metrics_routes, route, 1);
 }
 
 // Last thing done for a drain: `done` may free the server.
@@ -210,21 +222,26 @@ static struct conn *server_idlest(const struct rpc_server *s)
 	return idlest;
 }
 
+static void server_add_conn(struct rpc_server *s, int fd, SSL_CTX *ctx, const char *text,
+			    const struct route *route)
+{
+	struct http_peer *peer = http_peer_new(fd, g_strdup(text));
+
+	if (ctx != NULL && ctx == s->client_ctx)
+		peer->kind = HTTP_PEER_CERTIFICATE;
+	g_ptr_array_add(s->conns, conn_new(fd, ctx, peer, route, server_closed, s));
+}
+
 static void server_take(struct rpc_server *s, int fd, SSL_CTX *ctx, const char *text)
 {
-	struct http_peer *peer;
 	struct conn *idlest = s->conns->len >= s->max_connections ? server_idlest(s) : NULL;
 
 	if (idlest != NULL)
 		server_closed(idlest, s);
-	if (s->conns->len >= s->max_connections) {
+	if (s->conns->len >= s->max_connections)
 		close(fd);
-		return;
-	}
-	peer = http_peer_new(fd, g_strdup(text));
-	if (ctx != NULL && ctx == s->client_ctx)
-		peer->kind = HTTP_PEER_CERTIFICATE;
-	g_ptr_array_add(s->conns, conn_new(fd, ctx, peer, &s->route, server_closed, s));
+	else
+		server_add_conn(s, fd, ctx, text, &s->route);
 }
 
 static void server_accepted(struct listener *listener, int fd, const char *peer, void *data)
@@ -243,6 +260,15 @@ static void server_accepted_plain(struct listener *listener, int fd, const char 
 {
 	(void)listener;
 	server_take(data, fd, NULL, peer);
+}
+
+// Whoever looks from this host is let in above the limit too: that is when it is worth a look.
+static void server_accepted_metrics(struct listener *listener, int fd, const char *peer, void *data)
+{
+	struct rpc_server *s = data;
+
+	(void)listener;
+	server_add_conn(s, fd, NULL, peer, &s->metrics_route);
 }
 
 static gboolean server_tick(gpointer data)
@@ -270,21 +296,26 @@ static bool server_keep(struct rpc_server *s, struct listener *l)
 	return l != NULL;
 }
 
-static bool server_listen(struct rpc_server *s, GError **error)
+static bool server_listen_on(struct rpc_server *s, char *const *addresses,
+			     listener_accepted_fn accepted, GError **error)
 {
 	bool ok = true;
 
-	for (size_t i = 0; ok && s->listen != NULL && s->listen[i] != NULL; i++)
-		ok = server_keep(s, listener_open_tcp(s->listen[i], server_accepted, s, error));
+	for (size_t i = 0; ok && addresses != NULL && addresses[i] != NULL; i++)
+		ok = server_keep(s, listener_open_tcp(addresses[i], accepted, s, error));
+	return ok;
+}
+
+static bool server_listen(struct rpc_server *s, GError **error)
+{
+	bool ok = server_listen_on(s, s->listen, server_accepted, error);
+
 	if (ok && s->listeners->len > 0)
 		s->url = identity_url(s->listen[0], listener_port(s->listeners->pdata[0]),
 				      (const char *const *)s->names);
-	for (size_t i = 0; ok && s->listen_mtls != NULL && s->listen_mtls[i] != NULL; i++)
-		ok = server_keep(
-			s, listener_open_tcp(s->listen_mtls[i], server_accepted_mtls, s, error));
-	for (size_t i = 0; ok && s->listen_plain != NULL && s->listen_plain[i] != NULL; i++)
-		ok = server_keep(
-			s, listener_open_tcp(s->listen_plain[i], server_accepted_plain, s, error));
+	ok = ok && server_listen_on(s, s->listen_mtls, server_accepted_mtls, error) &&
+	     server_listen_on(s, s->listen_plain, server_accepted_plain, error) &&
+	     server_listen_on(s, s->listen_metrics, server_accepted_metrics, error);
 	if (ok && s->unix_socket != NULL)
 		ok = server_keep(
 			s, listener_open_unix(s->unix_socket, server_accepted_plain, s, error));
@@ -377,10 +408,12 @@ void rpc_server_free(struct rpc_server **where)
 	rpc_dispatch_free(&s->dispatch);
 	static_files_free(&s->page);
 	g_array_unref(s->routes);
+	g_array_unref(s->metrics_routes);
 	SSL_CTX_free(s->ctx);
 	SSL_CTX_free(s->client_ctx);
 	g_strfreev(s->listen);
 	g_strfreev(s->listen_plain);
+	g_strfreev(s->listen_metrics);
 	g_strfreev(s->listen_mtls);
 	g_strfreev(s->names);
 	g_strfreev(s->allowed_origins);

@@ -18,6 +18,7 @@
 struct rpc_server_options {
 	const char *const *listen; // "192.0.2.1:8443", "[::]:8443"
 	const char *const *listen_plain; // without TLS, for a proxy in front: HTTP/1.1 and HTTP/2
+	const char *const *listen_metrics; // without TLS: the one route of rpc_server_metrics
 	const char *const *listen_mtls; // TLS that wants a client certificate of client_ca
 	const char *client_ca; // PEM; needed with listen_mtls
 	const char *unix_socket; // path, or NULL for none
@@ -41,6 +42,9 @@ void rpc_server_register(struct rpc_server *server, const struct rpc_service *se
 
 // Before rpc_server_start. Copies the route, not what it points to.
 void rpc_server_route(struct rpc_server *server, const struct http_route *route);
+
+// Before rpc_server_start; one at most. What listen_metrics serves, and nothing else. Copies it.
+void rpc_server_metrics(struct rpc_server *server, const struct http_route *route);
 
 // Before rpc_server_start; one at most. Copies it.
 void rpc_server_set_gate(struct rpc_server *server, const struct rpc_gate *gate);

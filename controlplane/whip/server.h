@@ -15,6 +15,7 @@ struct whip_server {
 	struct node *node;
 	struct auth *auth;
 	struct rate_limit *rate;
+	struct http_counts counts[2]; // of WHIP, of WHEP
 	char *links[WHIP_LINKS_MAX]; // values of Link: <stun:...>; rel="ice-server"
 	size_t link_count;
 };

@@ -40,10 +40,13 @@ static void reply_options(struct http_exchange *x, const struct whip_target *tar
 static bool endpoint_head(struct whip_server *server, struct http_exchange *x,
 			  const struct whip_target *target)
 {
+	// draft-ietf-wish-whep-04 4.2: players tell by it that this URL is an endpoint.
+	const struct http_field found_by = {"content-type", WHIP_TYPE_SDP};
+
 	if (g_str_equal(x->method, "POST"))
 		return whip_may_post(server, x, target);
 	if (reads(x))
-		http_reply(x, 200, NULL, 0, NULL);
+		http_reply(x, 200, &found_by, target->whep ? 1 : 0, NULL);
 	else
 		whip_refuse_with(x, 405, "allow", endpoint_methods,
 				 "method: an endpoint takes POST.");
@@ -149,10 +152,22 @@ struct whip_server *whip_server_new(struct node *node, struct rpc_server *server
 	     i++)
 		w->links[w->link_count++] = link_of(*i);
 	route.prefix = "/whip/";
+	route.counts = &w->counts[0];
 	rpc_server_route(server, &route);
 	route.prefix = "/whep/";
+	route.counts = &w->counts[1];
 	rpc_server_route(server, &route);
 	return w;
+}
+
+void whip_server_collect(struct metrics_page *page, void *data)
+{
+	const struct whip_server *w = data;
+
+	metrics_family(page, "sluice_whip_requests_total", METRICS_COUNTER,
+		       "Requests of WHIP and WHEP that have been answered, by method and status.");
+	http_counts_collect(page, &w->counts[0], "protocol", "whip");
+	http_counts_collect(page, &w->counts[1], "protocol", "whep");
 }
 
 void whip_server_free(struct whip_server **whip)

@@ -17,3 +17,6 @@ struct whip_server;
 struct whip_server *whip_server_new(struct node *node, struct rpc_server *server,
 				    struct auth *auth);
 void whip_server_free(struct whip_server **whip);
+
+// A collector; `data` is the struct whip_server.
+void whip_server_collect(struct metrics_page *page, void *data);

@@ -93,6 +93,32 @@ class Scrapes(unittest.TestCase):
             self.api.channel.unary_unary("/sluice.v1.RoomService/Dance")(b"")
         self.assertGreater(value(series(scrape()), "sluice_api_unknown_methods_total"), 0)
 
+    def test_whip_requests_are_counted_by_method_and_status(self):
+        def counts():
+            return {labels: number for (name, labels), number in series(scrape()).items()
+                    if name == "sluice_whip_requests_total"}
+
+        def ask(*arguments):
+            return subprocess.run(["curl", "-sk", "-o", "/dev/null", *arguments], check=True)
+
+        where = f"https://{SFU4}:{API_PORT}"
+        before = counts()
+        ask("-X", "POST", "-H", "content-type: text/plain", "-d", "x", f"{where}/whip/counted")
+        ask("-X", "DELETE", f"{where}/whep/counted/x/{'0' * 64}")
+        ask("-X", "DANCE", f"{where}/whep/counted")
+        ask("-X", "OPTIONS", "-H", f"origin: {where}", "-H", "access-control-request-method: POST",
+            f"{where}/whip/counted")
+        ask("-H", "origin: https://elsewhere.example", f"{where}/whip/counted")
+        ask(f"{where}/whip")  # the page's
+        after = counts()
+        grown = {labels: number - before[labels] for labels, number in after.items()
+                 if number != before[labels]}
+        self.assertEqual(grown, {
+            (("code", code), ("method", method), ("protocol", protocol)): 1
+            for protocol, method, code in (("whip", "POST", "415"), ("whep", "DELETE", "404"),
+                                           ("whep", "other", "405"), ("whip", "OPTIONS", "204"),
+                                           ("whip", "GET", "403"))})
+
     def test_every_drop_has_its_series(self):
         ingress, egress = drop_names()
         found = series(scrape())
@@ -162,7 +188,10 @@ class Scrapes(unittest.TestCase):
         self.assertIn(b"content-encoding: gzip", packed.lower())
         self.assertLess(len(packed), len(scrape()) / 5)
         self.assertEqual(set(series(curl("--compressed", METRICS))), set(series(scrape())))
-        for wanted, *arguments in ((404, f"http://{ADDRESS}/"), (405, "-d", "x", METRICS)):
+        for wanted, *arguments in ((404, f"http://{ADDRESS}/"), (405, "-d", "x", METRICS),
+                                   (404, "-d", "x", "-H", "content-type: application/grpc-web",
+                                    f"http://{ADDRESS}/sluice.v1.RoomService/ListRooms"),
+                                   (404, f"http://{ADDRESS}/whip/room")):
             status = curl("-o", "/dev/null", "-w", "%{http_code}", *arguments)
             self.assertEqual(int(status), wanted, arguments)
 
