@@ -3,7 +3,7 @@
 //
 // Order    everything that can be said without entering the room is said first: nobody there hears
 //          of a request that comes to nothing.
-// Spec     RFC 9725 4.2, draft-ietf-wish-whep-04 4.2.
+// Spec     RFC 9725 4.2, draft-ietf-wish-whep-04 4.3.
 #include <errno.h>
 
 #include "controlplane/session/player.h"
@@ -116,10 +116,13 @@ static struct whip_session *enter(struct whip_server *server, const struct whip_
 	char *id = chosen ? g_strdup(target->participant) : name_random(8);
 	struct whip_session *s;
 
+	bool made_room = room == NULL;
+
 	settings.tenant = caller->tenant;
-	if (room == NULL)
+	if (made_room)
 		room = room_create_with(server->node, target->room, &settings);
 	s = whip_session_new(server, room, id, target->whep, caller);
+	s->made_room = made_room;
 	g_free(id);
 	return s;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/whip/patch.c - PATCH on a session: trickle, ICE restart, the answer to our offer.
 //
-// Spec     RFC 9725 4.3, draft-ietf-wish-whep-04 4.2.2 and 4.4, RFC 8840.
+// Spec     RFC 9725 4.3, draft-ietf-wish-whep-04 4.3.2 and 4.5, RFC 8840.
 #include <errno.h>
 #include <string.h>
 

@@ -108,7 +108,15 @@ void whip_session_remember(struct whip_session *s, const struct sdp_description 
 
 static gboolean leave(gpointer data)
 {
-	participant_leave(data, "no session came of it");
+	struct participant *p = data;
+
+	if (p->gone) // and its room may be
+		return G_SOURCE_REMOVE;
+	struct room *room = p->room;
+	bool made_room = ((const struct whip_session *)p->on_left_data)->made_room;
+	participant_leave(p, "no session came of it");
+	if (made_room && g_hash_table_size(room->participants) == 0)
+		room_delete(room);
 	return G_SOURCE_REMOVE;
 }
 

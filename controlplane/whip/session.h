@@ -6,7 +6,7 @@
 // Waiting  one request at a time waits for the dataplane (POST, ICE restart). If its client goes
 //          away before the 201, so does the session: nobody knows its URL.
 // Thread   the API's GMainContext.
-// Spec     RFC 9725 4.2 and 4.3, draft-ietf-wish-whep-04 4.2 to 4.4.
+// Spec     RFC 9725 4.2 and 4.3, draft-ietf-wish-whep-04 4.3 to 4.5.
 #pragma once
 
 #include "controlplane/auth/caller.h"
@@ -26,6 +26,7 @@ struct whip_session {
 	const struct whip_server *server;
 	struct participant *p; // one count
 	bool whep;
+	bool made_room; // for its sake: a POST that comes to nothing takes it away again
 	bool countered; // the viewer has our offer and owes the answer
 	unsigned counter_timer; // GSource id, or 0
 	char secret[WHIP_SECRET_CHARS + 1];

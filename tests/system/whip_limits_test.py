@@ -31,10 +31,10 @@ class Limits(whip_test.Row, whip_test.WithApi):
     def test_2_counter_offer_is_void(self):
         room = self.room()
         self.publisher(room)
-        offer = self.ask("WHEP-04 4.2.2", 406, "POST", f"/whep/{room}", KIND, body=EMPTY_OFFER)
+        offer = self.ask("WHEP-04 4.3.2", 406, "POST", f"/whep/{room}", KIND, body=EMPTY_OFFER)
         session = offer.one("location")
         wait_for(lambda: whip_test.curl("2", "GET", session).status == 404, "the offer's end")
-        self.ask("WHEP-04 4.2.2", 404, "PATCH", session, KIND, body=offer.body)
+        self.ask("WHEP-04 4.3.2", 404, "PATCH", session, KIND, body=offer.body)
         self.assertEqual(self.api.get(room).participant_count, 1)
 
     def test_3_rate(self):

@@ -17,7 +17,9 @@ import sys
 import time
 import unittest
 
-from api_lab import PATIENCE_S, SFU4, TREE, Api, sdp, wait_for
+from api_lab import PATIENCE_S, SFU4, TREE, Api, failure, sdp, snapshot, wait_for
+import grpc
+from sluice.v1 import room_pb2
 
 URL = f"https://{SFU4}:{os.environ['LAB_API_PORT']}"
 CLIENT = TREE / "tests/system/webrtc_client.py"
@@ -191,21 +193,35 @@ class Table(Row):
             ask("RFC 9110 15.5.5", 404, "POST", f"/{end}/no%20room", kind, body=OFFER)
             ask("RFC 9110 15.5.5", 404, "POST", f"/{end}/", kind, body=OFFER)
         self.ask("RFC 9725 4.4.2", 422, "POST", f"/whip/{room}", kind, body=EMPTY_OFFER)
-        self.ask("WHEP-04 4.2.5", 422, "POST", f"/whep/{room}", kind,
+        self.ask("WHEP-04 4.3.6", 422, "POST", f"/whep/{room}", kind,
                  body=OFFER.replace("a=sendrecv", "a=sendonly"))
-        self.ask("WHEP-04 4.2.8", 409, "POST", f"/whep/{room}", kind, body=VIEW,
+        self.ask("WHEP-04 4.3.9", 409, "POST", f"/whep/{room}", kind, body=VIEW,
                  retry_after=r"\d+")
-        self.ask("WHEP-04 4.2.8", 409, "POST", f"/whep/{room}/cam", kind, body=VIEW,
+        self.ask("WHEP-04 4.3.9", 409, "POST", f"/whep/{room}/cam", kind, body=VIEW,
                  retry_after=r"\d+")
-        self.ask("WHEP-04 4.2.8", 409, "POST", f"/whep/{room}?offer=server", kind, body="",
+        self.ask("WHEP-04 4.3.9", 409, "POST", f"/whep/{room}?offer=server", kind, body="",
                  retry_after=r"\d+")
 
     def test_a_refused_offer_leaves_nothing(self):
         room = self.room()
+        events = self.api.watch_events()
+        self.addCleanup(events.cancel)
+        snapshot(events)
         self.ask("RFC 9725 4.4.3", 422, "POST", f"/whip/{room}", f"content-type: {SDP}",
                  body=OFFER.replace("VP8", "VP5").replace("VP9", "VP4").replace(
                      "H264", "H261").replace("AV1/", "AV0/"))
-        self.ask("WHEP-04 4.2.8", 409, "POST", f"/whep/{room}", f"content-type: {SDP}", body=VIEW)
+        self.ask("WHEP-04 4.3.9", 409, "POST", f"/whep/{room}", f"content-type: {SDP}", body=VIEW)
+        # One that is refused once it has entered takes the room along that it made, and no other.
+        self.ask("RFC 9725 4.4.2", 422, "POST", f"/whip/{room}", f"content-type: {SDP}",
+                 body=EMPTY_OFFER)
+        events.until(lambda e: e.kind == room_pb2.Event.KIND_ROOM_REMOVED
+                     and e.room.name == f"rooms/{room}")
+        failure(grpc.StatusCode.NOT_FOUND, self.api.get, room)
+        made = self.api.create(room)
+        self.ask("RFC 9725 4.4.2", 422, "POST", f"/whip/{room}", f"content-type: {SDP}",
+                 body=EMPTY_OFFER)
+        wait_for(lambda: self.api.get(room).participant_count == 0, "the room to be empty")
+        self.assertEqual(self.api.get(room).uid, made.uid)
 
     def test_participant_is_taken(self):
         room = self.room()
@@ -223,8 +239,9 @@ class Table(Row):
         room = self.room()
         session = self.session(room).one("location")
         for path in (f"/whip/{room}", f"/whep/{room}", f"/whep/{room}/cam"):
-            self.ask("WHEP-04 4.1", 200, "GET", path)
-            self.ask("WHEP-04 4.1", 200, "HEAD", path)
+            kind = SDP if "/whep/" in path else None
+            self.ask("WHEP-04 4.1", 200, "GET", path, content_type=kind, content_length="0")
+            self.ask("WHEP-04 4.2", 200, "HEAD", path, content_type=kind, content_length="0")
             self.ask("RFC 9725 4.2", 200, "OPTIONS", path, accept_post=SDP)
             for method in ("PUT", "PATCH", "DELETE"):
                 self.ask("RFC 9110 15.5.6", 405, method, path, allow="GET, HEAD, OPTIONS, POST")
@@ -307,19 +324,19 @@ class Table(Row):
         self.publisher(room)
         kind = f"content-type: {SDP}"
         for path in (f"/whep/{room}", f"/whep/{room}/cam"):
-            answer = self.ask("WHEP-04 4.2.1", 201, "POST", path, kind, body=VIEW,
+            answer = self.ask("WHEP-04 4.3.1", 201, "POST", path, kind, body=VIEW,
                               content_type=SDP, etag=STRONG_ETAG, accept_patch=FRAGMENT,
                               location=rf"/whep/{room}/[\w-]+/[0-9a-f]{{64}}")
-            self.assertEqual(answer.body.count("a=sendonly\r\n"), 2)  # WHEP-04 4.2.5
+            self.assertEqual(answer.body.count("a=sendonly\r\n"), 2)  # WHEP-04 4.3.6
             session, etag = answer.one("location"), answer.one("etag")
-            self.ask("WHEP-04 4.4.2", 204, "PATCH", session, f"content-type: {FRAGMENT}",
+            self.ask("WHEP-04 4.5.2", 204, "PATCH", session, f"content-type: {FRAGMENT}",
                      f"if-match: {etag}", body=TRICKLE, etag=None)
-            again = self.ask("WHEP-04 4.4.3", 200, "PATCH", session, f"content-type: {FRAGMENT}",
+            again = self.ask("WHEP-04 4.5.3", 200, "PATCH", session, f"content-type: {FRAGMENT}",
                              "if-match: *", body=RESTART, etag=STRONG_ETAG)
             self.assertNotEqual(again.one("etag"), etag)
-            self.ask("WHEP-04 4.3", 200, "DELETE", session)
-        self.ask("WHEP-04 4.2.8", 409, "POST", f"/whep/{room}/other", kind, body=VIEW)
-        self.ask("WHEP-04 4.2.5", 422, "POST", f"/whep/{room}", kind,
+            self.ask("WHEP-04 4.4", 200, "DELETE", session)
+        self.ask("WHEP-04 4.3.9", 409, "POST", f"/whep/{room}/other", kind, body=VIEW)
+        self.ask("WHEP-04 4.3.6", 422, "POST", f"/whep/{room}", kind,
                  body=VIEW.replace("opus", "speex").replace("VP8", "VP5"))
 
     def test_counter_offer(self):
@@ -328,20 +345,20 @@ class Table(Row):
         kind = f"content-type: {SDP}"
         until = r'application/sdp; valid-until="\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"'
         for path, body in ((f"/whep/{room}", EMPTY_OFFER), (f"/whep/{room}?offer=server", VIEW)):
-            offer = self.ask("WHEP-04 4.2.2", 406, "POST", path, kind, body=body,
+            offer = self.ask("WHEP-04 4.3.2", 406, "POST", path, kind, body=body,
                              content_type=until, location=rf"/whep/{room}/[\w-]+/[0-9a-f]{{64}}")
             self.assertEqual(offer.body.count("a=sendonly\r\n"), 2)
             session = offer.one("location")
-            self.ask("WHEP-04 4.2.2", 400, "PATCH", session, kind, body="hello")
-            self.ask("WHEP-04 4.2.2", 422, "PATCH", session, kind, body=EMPTY_OFFER)
+            self.ask("WHEP-04 4.3.2", 400, "PATCH", session, kind, body="hello")
+            self.ask("WHEP-04 4.3.2", 422, "PATCH", session, kind, body=EMPTY_OFFER)
             self.ask("here", 409, "PATCH", session, f"content-type: {FRAGMENT}", "if-match: *",
                      body=TRICKLE, retry_after=r"\d+")
             answer = re.sub("a=sendonly", "a=recvonly", offer.body)
             answer = re.sub("a=setup:actpass", "a=setup:active", answer)
             answer = re.sub(r"a=(ssrc|msid|candidate|ice-lite|end-of)\S*.*\r\n", "", answer)
-            self.ask("WHEP-04 4.2.2", 204, "PATCH", session, kind, body=answer)
-            self.ask("WHEP-04 4.4.1", 415, "PATCH", session, kind, body=answer)
-            self.ask("WHEP-04 4.3", 200, "DELETE", session)
+            self.ask("WHEP-04 4.3.2", 204, "PATCH", session, kind, body=answer)
+            self.ask("WHEP-04 4.5.1", 415, "PATCH", session, kind, body=answer)
+            self.ask("WHEP-04 4.4", 200, "DELETE", session)
 
     def test_odd_offers(self):
         """What tests/unit/sdp/oddities_test.c has in depth, and the shared inputs, live."""

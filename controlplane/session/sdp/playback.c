@@ -4,7 +4,7 @@
 // Place    above description.c; the answer's text is in playback_text.c.
 // Thread   any.
 // Owns     what it gives.
-// Spec     RFC 9429 5.3, RFC 8842 5.3, draft-ietf-wish-whep-04 4.2.5 (directions).
+// Spec     RFC 9429 5.3, RFC 8842 5.3, draft-ietf-wish-whep-04 4.3.6 (directions).
 #include "controlplane/session/sdp/playback.h"
 
 #include "controlplane/session/sdp/extensions.h"

@@ -8,7 +8,7 @@
 // Lines    A line keeps its SSRC and msid whatever track plays on it, so that one track can follow
 //          another without a new offer. Hence the answer takes every codec the viewer offers that
 //          is served, the first track's in front.
-// Spec     RFC 9429 5.3 (answers), draft-ietf-wish-whep-04 4.2.
+// Spec     RFC 9429 5.3 (answers), draft-ietf-wish-whep-04 4.3.
 #pragma once
 
 #include "controlplane/session/sdp/offer.h"
