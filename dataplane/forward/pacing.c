@@ -93,15 +93,10 @@ bool pacing_takes(struct worker *w, const struct fanout_entry *c, const struct f
 	return true;
 }
 
-bool pacing_takes_repair(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-			 uint16_t seq)
+void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struct forwarding *f)
 {
-	const struct placement at = {.out.index = seq};
-
-	if (passes(w, c->transport, f, PACKET_RETRANSMISSION))
-		return false;
-	take(w, c, f, PACKET_RETRANSMISSION, &at);
-	return true;
+	// To the pacer it is what audio is.
+	passes(w, c->transport, f, PACKET_AUDIO);
 }
 
 static bool leave(struct worker *w, const struct paced_packet *p, enum packet_kind kind)

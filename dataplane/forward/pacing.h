@@ -17,9 +17,9 @@
 bool pacing_takes(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		  const struct placement *at);
 
-// The same for a repair of what went out under 'seq'.
-bool pacing_takes_repair(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-			 uint16_t seq);
+// A repair leaves: at once, for the budget of answers bounds it already, and one that waited would
+// be asked for again meanwhile. Video waits for it.
+void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struct forwarding *f);
 
 // Sends what may leave by now; to be called at w->pacing_us.
 void pacing_due(struct worker *w);

@@ -124,8 +124,9 @@ static bool answer(struct worker *w, const struct fanout_entry *c, uint16_t seq)
 	struct rte_mbuf *m = repair_find(w, c->config->shm.track, s->encoding, index);
 	if (m == NULL || packet_of(m)->ssrc != s->continuity.source || !forwarding_read(w, m, &f) ||
 	    !resend_budget_take(&c->transport->resend, packet_of(m)->payload_size, w->now_us) ||
-	    !(pacing_takes_repair(w, c, &f, seq) || consumer_resend(w, c, &f, seq)))
+	    !consumer_resend(w, c, &f, seq))
 		return false;
+	pacing_repaired(w, c, &f);
 	given(w, s, index);
 	s->stats.retransmitted_packets_sent++;
 	s->stats.retransmitted_bytes_sent += packet_of(m)->rtp_payload_size;
