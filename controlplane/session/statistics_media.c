@@ -96,8 +96,9 @@ static void fill_inbound(struct statistics *a, const struct track *t)
 		m->track = t->name;
 		m->ssrc = s[i].ssrc;
 		m->rid = (char *)(uintptr_t)t->negotiated.encodings[i].rid;
-		m->packets_received = s[i].packets_received;
-		m->bytes_received = s[i].bytes_received;
+		m->packets_received =
+			s[i].packets_received + s[i].retransmitted_packets_received;
+		m->bytes_received = s[i].bytes_received + s[i].retransmitted_bytes_received;
 		m->packets_lost = s[i].packets_lost;
 		m->jitter = (double)s[i].jitter / t->negotiated.codecs[0].clock_rate;
 		m->pli_count = s[i].pli_count;
@@ -178,8 +179,8 @@ static void fill_outbound(struct statistics *a, const struct outgoing *o)
 	m->participant = o->participant->name;
 	m->track = o->track->name;
 	m->ssrc = o->ssrc;
-	m->packets_sent = stats.packets_sent;
-	m->bytes_sent = stats.bytes_sent;
+	m->packets_sent = stats.packets_sent + stats.retransmitted_packets_sent;
+	m->bytes_sent = stats.bytes_sent + stats.retransmitted_bytes_sent;
 	m->pli_count = stats.pli_count;
 	m->max_send_gap = (double)stats.max_send_gap_us / G_USEC_PER_SEC;
 	fill_layers(m, o, &stats);

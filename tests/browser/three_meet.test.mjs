@@ -4,7 +4,8 @@
 // Three Chromiums in namespaces of their own meet in one room for 30 s from 3 s after the last
 // first frame; over IPv4, then again over IPv6. Everyone decodes video and hears audio of both
 // others, speaks to the one UDP port only, and what each received is what the dataplane says it
-// sent, per SSRC, within 1 %.
+// sent, per SSRC, within 1 %, what the client's own kernel had no room for (a browser that gets no
+// processor) and repairs left out.
 //
 // tries: 2
 // timeout: 400
@@ -64,8 +65,12 @@ async function tellUplinks(trial, people) {
   }
 }
 
-const received = (stats) => stats.inbound.reduce((sum, track) => sum + track.packetsReceived, 0);
-const sent = (statistics) => statistics.outboundRtp.reduce((sum, rtp) => sum + rtp.packetsSent, 0);
+// Without repairs: Chromium counts padding in the RTX stream among them.
+const receivedOf = (track) => track.packetsReceived - track.retransmittedPacketsReceived;
+const sentOf = (rtp) => (rtp ? rtp.packetsSent - rtp.retransmittedPacketsSent : 0);
+
+const received = (stats) => stats.inbound.reduce((sum, track) => sum + receivedOf(track), 0);
+const sent = (statistics) => statistics.outboundRtp.reduce((sum, rtp) => sum + sentOf(rtp), 0);
 
 // Both sides stand still when neither has counted anything for a second.
 async function standStill(people) {
@@ -79,7 +84,7 @@ async function standStill(people) {
   }, 1000);
 }
 
-async function checkBooks(trial, people) {
+async function checkBooks(trial, people, droppedBy) {
   await Promise.all(people.map((p) => p.stopSending()));
   await standStill(people);
   await tellUplinks(trial, people);
@@ -87,22 +92,25 @@ async function checkBooks(trial, people) {
   const states = transports.map((t) => t.dtlsState);
   trial.check(states.length >= 2 * people.length && states.every((s) => s === "connected"),
     `DTLS of ${states.length} transports is ${[...new Set(states)].join(", ")}`);
-  for (const person of people) {
+  for (const [i, person] of people.entries()) {
     const name = await person.ownName();
     const { inbound } = await person.stats();
+    const dropped = droppedBy(i);
     for (const track of inbound) {
       const rtp = outboundRtp.find((o) => o.participant === name && o.ssrc === track.ssrc);
-      const there = rtp?.packetsSent ?? 0;
-      const here = track.packetsReceived;
+      const there = sentOf(rtp);
+      const here = receivedOf(track);
       const text = `${person.name}, SSRC ${track.ssrc} (${track.kind}): dataplane sent ${there}, ` +
-        `Chromium received ${here}`;
+        `Chromium received ${here}, its kernel dropped ${dropped} of all`;
       trial.check(rtp?.mid === track.mid, `${person.name}, SSRC ${track.ssrc}: mid ${rtp?.mid}`);
-      trial.check(there > 0 && Math.abs(there - here) <= TOLERANCE * there, text);
+      const within = TOLERANCE * there;
+      trial.check(there > 0 && here - there <= within && there - here <= within + dropped, text);
     }
   }
 }
 
 async function meetOver(trial, lab, family) {
+  const dropped = NAMES.map((_, i) => lab.datagramsDropped(i + 1));
   NAMES.forEach((_, i) => lab.useFamily(i + 1, family));
   const people = await meet(trial, {
     url: lab.url,
@@ -120,7 +128,7 @@ async function meetOver(trial, lab, family) {
     checkMedia(trial, person, growth(before[i], after[i]));
     checkTransports(trial, lab.media(family), person, after[i]);
   });
-  await checkBooks(trial, people);
+  await checkBooks(trial, people, (i) => lab.datagramsDropped(i + 1) - dropped[i]);
   if (trial.failures.length) {
     for (const person of people) {
       trial.say(`${person.name}'s journal\n${(await person.journal()).join("\n")}`);

@@ -53,6 +53,7 @@ export interface InboundStats {
   ssrc: number; // as received; 0 before the first packet
   offeredSsrc: number; // as the server said
   packetsReceived: number;
+  retransmittedPacketsReceived: number;
   packetsLost: number;
   bytesReceived: number;
   framesReceived: number;
@@ -196,6 +197,7 @@ function inboundOf(session: Session, report: Report): InboundStats[] {
       ssrc: num(rtp, "ssrc"),
       offeredSsrc: received.ssrc,
       packetsReceived: num(rtp, "packetsReceived"),
+      retransmittedPacketsReceived: num(rtp, "retransmittedPacketsReceived"),
       packetsLost: num(rtp, "packetsLost"),
       bytesReceived: num(rtp, "bytesReceived"),
       framesReceived: num(rtp, "framesReceived"),

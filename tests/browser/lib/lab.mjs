@@ -110,6 +110,13 @@ export class Lab {
     execFileSync("ip", ["netns", "exec", this.client(i), "nft", "-f", "-"], { input: rules });
   }
 
+  // Datagrams that reached the namespace of client `i` and found no room in a socket's buffer.
+  datagramsDropped(i) {
+    const nstat = ["netns", "exec", this.client(i), "nstat", "-asz", "--json"];
+    const { kernel } = JSON.parse(execFileSync("ip", nstat, { encoding: "utf8" }));
+    return kernel.UdpRcvbufErrors + kernel.Udp6RcvbufErrors;
+  }
+
   // What the network sends to client `i` gets no more than `bits` per second, queued for at most
   // 300 ms: on the bridge's side, where the client's kernel and the SFU do not notice.
   shape(i, bits) {
