@@ -37,8 +37,8 @@ void bandwidth_start(struct bandwidth *b, uint64_t now_us)
 	};
 	static const uint32_t counts[PACER_CLASSES] = {
 		[PACKET_AUDIO] = 1,
-		[PACKET_RETRANSMISSION] = PACED_REPAIRS_MAX,
-		[PACKET_VIDEO] = PACED_VIDEO_MAX,
+		[PACKET_RETRANSMISSION] = 1,
+		[PACKET_VIDEO] = PACED_PACKETS_MAX,
 	};
 
 	estimator_init(&b->estimator, &limits, b->log, BANDWIDTH_LOG_SLOTS, now_us);

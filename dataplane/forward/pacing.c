@@ -2,7 +2,7 @@
 //
 // dataplane/forward/pacing.c - queues of notes, and the packets behind them once they may leave.
 //
-// Path     forward/rewrite.c, forward/repair.c -> [pacing] -> forward/rewrite.c -> egress/
+// Path     forward/rewrite.c -> [pacing] -> forward/rewrite.c -> egress/
 // Thread   the worker that owns the subscriber's transport.
 // Gone     a note whose consumer, or whose packet, went meanwhile ends as PACER_STALE.
 #include "dataplane/forward/pacing.h"
@@ -35,32 +35,27 @@ static void unlist(struct worker *w, unsigned i)
 	w->paced[i] = w->paced[--w->paced_count];
 }
 
-// The place of the next note of a class; valid if the pacer takes it.
-static uintptr_t place(const struct bandwidth *b, enum packet_kind kind)
+// The place of the next note; valid if the pacer takes it.
+static uintptr_t next_place(const struct bandwidth *b)
 {
-	const struct pacer_queue *q = &b->pacer.queues[kind];
+	const struct pacer_queue *q = &b->pacer.queues[PACKET_VIDEO];
 	return (q->head + q->count) & q->mask;
 }
 
-static struct paced_packet *note_of(struct bandwidth *b, enum packet_kind kind, uintptr_t handle)
-{
-	return kind == PACKET_VIDEO ? &b->paced_video[handle] : &b->paced_repairs[handle];
-}
-
 static void take(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		 enum packet_kind kind, const struct placement *at)
+		 const struct placement *at)
 {
 	struct transport *t = c->transport;
 	struct bandwidth *b = t->bandwidth;
-	uintptr_t handle = place(b, kind);
+	uintptr_t place = next_place(b);
 
-	if (!pacer_push(&b->pacer, kind, handle, f->packet->rtp_payload_size + OVERHEAD_BYTES,
-			w->now_us)) {
+	if (!pacer_push(&b->pacer, PACKET_VIDEO, place,
+			f->packet->rtp_payload_size + OVERHEAD_BYTES, w->now_us)) {
 		t->stats.pacer_refused++;
 		drop_egress(w, SHM_EGRESS_DROP_PACER_FULL);
 		return;
 	}
-	*note_of(b, kind, handle) = (struct paced_packet){
+	b->paced[place] = (struct paced_packet){
 		.track = f->packet->track,
 		.encoding = f->packet->encoding,
 		.index = f->packet->index,
@@ -89,7 +84,7 @@ bool pacing_takes(struct worker *w, const struct fanout_entry *c, const struct f
 
 	if (passes(w, c->transport, f, audio ? PACKET_AUDIO : PACKET_VIDEO))
 		return false;
-	take(w, c, f, PACKET_VIDEO, at);
+	take(w, c, f, at);
 	return true;
 }
 
@@ -99,7 +94,7 @@ void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struc
 	passes(w, c->transport, f, PACKET_AUDIO);
 }
 
-static bool leave(struct worker *w, const struct paced_packet *p, enum packet_kind kind)
+static bool leave(struct worker *w, const struct paced_packet *p)
 {
 	struct subscription *s = p->subscription;
 	const struct fanout_entry *c =
@@ -109,10 +104,7 @@ static bool leave(struct worker *w, const struct paced_packet *p, enum packet_ki
 
 	if (m == NULL || !forwarding_read(w, m, &f))
 		return false;
-	if (kind == PACKET_VIDEO)
-		consumer_emit(w, c, &f, &p->at);
-	else
-		consumer_resend(w, c, &f, (uint16_t)p->at.out.index);
+	consumer_emit(w, c, &f, &p->at);
 	return true;
 }
 
@@ -123,7 +115,7 @@ static void transport_due(struct worker *w, struct transport *t)
 
 	while (pacer_poll(&b->pacer, w->now_us, &out)) {
 		t->stats.pacer_delay_us += w->now_us - out.queued_us;
-		if (!leave(w, note_of(b, out.kind, out.handle), out.kind))
+		if (!leave(w, &b->paced[out.handle]))
 			drop_egress(w, SHM_EGRESS_DROP_PACER_STALE);
 	}
 }

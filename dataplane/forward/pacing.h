@@ -3,9 +3,8 @@
 // dataplane/forward/pacing.h - video that waits until its subscriber's path has room for it.
 //
 // Place    between the consumer's numbering and the frame: what waits is a note of a packet that
-// the
-//          worker's history keeps, so a queue holds neither copies nor packets of its own. It gets
-//          its transport-wide number, and is sealed, when it leaves.
+//          the worker's history keeps, so a queue holds neither copies nor packets of its own. It
+//          gets its transport-wide number, and is sealed, when it leaves.
 // Who      transports with an estimate. Audio never waits; others' packets pass as they come.
 // Thread   the worker that owns the subscriber's transport.
 #pragma once

@@ -18,18 +18,17 @@
 
 enum {
 	BANDWIDTH_LOG_SLOTS = 1024, // packets whose fate is waited for; a power of two
-	PACED_VIDEO_MAX = 256, // packets that wait, powers of two
-	PACED_REPAIRS_MAX = 64,
+	PACED_PACKETS_MAX = 256, // that wait, a power of two
 };
 
-// A packet in the history that shall leave for one consumer.
+// A packet of video in the history that shall leave for one consumer.
 struct paced_packet {
 	struct subscription *subscription;
 	uint32_t generation; // of the subscription
 	struct shm_ref track;
 	uint8_t encoding;
 	uint64_t index; // of the encoding
-	struct placement at; // a repair: 'out.index' is the sequence number it repairs
+	struct placement at;
 };
 
 struct bandwidth {
@@ -44,11 +43,9 @@ struct bandwidth {
 	struct probe probe;
 	uint64_t probe_us; // since when
 	struct pacer pacer;
-	struct pacer_item waiting_audio[1]; // none ever does
-	struct pacer_item waiting_repairs[PACED_REPAIRS_MAX];
-	struct pacer_item waiting_video[PACED_VIDEO_MAX];
-	struct paced_packet paced_repairs[PACED_REPAIRS_MAX];
-	struct paced_packet paced_video[PACED_VIDEO_MAX];
+	struct pacer_item waiting_audio[1], waiting_repairs[1]; // none ever does
+	struct pacer_item waiting_video[PACED_PACKETS_MAX];
+	struct paced_packet paced[PACED_PACKETS_MAX];
 	struct sent_packet log[BANDWIDTH_LOG_SLOTS];
 };
 static_assert(offsetof(struct bandwidth, estimator.log.reference) <= 64, "the first line");

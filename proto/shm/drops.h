@@ -62,7 +62,7 @@
 	X(OTHER_ENCODING, "an encoding the consumer is not sent")                                  \
 	X(OTHER_LAYER, "a layer the consumer does not follow")                                     \
 	X(NO_BANDWIDTH, "video held back, for the consumer's path does not carry it")              \
-	X(PACER_FULL, "video or a repair, for too much waits for the subscriber's path already")   \
+	X(PACER_FULL, "video, for too much waits for the subscriber's path already")               \
 	X(PACER_STALE, "gone from the history, or its consumer gone, while it waited")             \
 	X(PADDING, "padding without payload")                                                      \
 	X(PT_NOT_NEGOTIATED, "payload type not negotiated with the consumer")                      \

@@ -187,11 +187,11 @@ static void a_repair_goes_first(void **state)
 
 static void too_much_is_refused(void **state)
 {
-	static struct room_packet out[PACED_VIDEO_MAX];
+	static struct room_packet out[PACED_PACKETS_MAX];
 	struct room *r = *state;
 
 	remb(r, RATE_BPS);
-	for (unsigned i = 0; i < PACED_VIDEO_MAX / BURST + 1; i++)
+	for (unsigned i = 0; i < PACED_PACKETS_MAX / BURST + 1; i++)
 		send_video(r, BURST);
 	uint64_t refused = drops(r, SHM_EGRESS_DROP_PACER_FULL);
 	// What the bound of PACER_QUEUE_BYTES_MIN leaves out.
@@ -199,7 +199,7 @@ static void too_much_is_refused(void **state)
 	assert_in_range(refused, sent - room - 3, sent - room);
 	assert_int_equal(r->h->dp.transports[r->peers[NARROW].id].stats.pacer_refused, refused);
 	// What the history let go of before its turn came is left out by name.
-	unsigned left = pass(r, 3000000, out, PACED_VIDEO_MAX);
+	unsigned left = pass(r, 3000000, out, PACED_PACKETS_MAX);
 	uint64_t stale = drops(r, SHM_EGRESS_DROP_PACER_STALE);
 	assert_in_range(left, 90, 110);
 	assert_in_range(left + stale + refused, sent - 2, sent - 1);
