@@ -96,8 +96,7 @@ static void fill_inbound(struct statistics *a, const struct track *t)
 		m->track = t->name;
 		m->ssrc = s[i].ssrc;
 		m->rid = (char *)(uintptr_t)t->negotiated.encodings[i].rid;
-		m->packets_received =
-			s[i].packets_received + s[i].retransmitted_packets_received;
+		m->packets_received = s[i].packets_received + s[i].retransmitted_packets_received;
 		m->bytes_received = s[i].bytes_received + s[i].retransmitted_bytes_received;
 		m->packets_lost = s[i].packets_lost;
 		m->jitter = (double)s[i].jitter / t->negotiated.codecs[0].clock_rate;

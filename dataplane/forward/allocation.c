@@ -89,14 +89,29 @@ static unsigned wishes(const struct shm_subscription_config *c, const struct tra
 	return kept;
 }
 
+// A larger picture begins with a keyframe, which is what a path just found too narrow lacks most:
+// chosen again too soon it would only go back and forth.
+static int8_t ceiling(const struct worker *w, const struct subscription *s,
+		      const struct track_config *track, const struct track_step *steps,
+		      unsigned count)
+{
+	const struct layer_target *t = &s->layers.target;
+	const struct track_step now = {.encoding = t->encoding, .spatial = t->step.spatial};
+
+	if (w->now_us < s->layers.held_us)
+		while (count > 1 && level(track, &steps[count - 1]) > level(track, &now))
+			count--;
+	return (int8_t)((int)count - 1);
+}
+
 static bool is_target(const struct layer_target *t, const struct track_step *s)
 {
 	return t->set && !t->paused && t->encoding == s->encoding &&
 	       t->step.spatial == s->spatial && t->step.temporal == s->temporal;
 }
 
-static void add(struct allocation *a, const struct subscription_config *c, struct subscription *s,
-		const struct track_config *track, const struct track *t)
+static void add(struct worker *w, struct allocation *a, const struct subscription_config *c,
+		struct subscription *s, const struct track_config *track, const struct track *t)
 {
 	struct track_step steps[ALLOCATE_STEPS_MAX];
 	unsigned count = steps_of(t, steps);
@@ -117,6 +132,7 @@ static void add(struct allocation *a, const struct subscription_config *c, struc
 		.step_count = (uint8_t)count,
 		.wanted = (int8_t)((int)count - 1),
 		.current = ALLOCATE_PAUSED,
+		.ceiling = ceiling(w, s, track, steps, count),
 		.priority = c->shm.priority,
 		.tile_pixels = c->shm.tile_pixels,
 	};
@@ -147,7 +163,13 @@ static bool held_back(struct subscription *s, const struct track *t)
 	return false;
 }
 
-static void settle(const struct allocation *a, unsigned i)
+static bool is_smaller(const struct layer_target *t, const struct layer_target *before)
+{
+	return !t->paused && before->set && !before->paused &&
+	       (t->encoding < before->encoding || t->step.spatial < before->step.spatial);
+}
+
+static void settle(const struct worker *w, const struct allocation *a, unsigned i)
 {
 	const struct allocate_subscription *sub = &a->subs[i];
 	struct subscription *s = a->subscription[i];
@@ -166,6 +188,8 @@ static void settle(const struct allocation *a, unsigned i)
 		if (sub->step != sub->step_count - 1 || s->layers.bounded)
 			target.pair = target.step;
 	}
+	if (is_smaller(&target, &s->layers.target))
+		s->layers.held_us = w->now_us + LARGER_AFTER_US;
 	layers_want(s, &target);
 	s->stats.layer_reason = sub->reason;
 	s->stats.target_layer = (struct shm_layer){
@@ -174,12 +198,32 @@ static void settle(const struct allocation *a, unsigned i)
 	};
 }
 
-// Audio first, and something for repairs.
-static uint64_t for_video(const struct allocation *a, uint64_t estimate_bps)
+static uint64_t less(uint64_t bps, uint64_t by_bps)
 {
-	uint64_t bps = estimate_bps / 100 * MEDIA_PERCENT;
+	return bps > by_bps ? bps - by_bps : 0;
+}
 
-	return bps > a->audio_bps ? bps - a->audio_bps : 0;
+static uint64_t lowest_bps(const struct allocation *a)
+{
+	uint64_t bps = 0;
+
+	for (unsigned i = 0; i < a->count; i++)
+		if (a->subs[i].step_count != 0)
+			bps += a->cost[i][0].rate_bps;
+	return bps;
+}
+
+// Audio first, and something for repairs. What waits in the pacer goes before what is chosen now,
+// but for its sake nothing is paused: that would need a keyframe to come back.
+static uint64_t for_video(const struct allocation *a, const struct transport *t)
+{
+	uint64_t bps = less(bandwidth_bps(t) / 100 * MEDIA_PERCENT, a->audio_bps);
+	uint64_t least = lowest_bps(a);
+	uint64_t rest = less(bps, bandwidth_backlog_bps(t));
+
+	if (rest >= least)
+		return rest;
+	return bps < least ? bps : least;
 }
 
 static uint64_t wanted_bps(const struct allocation *a)
@@ -216,11 +260,11 @@ void allocation_due(struct worker *w, struct transport *t)
 		if (held_back(s, &w->dp->tracks[c->shm.track.index]))
 			continue;
 		wanted_by_consumer(w, track, &c->shm);
-		add(a, c, s, track, &w->dp->tracks[c->shm.track.index]);
+		add(w, a, c, s, track, &w->dp->tracks[c->shm.track.index]);
 	}
-	t->stats.allocated_bps = a->audio_bps + allocate(a->subs, a->order, a->count,
-							 for_video(a, bandwidth_bps(t)));
+	t->stats.allocated_bps =
+		a->audio_bps + allocate(a->subs, a->order, a->count, for_video(a, t));
 	bandwidth_want(t, wanted_bps(a) + a->audio_bps);
 	for (unsigned i = 0; i < a->count; i++)
-		settle(a, i);
+		settle(w, a, i);
 }

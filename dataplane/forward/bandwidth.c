@@ -76,6 +76,11 @@ uint64_t bandwidth_bps(const struct transport *t)
 	return estimator_bps(&b->estimator);
 }
 
+uint64_t bandwidth_backlog_bps(const struct transport *t)
+{
+	return t->bandwidth == NULL ? 0 : t->bandwidth->pacer.queued_bytes * 8;
+}
+
 void bandwidth_want(struct transport *t, uint64_t bps)
 {
 	if (t->bandwidth != NULL)

@@ -115,8 +115,10 @@ static void transport_due(struct worker *w, struct transport *t)
 
 	while (pacer_poll(&b->pacer, w->now_us, &out)) {
 		t->stats.pacer_delay_us += w->now_us - out.queued_us;
-		if (!leave(w, &b->paced[out.handle]))
+		if (!leave(w, &b->paced[out.handle])) {
+			pacer_undo(&b->pacer, &out);
 			drop_egress(w, SHM_EGRESS_DROP_PACER_STALE);
+		}
 	}
 }
 

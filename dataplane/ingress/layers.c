@@ -6,6 +6,7 @@
 // Path     ingress/rtp.c -> [layers]; core/path.c (housekeeping) -> [layers] -> tables/track.h
 // steps Thread   the publisher's worker.
 #include "dataplane/ingress/ingress.h"
+#include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
 
@@ -20,7 +21,8 @@ void ingress_layers_read(struct worker *w, struct encoding *e, struct packet *p,
 	layer_read(&p->layer, codec, v->payload, v->payload_size, described ? dd.data : NULL,
 		   described ? dd.size : 0, &e->structure);
 	p->keyframe = (p->layer.flags & LAYER_KEYFRAME) != 0;
-	layer_rates_add(&e->rates, p->layer.spatial, p->layer.temporal, p->payload_size, w->now_us);
+	layer_rates_add(&e->rates, p->layer.spatial, p->layer.temporal,
+			p->payload_size + BANDWIDTH_UDP_BYTES, w->now_us);
 	if ((p->layer.flags & LAYER_FRAME_START) != 0 && p->layer.spatial == 0)
 		e->stats.frames++;
 }

@@ -12,6 +12,7 @@
 #include "dataplane/forward/forward.h"
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/ingress/streams.h"
+#include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/plain.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
@@ -169,7 +170,7 @@ static bool unwrap(struct worker *w, struct rte_mbuf *m, const struct track_conf
 static void audio_read(struct worker *w, const struct track_config *c, struct encoding *e,
 		       const struct packet *p, const struct rtp_view *v)
 {
-	layer_rates_add(&e->rates, 0, 0, p->payload_size, w->now_us);
+	layer_rates_add(&e->rates, 0, 0, p->payload_size + BANDWIDTH_UDP_BYTES, w->now_us);
 	ingress_level_read(w, &w->dp->tracks[c->index], e, v, c->shm.ext.id[RTP_EXT_AUDIO_LEVEL]);
 }
 

@@ -66,6 +66,7 @@ struct layer_choice {
 	bool joinable; // they can become so at a new picture: all went out as it was since the
 		       // first
 	bool bounded; // the subscriber wishes for certain layers
+	uint64_t held_us; // until then no larger picture is chosen
 	struct picture_ids ids;
 	struct layer_selector selector;
 };

@@ -3,6 +3,7 @@
 // tests/path/bandwidth_test.c - a subscriber behind a narrow link: its feedback brings the estimate
 // down, the estimate a lower encoding; when the link widens, probes bring both back. Virtual time.
 #include "dataplane/core/path.h"
+#include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
 #include "proto/rtc/rtcp_build.h"
@@ -29,6 +30,7 @@ struct path {
 	uint64_t free_us; // when the link has sent all it has
 	struct twcc_receiver twcc;
 	uint64_t number; // of the newest frame
+	unsigned ticks;
 	unsigned high, low, padding; // packets that came out, since the last look
 };
 
@@ -129,24 +131,28 @@ static void report(struct path *p)
 	} while (size != 0);
 }
 
-static void run(struct path *p, unsigned seconds)
+static void tick(struct path *p)
 {
 	struct room_packet *got[ROOM_PACKETS_MAX];
 
+	room_time(p->r, p->r->now_us + TICK_US);
+	if (p->ticks++ % TICKS_A_FRAME == 0)
+		send_frame(p);
+	room_housekeeping(p->r);
+	room_collect(p->r);
+	unsigned n = room_of(p->r, VIEWER, false, got, ROOM_PACKETS_MAX);
+	for (unsigned i = 0; i < n; i++)
+		receive(p, got[i]);
+	report(p);
+}
+
+static void run(struct path *p, unsigned seconds)
+{
 	p->high = p->low = p->padding = 0;
 	for (unsigned i = 0; i < p->r->peer_count; i++)
 		room_check(p->r, &p->r->peers[i]); // consent, for 30 s
-	for (unsigned tick = 0; tick < seconds * 1000000 / TICK_US; tick++) {
-		room_time(p->r, p->r->now_us + TICK_US);
-		if (tick % TICKS_A_FRAME == 0)
-			send_frame(p);
-		room_housekeeping(p->r);
-		room_collect(p->r);
-		unsigned n = room_of(p->r, VIEWER, false, got, ROOM_PACKETS_MAX);
-		for (unsigned i = 0; i < n; i++)
-			receive(p, got[i]);
-		report(p);
-	}
+	for (unsigned i = 0; i < seconds * 1000000 / TICK_US; i++)
+		tick(p);
 }
 
 static const struct shm_subscription_stats *stats(const struct path *p, unsigned slot)
@@ -182,6 +188,56 @@ static void the_layer_follows_the_link(void **state)
 	assert_in_range(p->high, 39 * HIGH_PACKETS, 41 * HIGH_PACKETS);
 }
 
+static void run_until_layer(struct path *p, uint8_t spatial)
+{
+	for (unsigned i = 0; stats(p, 0)->target_layer.spatial != spatial; i++) {
+		assert_true(i < 5 * 1000000 / TICK_US);
+		tick(p);
+	}
+}
+
+// As a probe would.
+static void find(struct path *p, uint64_t bps)
+{
+	struct estimator *e = &p->r->h->dp.transports[p->r->peers[VIEWER].id].bandwidth->estimator;
+
+	rate_control_set(&e->rate, bps, p->r->now_us);
+	loss_control_raise(&e->loss, bps);
+}
+
+static void a_larger_picture_is_not_chosen_at_once(void **state)
+{
+	struct path *p = *state;
+
+	run(p, 3);
+	p->rate_bps = 300000;
+	run_until_layer(p, 0);
+	uint64_t smaller_us = p->r->now_us;
+	p->rate_bps = 10000000;
+	find(p, 5000000);
+	run_until_layer(p, 1);
+	assert_in_range(p->r->now_us - smaller_us, LARGER_AFTER_US,
+			LARGER_AFTER_US + 2 * ALLOCATION_US);
+}
+
+// What came at once and waits makes room: nothing is paused for it.
+static void a_backlog_brings_the_layer_down(void **state)
+{
+	struct path *p = *state;
+
+	run(p, 3);
+	find(p, 1200000);
+	run(p, 1);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
+	for (unsigned i = 0; i < 30; i++)
+		send_frame(p);
+	run_until_layer(p, 0);
+	run(p, 1);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 0);
+	run(p, 10);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
+}
+
 static void put_remb(struct path *p, uint64_t bps)
 {
 	uint8_t compound[100];
@@ -212,6 +268,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(the_layer_follows_the_link, behind_a_link, leave),
+		cmocka_unit_test_setup_teardown(a_larger_picture_is_not_chosen_at_once,
+						behind_a_link, leave),
+		cmocka_unit_test_setup_teardown(a_backlog_brings_the_layer_down, behind_a_link,
+						leave),
 		cmocka_unit_test_setup_teardown(absurd_rembs_are_survived, behind_a_link, leave),
 	};
 

@@ -134,6 +134,11 @@ bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out)
 	return found;
 }
 
+void pacer_undo(struct pacer *p, const struct pacer_out *out)
+{
+	p->debt_bits -= (int64_t)out->size * 8;
+}
+
 uint64_t pacer_deadline_us(const struct pacer *p)
 {
 	if (p->queued_bytes == 0 && p->probe.id == 0)

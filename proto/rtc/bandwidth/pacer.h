@@ -72,5 +72,7 @@ struct pacer_out {
 };
 // True if something shall leave now; it then counts as sent. Call until it returns false.
 bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out);
+// What was let go is not sent after all.
+void pacer_undo(struct pacer *p, const struct pacer_out *out);
 // Earliest time pacer_poll() returns true, UINT64_MAX if nothing is queued.
 uint64_t pacer_deadline_us(const struct pacer *p);

@@ -12,12 +12,19 @@ void probe_control_init(struct probe_control *p, uint64_t start_bps)
 	};
 }
 
+static uint32_t bytes_of(uint64_t bps)
+{
+	uint64_t bytes = bps / 8 * PROBE_BYTES_US / 1000000;
+
+	return bytes > PROBE_BYTES_MIN ? (uint32_t)bytes : PROBE_BYTES_MIN;
+}
+
 static void start(struct probe_control *p, uint64_t bps, uint64_t now_us, struct probe *out)
 {
 	*out = (struct probe){
 		.bps = bps,
 		.id = p->last_id % PROBE_ID_MAX + 1,
-		.bytes = (uint32_t)(bps / 8 * PROBE_BYTES_US / 1000000),
+		.bytes = bytes_of(bps),
 		.pkts = PROBE_PKTS_MIN,
 	};
 	p->last_id = out->id;

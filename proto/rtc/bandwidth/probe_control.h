@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 enum {
-	PROBE_BYTES_US = 35000, // a probe lasts at least this long at its rate
+	PROBE_BYTES_US = 35000, // a probe lasts at least this long at its rate,
+	PROBE_BYTES_MIN = 4800, // and is more than what a shaper lets through as a burst
 	PROBE_PKTS_MIN = 8,
 	PROBE_PACKET_BYTES = 1200, // of padding, on the wire
 	PROBE_INTERVAL_MIN_US = 3000000,

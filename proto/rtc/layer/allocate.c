@@ -59,7 +59,7 @@ static bool raise(struct allocation *a, struct allocate_subscription *s)
 {
 	int to = step_above(s, s->step);
 
-	if (a->full || to > reachable(s))
+	if (a->full || to > reachable(s) || to > s->ceiling)
 		return false;
 	uint64_t total = a->granted_bps - rate_of(s) + s->steps[to].rate_bps;
 	uint64_t room = a->estimate_bps;

@@ -43,6 +43,7 @@ struct allocate_subscription {
 	bool speaking; // among equals of one priority, first
 	int8_t wanted; // highest step the subscriber wants, 0..; ALLOCATE_PAUSED: none
 	int8_t current; // step forwarded now, or ALLOCATE_PAUSED
+	int8_t ceiling; // not above this step for now, though the estimate carry it
 	uint8_t priority; // higher goes first
 	uint32_t tile_pixels; // of the subscriber's tile; among equals the larger first; 0: unknown
 	// Filled by allocate():

@@ -25,6 +25,7 @@ static struct allocate_subscription video(uint8_t priority)
 		.step_count = 4,
 		.wanted = 3,
 		.current = ALLOCATE_PAUSED,
+		.ceiling = 3,
 		.priority = priority,
 	};
 }
@@ -81,6 +82,20 @@ static void everybody_before_anybody_more(void **state)
 	allocate(s, order, 3, 1930000);
 	assert_int_equal(s[0].step, 0);
 	assert_int_equal(s[2].step, 1);
+}
+
+static void held_under_its_ceiling(void **state)
+{
+	struct allocate_subscription s[] = {video(1), video(1)};
+	uint16_t order[2];
+
+	(void)state;
+	s[0].ceiling = 1;
+	allocate(s, order, 2, 10000000);
+	assert_int_equal(s[0].step, 1);
+	assert_int_equal(s[0].reason, ALLOCATE_BANDWIDTH);
+	assert_int_equal(s[1].step, 3); // the other is not held
+	assert_int_equal(s[1].reason, ALLOCATE_REQUESTED);
 }
 
 static void reasons(void **state)
@@ -143,6 +158,7 @@ static void room_make(struct random_room *r, struct prng *rng)
 			s->step_count = 1;
 		s->wanted = (int8_t)((int)prng_below(rng, s->step_count + 1u) - 1);
 		s->current = (int8_t)((int)prng_below(rng, s->step_count + 1u) - 1);
+		s->ceiling = (int8_t)((int)prng_below(rng, s->step_count + 1u) - 1);
 		for (unsigned j = 0; j < s->step_count; j++, rate += prng_below(rng, 300000))
 			r->steps[i][j] = (struct allocate_step){.rate_bps = rate,
 								.active = prng_below(rng, 6) != 0};
@@ -158,6 +174,7 @@ static uint64_t cost(const struct random_room *r, bool audio_only)
 		if (s->step == ALLOCATE_PAUSED || (audio_only && !s->is_audio))
 			continue;
 		assert_true(s->step <= s->wanted && s->steps[s->step].active);
+		assert_true(s->is_audio || s->step <= s->ceiling);
 		sum += s->steps[s->step].rate_bps;
 	}
 	return sum;
@@ -223,8 +240,11 @@ static void no_oscillation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(audio_goes_first), cmocka_unit_test(everybody_before_anybody_more),
-		cmocka_unit_test(reasons),	    cmocka_unit_test(properties),
+		cmocka_unit_test(audio_goes_first),
+		cmocka_unit_test(everybody_before_anybody_more),
+		cmocka_unit_test(held_under_its_ceiling),
+		cmocka_unit_test(reasons),
+		cmocka_unit_test(properties),
 		cmocka_unit_test(no_oscillation),
 	};
 
