@@ -7,18 +7,17 @@ deadline and then applied or rolled back, without a dataplane. A relay holds epo
 them. Refused or rolled back, nothing may be left: no record, no track; what was before holds.
 """
 import re
-import threading
 import time
 import unittest
 
 from api_lab import PATIENCE_S, failure, sdp, wait_for
 import grpc
-from relay_lab import Relay
+from relay_lab import AT_ONCE_S, Outcomes, RelayLab, sdp_of
 from sluice.v1 import room_pb2, signalling_pb2, transport_pb2, transport_pb2_grpc
 
 Code = grpc.StatusCode
 Event = room_pb2.Event
-LATE_S, AT_ONCE_S, UNASKED_S = 0.3, 1, 5  # the last as controlplane/session/change_wait.h
+UNASKED_S = 5  # as controlplane/session/change_wait.h
 OPUS = transport_pb2.RtpCodec(mime_type="audio/opus", payload_type=111, clock_rate=48000,
                               channels=2)
 FINGERPRINT = "sha-256 " + ":".join(["AB"] * 32)
@@ -26,40 +25,11 @@ ROOM = "rooms/deadlines"
 OFFER = sdp()
 
 
-def sdp_of(text, *changes):
-    for old, new in changes:
-        text, count = re.subn(old, new, text)
-        assert count, old
-    return text
-
-
-class Lab:
-    """Server and relay, and events of what came late."""
-
+class Lab(RelayLab):
     def __init__(self):
-        self.relay = Relay()
-        self.api = self.relay.api
+        super().__init__()
         self.api.transports = transport_pb2_grpc.TransportServiceStub(self.api.channel)
         self.number = 0
-        self.changes = self.stream = None
-
-    def watch(self):
-        """Only what comes from now on."""
-        self.changes = []
-        self.stream = self.api.rooms.WatchEvents(room_pb2.WatchEventsRequest(), timeout=230)
-        ready = threading.Event()
-        threading.Thread(target=self.follow, args=(ready,), daemon=True).start()
-        assert ready.wait(PATIENCE_S)
-
-    def follow(self, ready):
-        try:
-            for event in self.stream:
-                if event.kind == Event.KIND_SNAPSHOT_END:
-                    ready.set()
-                if event.kind in (Event.KIND_CHANGE_APPLIED, Event.KIND_CHANGE_ROLLED_BACK):
-                    self.changes.append(event)
-        except grpc.RpcError:
-            pass
 
     def unused(self):
         self.number += 1
@@ -109,16 +79,11 @@ class Lab:
         return False
 
     def empty(self):
-        """Removes all there is, and waits until the dataplane has let go of it."""
         for t in self.api.transports.ListTransports(
                 transport_pb2.ListTransportsRequest(page_size=1000), timeout=PATIENCE_S).transports:
             self.api.transports.DeleteTransport(
                 transport_pb2.DeleteTransportRequest(name=t.name), timeout=PATIENCE_S)
-        for r in self.api.rooms.ListRooms(room_pb2.ListRoomsRequest(),
-                                          timeout=PATIENCE_S).rooms:
-            self.api.rooms.DeleteRoom(room_pb2.DeleteRoomRequest(name=r.name), timeout=PATIENCE_S)
-
-        wait_for(lambda: self.relay.records() == (0, 0, 0), "the last record to go")
+        super().empty()
 
 
 # One kind of call each: __init__ makes what it needs; then 'call' with 'request'. 'done' and
@@ -427,112 +392,35 @@ CHANGES = (CreatePlain, CreateWebRtc, ConnectPlain, ConnectWebRtc, RestartIce, P
 REMOVALS = (DeleteTransport, DeleteWebRtc, DeleteProducer, DeleteConsumers)
 
 
-class Deadlines(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.lab = Lab()
-        cls.lab.watch()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.lab.stream.cancel()
-        cls.lab.relay.end()
-
-    def setUp(self):
-        self.lab.empty()
-
-    def each(self, kinds, check):
-        for kind in kinds:
-            with self.subTest(kind.__name__):
-                try:
-                    check(kind(self.lab))
-                finally:
-                    self.lab.relay.pass_all()
-                    self.lab.empty()
-
-    def event(self, kind, change):
-        wait_for(lambda: self.lab.changes, "the event that says how it ended")
-        self.assertEqual(len(self.lab.changes), 1)
-        event = self.lab.changes.pop()
-        self.assertEqual(event.kind, kind)
-        # Requests are named after their methods.
-        self.assertEqual(event.change.method.rsplit("/", 1)[1] + "Request",
-                         change.request.DESCRIPTOR.name)
-        return event.change
-
-    def refused(self, change):
-        before = self.lab.relay.records()
-        self.lab.relay.refuse_all()
-        self.assertIn("nothing of it is left", failure(
-            Code.RESOURCE_EXHAUSTED, change.call, change.request, timeout=PATIENCE_S))
-        self.lab.relay.pass_all()
-        self.assertEqual(self.lab.relay.records(), before)
-        self.assertTrue(change.undone())
+class Deadlines(Outcomes):
+    lab_class = Lab
 
     def test_refused(self):
         self.each(CHANGES, self.refused)
 
-    def late(self, change):
-        self.lab.relay.tell("hold")
-        failure(Code.DEADLINE_EXCEEDED, change.call, change.request, timeout=LATE_S)
-        # Our clock may be ahead of the server's: what comes on the connection after the reset of
-        # the call is answered when the server has given it up, too.
-        for _ in range(2):
-            self.lab.api.rooms.ListRooms(room_pb2.ListRoomsRequest(), timeout=PATIENCE_S)
-        self.lab.relay.await_held()
-        self.assertEqual(self.lab.changes, [])
-
-    def late_then_applied(self, change):
-        self.late(change)
-        self.lab.relay.pass_all()
-        self.assertEqual(self.event(Event.KIND_CHANGE_APPLIED, change).refusal, "")
-        self.assertTrue(change.done())
-
     def test_late_then_applied(self):
         self.each(CHANGES + REMOVALS, self.late_then_applied)
-
-    def late_then_refused(self, change):
-        before = self.lab.relay.records()
-        self.late(change)
-        self.lab.relay.refuse_all()
-        self.assertNotEqual(self.event(Event.KIND_CHANGE_ROLLED_BACK, change).refusal, "")
-        self.lab.relay.pass_all()
-        self.assertEqual(self.lab.relay.records(), before)
-        self.assertTrue(change.undone())
 
     def test_late_then_refused(self):
         self.each(CHANGES, self.late_then_refused)
 
-    def repeated(self, change):
-        refused = self.lab.relay.refused()
-        self.lab.relay.refuse_all()
-        pending = change.call.future(change.request, timeout=PATIENCE_S)
-        wait_for(lambda: self.lab.relay.refused() >= refused + 3, "refusals")
-        self.assertFalse(pending.done())
-        self.lab.relay.pass_all()
-        pending.result()
-        self.assertTrue(change.done())
-
     def test_a_refused_removal_is_repeated(self):
         self.each(REMOVALS, self.repeated)
 
-    def without_a_dataplane(self, change):
-        self.lab.relay.tell("hold")
-        pending = change.call.future(change.request, timeout=PATIENCE_S)
-        self.lab.relay.await_held()
-        start = time.monotonic()
-        self.lab.relay.tell("gone")
+    def test_without_a_dataplane(self):
         # What was to be removed went with the dataplane.
-        wanted = Code.OK if isinstance(change, REMOVALS) else Code.UNAVAILABLE
-        self.assertEqual(pending.code(), wanted)
-        if isinstance(change, CreatePlain):
-            failure(Code.UNAVAILABLE, change.call, change.request, timeout=PATIENCE_S)
+        self.each(REMOVALS, lambda change: self.without_a_dataplane(change, Code.OK))
+        self.each(CHANGES, self.without_a_dataplane)
+
+    def test_a_new_one_without_a_dataplane(self):
+        change = CreatePlain(self.lab)
+        self.lab.relay.tell("gone")
+        self.lab.api.await_dataplane(False)
+        start = time.monotonic()
+        failure(Code.UNAVAILABLE, change.call, change.request, timeout=PATIENCE_S)
         self.assertLess(time.monotonic() - start, AT_ONCE_S)
         self.lab.relay.pass_all()
         self.lab.api.await_dataplane()
-
-    def test_without_a_dataplane(self):
-        self.each(CHANGES + REMOVALS, self.without_a_dataplane)
 
     def test_without_a_deadline(self):
         change = CreatePlain(self.lab)

@@ -11,7 +11,8 @@
 //          "plan DELAY REFUSE MS"  per mille of the epochs, and the longest delay; also what "hold"
 //                                  has kept back, and "gone" ends
 //          "hold"                  from now on epochs wait for the next plan
-//          "gone"                  the control plane loses its dataplane, until the next plan
+//          "gone"                  the control plane loses its dataplane, until the next plan, and
+//                                  the dataplane all it ran, as if it had ended and come back
 //          "records"               answered with what the dataplane runs
 //          End of file ends it.
 // Refusal  NO_MEMORY, as a dataplane at its limits says it; the dataplane never sees the epoch.
@@ -380,6 +381,69 @@ static void lose_control(struct relay *r)
 		r->count = r->want = 0;
 }
 
+// The dataplane's answer to the epoch it was sent last; its refusal, if any.
+static uint32_t await_ack(const struct relay *r)
+{
+	struct shm_ack *ack = &r->dataplane.view.acks[r->number % SHM_ACK_SLOTS];
+
+	while (atomic_load(&ack->epoch) != r->number)
+		usleep(1000);
+	return atomic_load(&ack->refusal);
+}
+
+static uint32_t add_removal(struct shm_command *out, uint32_t count, enum shm_record_type type,
+			    uint32_t index, uint32_t generation)
+{
+	if (generation == 0 || count > SHM_EPOCH_OPS_MAX)
+		return count;
+	out[count] = (struct shm_command){.kind = SHM_COMMAND_OP,
+					  .record_type = type,
+					  .action = SHM_ACTION_REMOVE,
+					  .ref = {index, generation}};
+	return count + 1;
+}
+
+// What runs, what refers to others first. Returns how many commands; [0] is left for the beginning.
+static uint32_t list_removals(const struct relay *r, struct shm_command *out)
+{
+	const struct shm_view *v = &r->dataplane.view;
+	uint32_t count = 1;
+
+	for (uint32_t i = 0; i < v->limits.subscriptions; i++)
+		count = add_removal(out, count, SHM_RECORD_SUBSCRIPTION, i,
+				    v->subscriptions[i].state.generation);
+	for (uint32_t i = 0; i < v->limits.tracks; i++)
+		count = add_removal(out, count, SHM_RECORD_TRACK, i, v->tracks[i].state.generation);
+	for (uint32_t i = 0; i < v->limits.transports; i++)
+		if (v->transports[i].state.phase != SHM_PHASE_FREE)
+			count = add_removal(out, count, SHM_RECORD_TRANSPORT, i,
+					    v->transports[i].state.generation);
+	return count;
+}
+
+// Removes all that runs, again until nothing is left. An epoch under way is waited for.
+static void empty_dataplane(struct relay *r)
+{
+	struct shm_command out[SHM_EPOCH_OPS_MAX + 1];
+	uint32_t count;
+
+	if (r->sent)
+		await_ack(r);
+	while ((count = list_removals(r, out)) > 1) {
+		out[0] = (struct shm_command){.kind = SHM_COMMAND_BEGIN, .op_count = count - 1};
+		r->number++;
+		for (uint32_t i = 0; i < count; i++)
+			out[i].epoch = r->number;
+		atomic_store(&r->dataplane.view.header->control_epoch, r->number);
+		if (!shm_ring_push(r->dataplane.view.commands, SHM_COMMAND_SLOTS, out, count))
+			die("the dataplane's command ring is full");
+		wake(r->dataplane.command_fd);
+		await_ack(r); // refused for a moment: the next turn asks again
+	}
+	r->sent = false;
+	r->count = r->want = 0;
+}
+
 static void obey(struct relay *r, const char *line)
 {
 	if (sscanf(line, "plan %u %u %u", &r->delay, &r->refuse, &r->delay_ms) == 3) {
@@ -392,6 +456,7 @@ static void obey(struct relay *r, const char *line)
 		r->gone = true;
 		if (r->control.socket >= 0)
 			lose_control(r);
+		empty_dataplane(r);
 	} else {
 		return;
 	}
