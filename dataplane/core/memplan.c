@@ -50,7 +50,7 @@ static void units_make(struct memplan *p, const struct shm_limits_config *limits
 			    2 * limits->workers * sizeof(uint32_t) +
 			    sizeof(struct shm_transport_slot),
 		.dpdk = element_bytes(sizeof(struct transport_config)) +
-			element_bytes(sizeof(struct transport_links) + sizeof(uint32_t)) +
+			element_bytes(sizeof(struct transport_links) + sizeof(uint64_t)) +
 			element_bytes(sizeof(struct bandwidth)),
 		.heap = 4 * CHUNK_BYTES + srtcp_bytes(srtp->srtcp, SHM_SUITE_AEAD_AES_256_GCM) +
 			SENT_SSRCS_FIRST * sizeof(uint32_t),
@@ -65,7 +65,8 @@ static void units_make(struct memplan *p, const struct shm_limits_config *limits
 	p->consumer = (struct memplan_unit){
 		.reserved = sizeof(struct subscription) + sizeof(struct shm_subscription_slot),
 		.dpdk = element_bytes(sizeof(struct subscription_config)) +
-			sizeof(struct fanout_entry),
+			sizeof(struct fanout_entry) + sizeof(struct consumer_ssrc) +
+			sizeof(uint32_t),
 		.heap = stream_bytes(srtp, SRTP_SEND),
 	};
 }

@@ -10,8 +10,12 @@
 #include "dataplane/forward/repair.h"
 #include "proto/rtc/rtcp.h"
 
-enum { WISHES_MERGED_US = 10000 }; // a subscriber's for keyframes, into one
 #include "proto/rtc/rtcp_xr.h"
+
+enum {
+	WISHES_MERGED_US = 10000, // a subscriber's for keyframes, into one
+	REPORTS_MERGED_US = 100000, // a publisher's for an encoding; forward_due() makes up for it
+};
 
 // A publisher's clock pair to this worker's consumers of the encoding.
 static void sender_report_local(struct worker *w, struct shm_ref track, uint8_t encoding,
@@ -81,6 +85,9 @@ static void sender_report(struct worker *w, struct transport *t, const struct rt
 			.rtp_timestamp = sr->ts,
 			.arrival_us = w->now_us,
 		};
+		if (e->sr_spread_us != 0 && w->now_us - e->sr_spread_us < REPORTS_MERGED_US)
+			return;
+		e->sr_spread_us = w->now_us;
 		sender_report_spread(w, s->track, s->encoding, &e->sr);
 		return;
 	}
@@ -91,21 +98,26 @@ static struct subscription *consumer_by_ssrc(struct worker *w, struct transport 
 					     struct shm_ref *track)
 {
 	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
+	uint32_t first = 0, end = l != NULL ? l->subscription_count : 0;
 
-	for (uint32_t i = 0; l != NULL && i < l->subscription_count; i++) {
-		uint32_t index = l->index[l->track_count + i];
-		struct subscription *s = &w->dp->subscriptions[index];
-		const struct subscription_config *config =
-			atomic_load_explicit(&s->config, memory_order_acquire);
+	while (first < end) {
+		uint32_t middle = first + (end - first) / 2;
 
-		// A config main has swapped in runs here only once its epoch was applied.
-		if (config == NULL || config->generation != s->generation ||
-		    config->shm.ssrc != ssrc)
-			continue;
-		*track = config->shm.track;
-		return s;
+		if (l->consumers[middle].ssrc < ssrc)
+			first = middle + 1;
+		else
+			end = middle;
 	}
-	return NULL;
+	if (l == NULL || first == l->subscription_count)
+		return NULL;
+	struct subscription *s = &w->dp->subscriptions[l->consumers[first].subscription];
+	const struct subscription_config *config =
+		atomic_load_explicit(&s->config, memory_order_acquire);
+	// A config main has swapped in runs here only once its epoch was applied.
+	if (config == NULL || config->generation != s->generation || config->shm.ssrc != ssrc)
+		return NULL;
+	*track = config->shm.track;
+	return s;
 }
 
 // RFC 3550 6.4.1: A - LSR - DLSR, where LSR is of our own SR.
@@ -213,13 +225,23 @@ static void extended_reports(struct worker *w, struct transport *t, const struct
 		reference_answered(w, t, &dlrr);
 }
 
-void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size)
+static uint32_t streams_of(const struct transport *t)
 {
+	const struct transport_links *l = atomic_load_explicit(&t->links, memory_order_acquire);
+
+	return l != NULL ? l->track_count + l->subscription_count : 0;
+}
+
+bool forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size)
+{
+	uint32_t streams = streams_of(t);
 	struct rtcp_packet p;
 	struct rtcp_walk walk;
 
 	rtcp_walk_init(&walk, compound, size);
 	while (rtcp_walk_next(&walk, &p)) {
+		if (!rtcp_budget_take(&t->listening, &p, streams, w->now_us))
+			return false;
 		bandwidth_feedback(w, t, &p);
 		if (p.type == RTCP_SR || p.type == RTCP_RR)
 			reports(w, t, &p);
@@ -230,6 +252,7 @@ void forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound
 		else if (p.type == RTCP_XR)
 			extended_reports(w, t, &p);
 	}
+	return true;
 }
 
 void forward_message(struct worker *w, const struct xmsg *msg)

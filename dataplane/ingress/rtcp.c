@@ -58,7 +58,10 @@ static void open_one(struct worker *w, struct rte_mbuf *m)
 	}
 	if (t->plain)
 		plain_received(w, t, p);
-	forward_rtcp(w, t, packet_payload(m), size);
+	if (!forward_rtcp(w, t, packet_payload(m), size)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RTCP_RATE);
+		return;
+	}
 	consumed(w, m);
 }
 

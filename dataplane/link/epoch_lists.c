@@ -105,6 +105,38 @@ static struct epoch_transport *epoch_transport_of(struct model *m, struct epoch 
 	return et;
 }
 
+static struct transport_links *links_new(size_t slots, size_t consumers)
+{
+	struct transport_links *l;
+	size_t head = RTE_ALIGN_CEIL(sizeof(*l) + slots * sizeof(l->index[0]),
+				     alignof(struct consumer_ssrc));
+
+	l = rte_zmalloc("links", head + consumers * sizeof(l->consumers[0]), 64);
+	if (l != NULL)
+		l->consumers = RTE_PTR_ADD(l, head);
+	return l;
+}
+
+static int by_ssrc(const void *a, const void *b)
+{
+	uint32_t x = ((const struct consumer_ssrc *)a)->ssrc;
+	uint32_t y = ((const struct consumer_ssrc *)b)->ssrc;
+
+	return (x > y) - (x < y);
+}
+
+// For who is asked about by SSRC, which a peer may do often.
+static void list_consumers(const struct model *m, struct transport_links *l)
+{
+	struct consumer_ssrc *to = (struct consumer_ssrc *)(uintptr_t)l->consumers;
+
+	for (uint32_t i = 0; i < l->subscription_count; i++) {
+		uint32_t slot = l->index[l->track_count + i];
+		to[i] = (struct consumer_ssrc){m->subscriptions[slot]->shm.ssrc, slot};
+	}
+	qsort(to, l->subscription_count, sizeof(*to), by_ssrc);
+}
+
 static enum shm_refusal build_links(struct model *m, struct epoch *e, uint32_t index)
 {
 	struct epoch_transport *et = epoch_transport_of(m, e, index);
@@ -117,8 +149,7 @@ static enum shm_refusal build_links(struct model *m, struct epoch *e, uint32_t i
 	for (uint32_t i = 0; i < m->subscriptions_end; i++)
 		subscriptions += m->subscriptions[i] != NULL &&
 				 m->subscriptions[i]->shm.transport.index == index;
-	struct transport_links *l = rte_zmalloc(
-		"links", sizeof(*l) + (tracks + subscriptions) * sizeof(l->index[0]), 64);
+	struct transport_links *l = links_new(tracks + subscriptions, subscriptions);
 	if (l == NULL)
 		return SHM_REFUSAL_NO_MEMORY;
 	for (uint32_t i = 0; i < m->tracks_end; i++)
@@ -128,6 +159,7 @@ static enum shm_refusal build_links(struct model *m, struct epoch *e, uint32_t i
 		if (m->subscriptions[i] != NULL &&
 		    m->subscriptions[i]->shm.transport.index == index)
 			l->index[l->track_count + l->subscription_count++] = i;
+	list_consumers(m, l);
 	et->links_after = l;
 	return SHM_REFUSAL_NONE;
 }

@@ -48,6 +48,7 @@ struct encoding {
 	struct dd_structure structure; // the newest the publisher has sent
 	struct layer_rates rates;
 	struct sender_report sr;
+	uint64_t sr_spread_us; // when it was last passed on
 	uint8_t fir_seq; // RFC 5104 4.3.1.1
 	bool keyframe_paid; // by the budget, and it has not come yet
 	bool keyframe_held; // asked for, and the budget does not allow it yet

@@ -16,6 +16,7 @@
 #include "proto/rtc/bandwidth/loss_control.h"
 #include "proto/rtc/consent.h"
 #include "proto/rtc/loss/resend.h"
+#include "proto/rtc/rtcp_budget.h"
 #include "proto/rtc/rtcp_xr.h"
 #include "proto/rtc/rtp_source.h"
 #include "proto/rtc/twcc.h"
@@ -82,9 +83,15 @@ struct header_template {
 };
 
 // What hangs on a transport: built anew by main for every epoch that changes it, read by the owner.
+struct consumer_ssrc {
+	uint32_t ssrc;
+	uint32_t subscription; // slot
+};
+
 struct transport_links {
 	uint32_t track_count;
 	uint32_t subscription_count;
+	const struct consumer_ssrc *consumers; // [subscription_count], ascending; behind 'index'
 	uint32_t index[]; // slots: tracks received from it, then subscriptions sent to it
 };
 
@@ -123,6 +130,7 @@ struct transport {
 	bool latching; // its peer's address is not known yet
 	bool inactive; // and an event has said so
 	uint64_t received_us; // plain: the newest packet that proved itself
+	struct rtcp_budget listening; // how much of its RTCP is read
 	struct resend_budget resend; // what answers to its NACKs may cost
 	struct rtcp_xr_responder xr; // the peer's reference time, until it is answered
 	uint32_t rrtr_last; // middle 32 bits of our newest reference time; 0: none sent

@@ -47,6 +47,7 @@
 	X(SRTCP_REPLAY, "SRTCP index already seen or too old")                                     \
 	X(SRTCP_AUTH, "SRTCP authentication tag wrong")                                            \
 	X(SRTCP_SOURCES, "more SRTCP sources than a transport may have")                           \
+	X(RTCP_RATE, "RTCP, or the rest of it, over what one transport is listened to")            \
 	X(MUTED, "track muted or unknown to any consumer")                                         \
 	X(OUTSIDE_TOP_N, "audio of a track outside the room's audio_top_n")                        \
 	X(OUTSIDE_LAST_N, "video of a transport outside the room's video_last_n")                  \

@@ -3,6 +3,7 @@
 // tests/path/feedback_test.c - RTCP both ways: requests reach the publisher, reports tell the
 // truth, and an expired subscriber is sent nothing more.
 #include "dataplane/core/path.h"
+#include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
@@ -419,8 +420,91 @@ static void a_flood_of_plis_is_one_wish(void **state)
 		room_send_rtcp(r, &r->peers[SUBSCRIBER], w.start, w.size);
 	}
 	assert_int_equal(rte_ring_count(ring), 1);
-	assert_int_equal(r->h->dp.subscriptions[1].stats.pli_count, 60 * 80);
 	room_deliver(r);
+}
+
+static uint64_t refused(const struct room *r)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < r->h->dp.worker_count; i++)
+		sum += r->h->dp.workers[i].stats.ingress_drops[SHM_INGRESS_DROP_RTCP_RATE];
+	return sum;
+}
+
+static uint64_t plis_of(const struct room *r, unsigned subscription)
+{
+	return r->h->dp.subscriptions[subscription].stats.pli_count;
+}
+
+static void send_pli_of(struct room *r, unsigned peer, uint32_t ssrc, unsigned count)
+{
+	uint8_t compound[1200];
+	struct bytes_writer w;
+
+	bytes_writer_init(&w, compound, sizeof(compound));
+	for (unsigned k = 0; k < count; k++)
+		rtcp_put_pli(&w, 1, ssrc);
+	send_compound(r, peer, &w);
+}
+
+// Two streams: 22000 units a second, half of them at once; a PLI costs 10.
+static void what_one_peer_is_heard_is_bounded(void **state)
+{
+	struct room *r = *state;
+	struct room_peer *other = room_join(r, SHM_SUITE_AEAD_AES_256_GCM,
+					    r->peers[SUBSCRIBER].worker, "203.0.113.5");
+
+	room_subscribe(r, 2, 1, other, 0x3000);
+	room_apply(r);
+	send_keyframe(r, 1);
+	for (unsigned i = 0; i < 60; i++)
+		send_pli_of(r, SUBSCRIBER, CONSUMER_VIDEO, 100);
+	assert_int_equal(plis_of(r, 1), 1100);
+	assert_int_equal(refused(r), 60 - 11);
+	send_pli_of(r, other->id, 0x3000, 1);
+	assert_int_equal(plis_of(r, 2), 1);
+	room_time(r, r->now_us + SECOND_US);
+	send_pli_of(r, SUBSCRIBER, CONSUMER_VIDEO, 100);
+	assert_int_equal(plis_of(r, 1), 1200);
+	assert_int_equal(refused(r), 60 - 11);
+}
+
+// Each 32 bytes that speak of 65535 packets which never came.
+static void feedback_costs_what_it_speaks_of(void **state)
+{
+	static const uint8_t head[] = {0x8f, 205, 0, 9, 0, 0, 0, 77, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	struct room *r = *state;
+	uint8_t compound[1200];
+	struct bytes_writer w;
+
+	bytes_writer_init(&w, compound, sizeof(compound));
+	for (unsigned i = 0; i < 30; i++) {
+		uint8_t *at = bytes_writer_reserve(&w, 40);
+		memcpy(at, head, sizeof(head));
+		bytes_store_be32(at + 16, 0);
+		for (unsigned k = 20; k < 40; k += 2)
+			bytes_store_be16(at + k, 0x1fff);
+	}
+	send_compound(r, SUBSCRIBER, &w);
+	assert_int_equal(r->h->dp.transports[SUBSCRIBER].bandwidth->estimator.feedbacks, 3);
+	assert_int_equal(refused(r), 1);
+}
+
+// Requests find their consumer among many, in whatever order those were made.
+static void each_ssrc_has_its_consumer(void **state)
+{
+	enum { COUNT = 20 };
+	struct room *r = *state;
+
+	for (uint32_t i = 0; i < COUNT; i++)
+		room_subscribe(r, 2 + i, 1, &r->peers[SUBSCRIBER], 0x3000 + i * 7 % COUNT);
+	room_apply(r);
+	send_keyframe(r, 1);
+	for (uint32_t i = 0; i < COUNT; i++)
+		send_pli_of(r, SUBSCRIBER, 0x3000 + i * 7 % COUNT, i + 1);
+	for (uint32_t i = 0; i < COUNT; i++)
+		assert_int_equal(plis_of(r, 2 + i), i + 1);
 }
 
 #define BOTH(test)                                                                                 \
@@ -437,6 +521,9 @@ int main(void)
 		{"fir_where_pli_is_not_negotiated", fir_where_pli_is_not_negotiated, only_fir,
 		 leave, NULL},
 		cmocka_unit_test_setup_teardown(a_flood_of_plis_is_one_wish, two_workers, leave),
+		BOTH(what_one_peer_is_heard_is_bounded),
+		BOTH(feedback_costs_what_it_speaks_of),
+		BOTH(each_ssrc_has_its_consumer),
 		BOTH(sender_reports_carry_the_publishers_clock),
 		BOTH(a_late_joiner_has_the_clock_soon),
 		BOTH(round_trip_is_measured),

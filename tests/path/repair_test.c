@@ -173,7 +173,10 @@ static void a_storm_costs_a_bounded_budget(void **state)
 		all[i] = bytes_be16(sent[i].bytes + 2);
 	for (unsigned i = 0; i < 1000; i++)
 		nack(r, WITH_RTX, all, PACKETS);
-	assert_int_equal(stats(r, 0)->nack_count, 1000 * PACKETS);
+	const struct worker *w = &r->h->dp.workers[r->h->dp.worker_count - 1];
+	uint64_t unheard = w->stats.ingress_drops[SHM_INGRESS_DROP_RTCP_RATE];
+	assert_in_range(unheard, 1, 999);
+	assert_int_equal(stats(r, 0)->nack_count, (1000 - unheard) * PACKETS);
 	assert_true(stats(r, 0)->retransmitted_packets_sent <= 64); // all within one interval
 	send_video(r, PACKETS);
 	room_collect(r);
