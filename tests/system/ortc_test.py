@@ -7,106 +7,24 @@
 SRTP by libcrypto): connected as either DTLS role, media both ways, ICE restarted under media, a
 certificate that is not the announced one refused.
 """
-import secrets
 import struct
-import sys
 import time
 import unittest
 
-from api_lab import Api, MEDIA_PORT, PATIENCE_S, SFU4, TREE, failure, snapshot, wait_for
+from api_lab import Api, PATIENCE_S, failure, snapshot, wait_for
+from ortc_peer import (Client, PT, Role, VIDEO_PT, VIDEO_RTX_PT, VP8, VP8_RTX, credentials,
+                       is_rtcp, nack, nacked, vp8)
 import grpc
 from OpenSSL import SSL
-from srtp_peer import SrtpPeer
-from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc
-
-sys.path.insert(0, str(TREE / "bench"))
-# pylint: disable=wrong-import-position
-from webrtc_peer import BINDING_SUCCESS, Identity, Peer, binding_request  # noqa: E402
+from sluice.v1 import node_pb2, room_pb2, transport_pb2, transport_pb2_grpc
+from webrtc_peer import BINDING_SUCCESS, Identity, Peer, binding_request
 
 Code = grpc.StatusCode
-Role = transport_pb2.DtlsParameters
-PT, PACKETS = 111, 50
-OPUS = transport_pb2.RtpCodec(mime_type="audio/opus", payload_type=PT, clock_rate=48000, channels=2)
-SUITE, KEY, SALT = "AEAD_AES_128_GCM", 16, 12
-
-
-def credentials():
-    return transport_pb2.IceParameters(username_fragment=secrets.token_hex(4),
-                                       password=secrets.token_hex(12))
+PACKETS = 50
 
 
 def rtp(seq, ssrc):
     return struct.pack("!BBHII", 0x80, PT, seq, 960 * seq, ssrc) + b"sluice"
-
-
-class Client(Peer):
-    """A peer with a transport, and the media on it."""
-
-    def __init__(self, calls, identity, active):
-        super().__init__(identity, (SFU4, MEDIA_PORT), credentials())
-        self.calls, self.active = calls, active
-        self.srtp = self.made = None
-
-    def create(self, **fields):
-        self.made = self.calls.CreateTransport(transport_pb2.CreateTransportRequest(
-            webrtc=transport_pb2.WebRtcOptions(), **fields), timeout=PATIENCE_S)
-
-    def parameters(self, fingerprint):
-        return transport_pb2.ConnectTransportRequest(
-            name=self.made.name, webrtc=transport_pb2.WebRtcConnect(
-                ice=self.ice, dtls=transport_pb2.DtlsParameters(
-                    role=Role.ROLE_CLIENT if self.active else Role.ROLE_SERVER,
-                    fingerprint=fingerprint)))
-
-    def announce(self, fingerprint):
-        return self.calls.ConnectTransport(self.parameters(fingerprint), timeout=PATIENCE_S)
-
-    def get(self):
-        return self.calls.GetTransport(
-            transport_pb2.GetTransportRequest(name=self.made.name), timeout=PATIENCE_S)
-
-    def selected(self):
-        self.receive(0.05)  # answers a check of the other side's
-        return self.get().webrtc.selected_remote
-
-    def secure(self):
-        """ICE, DTLS, and SRTP's keys of it (RFC 5764 4.2)."""
-        end = time.monotonic() + PATIENCE_S
-        self.check(binding_request(self.ice, self.made.webrtc.ice), end)
-        self.handshake(self.made.webrtc.dtls.fingerprint, end, self.active)
-        bytes_ = self.dtls.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (KEY + SALT))
-        keys = [bytes_[i * KEY:(i + 1) * KEY] + bytes_[2 * KEY + i * SALT:2 * KEY + (i + 1) * SALT]
-                for i in range(2)]
-        self.srtp = SrtpPeer(SUITE, *(keys if self.active else reversed(keys)))
-
-    def connect(self, **fields):
-        self.create(**fields)
-        self.announce(self.identity.fingerprint)
-        self.secure()
-        wait_for(lambda: self.get().state == room_pb2.TRANSPORT_STATE_CONNECTED, "connected")
-        return self
-
-    def produce(self, ssrc):
-        return self.calls.Produce(transport_pb2.ProduceRequest(
-            transport=self.made.name, kind=room_pb2.MEDIA_KIND_AUDIO, codecs=[OPUS],
-            encodings=[transport_pb2.RtpEncoding(ssrc=ssrc)]), timeout=PATIENCE_S)
-
-    def consume(self, producer):
-        return self.calls.Consume(transport_pb2.ConsumeRequest(consumers=[
-            transport_pb2.ConsumerSpec(transport=self.made.name, source=producer.name)]),
-            timeout=PATIENCE_S).consumers[0].ssrc
-
-    def media(self, ssrc, wanted):
-        """So many payloads of that stream, in order; checks of the other side are answered."""
-        got = []
-        end = time.monotonic() + PATIENCE_S
-        while len(got) < wanted and time.monotonic() < end:
-            packet = self.receive(1)
-            if packet and packet[0] >> 6 == 2 and not 192 <= packet[1] <= 223:
-                opened = self.srtp.unprotect(packet)
-                assert struct.unpack_from("!I", opened, 8)[0] == ssrc, opened
-                got.append(opened[12:])
-        return got
 
 
 class Ortc(unittest.TestCase):
@@ -193,6 +111,106 @@ class Ortc(unittest.TestCase):
                 answer = client.receive(0.2)
         self.assertIn(known[8:20], seen)
         return probe[8:20] in seen
+
+    def test_rtx_repairs_both_ways(self):
+        """Of what the sender's way loses the node asks for, of what the receiver's does, it."""
+        count, lost_up, lost_down = 20, {7, 8}, 11
+        sender, receiver = self.client().connect(), self.client().connect()
+        producer = sender.produce_video(0x5eed, 0x5e0)
+        self.assertEqual([c.mime_type for c in producer.codecs], ["video/VP8", "video/rtx"])
+        self.assertEqual(producer.encodings[0].rtx.ssrc, 0x5e0)
+        made = receiver.consumer(
+            producer, ssrc=0xc0, rtx=transport_pb2.RtxParameters(ssrc=0xc1), payload_types=[
+                transport_pb2.PayloadTypeMap(**{"from": VIDEO_PT, "to": 100, "rtx": 101})])
+        self.assertEqual((made.ssrc, made.rtx.ssrc, made.payload_types[0].rtx), (0xc0, 0xc1, 101))
+        for seq in range(count):
+            if seq not in lost_up:
+                sender.send_rtp(vp8(seq, 0x5eed))
+        self.repair(sender, lost_up)
+        got = self.video(receiver, count)
+        first = min(got)
+        self.assertEqual([got[seq][-2:] for seq in sorted(got)], [
+            struct.pack("!H", i) for i in range(count)])
+        self.assertEqual(sorted(got), [first + i for i in range(count)])
+        receiver.send_rtcp(nack(0xc0, (first + lost_down & 0xffff, 0)))
+        repair = self.next_rtp(receiver, 0xc1)
+        self.assertEqual(repair[1] & 0x7f, 101)
+        self.assertEqual(repair[12:14], struct.pack("!H", first + lost_down & 0xffff))
+        self.assertEqual(repair[14:][:len(got[first + lost_down])], got[first + lost_down])
+        wait_for(lambda: self.statistics(receiver).retransmitted_packets_sent == 1, "one repair")
+
+    def statistics(self, client):
+        return self.api.node.GetStatistics(node_pb2.GetStatisticsRequest(
+            transport=client.made.name), timeout=PATIENCE_S).outbound_rtp[0]
+
+    def repair(self, sender, lost):
+        """Answers NACKs until nothing is asked for any more: what was lost, and only that."""
+        seq, asked, left = 0, set(), set(lost)
+        end = time.monotonic() + PATIENCE_S
+        quiet = None
+        while time.monotonic() < end and (left or quiet is None or time.monotonic() < quiet):
+            opened = sender.read(0.2)
+            if opened is None or not is_rtcp(opened):
+                continue
+            for number in nacked(opened):
+                asked.add(number)
+                original = vp8(number, 0x5eed)
+                sender.send_rtp(struct.pack("!BBHII", 0x80, 0x80 | VIDEO_RTX_PT, seq,
+                                            3000 * number, 0x5e0) +
+                                struct.pack("!H", number) + original[12:])
+                # The first makes the stream of its SSRC and is dropped, so it is asked for again.
+                if seq:
+                    left.discard(number)
+                    quiet = time.monotonic() + 0.5
+                seq += 1
+        self.assertEqual(asked, lost)
+
+    def video(self, receiver, count):
+        """Payloads by sequence number, beyond 65535 where it wraps."""
+        got = {}
+        while len(got) < count:
+            packet = self.next_rtp(receiver, 0xc0)
+            seq = struct.unpack_from("!H", packet, 2)[0]
+            base = min(got, default=seq)
+            got[base + (seq - base + 0x8000 & 0xffff) - 0x8000] = packet[12:]
+        return got
+
+    def next_rtp(self, receiver, ssrc):
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            opened = receiver.read(1)
+            if opened is not None and not is_rtcp(opened):
+                self.assertEqual(struct.unpack_from("!I", opened, 8)[0], ssrc)
+                return opened
+        self.fail(f"no packet of {ssrc:#x}")
+
+    def test_rtx_refusals(self):
+        client = self.client().connect()
+        rtx = transport_pb2.RtxParameters
+        video = lambda codecs, encoding: transport_pb2.ProduceRequest(
+            transport=client.made.name, kind=room_pb2.MEDIA_KIND_VIDEO, codecs=codecs,
+            encodings=[encoding])
+        stray = transport_pb2.RtpCodec(mime_type="video/rtx", payload_type=99, clock_rate=90000,
+                                       fmtp="apt=98")
+        taken = transport_pb2.RtpCodec(mime_type="video/rtx", payload_type=VIDEO_PT,
+                                       clock_rate=90000, fmtp=f"apt={VIDEO_PT}")
+        one = transport_pb2.RtpEncoding(ssrc=1)
+        for codecs, encoding, word in (
+                ([VP8, stray], one, "apt="), ([VP8, taken], one, "apt="), ([VP8_RTX], one, "apt="),
+                ([VP8], transport_pb2.RtpEncoding(ssrc=1, rtx=rtx(ssrc=2)), "rtx.ssrc"),
+                ([VP8, VP8_RTX], transport_pb2.RtpEncoding(ssrc=1, rtx=rtx(ssrc=1)), "rtx.ssrc")):
+            self.assertIn(word, failure(Code.INVALID_ARGUMENT, self.calls.Produce,
+                                        video(codecs, encoding), timeout=PATIENCE_S))
+        audio, plain = client.produce(5), self.calls.Produce(video([VP8], one), timeout=PATIENCE_S)
+        pt = lambda **fields: transport_pb2.PayloadTypeMap(**{"from": VIDEO_PT, "to": 100, **fields})
+        for source, fields, word in (
+                (plain, dict(rtx=rtx(ssrc=2)), "rtx.ssrc"), (audio, dict(rtx=rtx()), "rtx.ssrc"),
+                (plain, dict(payload_types=[pt(rtx=100)]), "payload_types"),
+                (plain, dict(ssrc=3, rtx=rtx(ssrc=3), payload_types=[pt(rtx=101)]), "rtx.ssrc")):
+            self.assertIn(word, failure(
+                Code.INVALID_ARGUMENT, self.calls.Consume, transport_pb2.ConsumeRequest(consumers=[
+                    transport_pb2.ConsumerSpec(transport=client.made.name, source=source.name,
+                                               **fields)]), timeout=PATIENCE_S))
 
     def test_another_certificate_is_refused(self):
         self.api.create("strict")

@@ -167,7 +167,9 @@ static bool fill_config(struct rpc_call *call, const Sluice__V1__ConsumerSpec *s
 	    !field_extensions(call, spec->header_extensions, spec->n_header_extensions, &c->ext) ||
 	    !field_payload_types(call, spec, track, c))
 		return false;
-	c->ssrc = spec->ssrc != 0 ? spec->ssrc : g_random_int() | 1;
+	c->ssrc = spec->ssrc != 0 ? spec->ssrc : g_random_int() | 1; // odd, and RTX's even
+	if (!field_rtx(call, spec, track, c))
+		return false;
 	c->track = track->ref;
 	c->transport = t->member->publish.ref;
 	c->paused = spec->paused != 0;

@@ -36,6 +36,9 @@ bool field_media(struct rpc_call *call, const Sluice__V1__ProduceRequest *q, str
 		 struct sdp_track *out);
 bool field_payload_types(struct rpc_call *call, const Sluice__V1__ConsumerSpec *spec,
 			 const struct track *track, struct shm_subscription_config *out);
+// After the payload types and the SSRC.
+bool field_rtx(struct rpc_call *call, const Sluice__V1__ConsumerSpec *spec,
+	       const struct track *track, struct shm_subscription_config *out);
 
 bool field_ice(struct rpc_call *call, const Sluice__V1__IceParameters *m,
 	       struct ice_credentials *out);

@@ -98,6 +98,82 @@ static bool codec(struct rpc_call *call, const Sluice__V1__RtpCodec *m, struct s
 	return true;
 }
 
+static bool is_rtx(const Sluice__V1__RtpCodec *m)
+{
+	return g_ascii_strcasecmp(m->mime_type, "video/rtx") == 0;
+}
+
+// The codec that "apt=..." names, where it has no RTX yet and 'pt' means nothing else.
+static struct sdp_codec *repaired(struct sdp_track *t, const char *fmtp, uint32_t pt)
+{
+	struct sdp_codec *found = NULL;
+	char apt[4];
+
+	if (pt < 1 || pt > SDP_PT_MAX || !sdp_fmtp_get(fmtp, "apt", apt, sizeof(apt)))
+		return NULL;
+	for (size_t i = 0; i < t->codec_count; i++) {
+		if (t->codecs[i].pt == pt || t->codecs[i].rtx == pt)
+			return NULL;
+		if (t->codecs[i].rtx == 0 && t->codecs[i].pt == g_ascii_strtoull(apt, NULL, 10))
+			found = &t->codecs[i];
+	}
+	return found;
+}
+
+static bool rtx(struct rpc_call *call, const Sluice__V1__RtpCodec *m, struct sdp_track *out)
+{
+	struct sdp_codec *c =
+		out->kind == SDP_VIDEO ? repaired(out, m->fmtp, m->payload_type) : NULL;
+
+	if (c == NULL) {
+		char value[16];
+		g_snprintf(value, sizeof(value), "%u", m->payload_type);
+		field_wrong(call, "codecs.payload_type", value,
+			    "video/rtx: 1 to 127, each once, with an fmtp \"apt=\" and the payload "
+			    "type of another of the codecs");
+		return false;
+	}
+	c->rtx = (uint8_t)m->payload_type;
+	return true;
+}
+
+static bool codecs(struct rpc_call *call, const Sluice__V1__ProduceRequest *q,
+		   struct sdp_track *out)
+{
+	for (size_t i = 0; i < q->n_codecs; i++)
+		if (!is_rtx(q->codecs[i]) && !codec(call, q->codecs[i], out))
+			return false;
+	for (size_t i = 0; i < q->n_codecs; i++)
+		if (is_rtx(q->codecs[i]) && !rtx(call, q->codecs[i], out))
+			return false;
+	return true;
+}
+
+static bool has_rtx(const struct sdp_track *t)
+{
+	for (size_t i = 0; i < t->codec_count; i++)
+		if (t->codecs[i].rtx != 0)
+			return true;
+	return false;
+}
+
+static bool encoding_rtx(struct rpc_call *call, const Sluice__V1__RtpEncoding *m, bool plain,
+			 const struct sdp_track *track, struct sdp_encoding *e)
+{
+	if (m->rtx != NULL ? !has_rtx(track) || m->rtx->ssrc == 0 || m->rtx->ssrc == m->ssrc
+			   : plain && has_rtx(track)) {
+		char value[16];
+		g_snprintf(value, sizeof(value), "%u", m->rtx != NULL ? m->rtx->ssrc : 0);
+		field_wrong(
+			call, "encodings.rtx.ssrc", value,
+			"an SSRC of its own, where there is a codec video/rtx; a plain transport "
+			"needs it then");
+		return false;
+	}
+	e->rtx_ssrc = m->rtx != NULL ? m->rtx->ssrc : 0;
+	return true;
+}
+
 static bool encodings(struct rpc_call *call, const Sluice__V1__ProduceRequest *q, bool plain,
 		      struct sdp_track *out)
 {
@@ -118,6 +194,8 @@ static bool encodings(struct rpc_call *call, const Sluice__V1__ProduceRequest *q
 		}
 		e->ssrc = m->ssrc;
 		g_strlcpy(e->rid, m->rid, sizeof(e->rid));
+		if (!encoding_rtx(call, m, plain, out, e))
+			return false;
 	}
 	return true;
 }
@@ -127,7 +205,9 @@ static uint8_t feedback(const Sluice__V1__ProduceRequest *q)
 	static const struct {
 		const char *text;
 		uint8_t bit;
-	} known[] = {{"nack pli", SDP_FEEDBACK_PLI},
+	} known[] = {{"nack", SDP_FEEDBACK_NACK},
+		     {"goog-remb", SDP_FEEDBACK_REMB},
+		     {"nack pli", SDP_FEEDBACK_PLI},
 		     {"ccm fir", SDP_FEEDBACK_FIR},
 		     {"transport-cc", SDP_FEEDBACK_TWCC}};
 	uint8_t bits = 0;
@@ -164,27 +244,34 @@ bool field_media(struct rpc_call *call, const Sluice__V1__ProduceRequest *q, str
 	out->sending = true;
 	out->feedback = feedback(q);
 	g_strlcpy(out->mid, q->mid, sizeof(out->mid));
-	for (size_t i = 0; i < q->n_codecs; i++)
-		if (!codec(call, q->codecs[i], out))
-			return false;
+	if (!codecs(call, q, out))
+		return false;
 	return encodings(call, q, on->plain, out);
 }
 
-static bool pt_add(struct rpc_call *call, struct shm_subscription_config *out, uint32_t from,
-		   uint32_t to)
+static bool pt_clashes(const struct shm_pt_map *a, const Sluice__V1__PayloadTypeMap *b)
 {
-	char value[32];
+	return a->from == b->from || (b->rtx != 0 && (a->to == b->rtx || a->rtx == b->rtx)) ||
+	       (a->rtx != 0 && a->rtx == b->to);
+}
+
+static bool pt_add(struct rpc_call *call, struct shm_subscription_config *out,
+		   const Sluice__V1__PayloadTypeMap *m)
+{
+	bool ok = m->from <= SDP_PT_MAX && m->to <= SDP_PT_MAX && m->rtx <= SDP_PT_MAX &&
+		  (m->rtx == 0 || m->rtx != m->to) && out->pt_count < SHM_CODECS_MAX;
+	char value[64];
 
 	for (unsigned i = 0; i < out->pt_count; i++)
-		if (out->pts[i].from == from)
-			from = UINT32_MAX;
-	if (from <= SDP_PT_MAX && to <= SDP_PT_MAX && out->pt_count < SHM_CODECS_MAX) {
-		out->pts[out->pt_count++] =
-			(struct shm_pt_map){.from = (uint8_t)from, .to = (uint8_t)to};
+		ok = ok && !pt_clashes(&out->pts[i], m);
+	if (ok) {
+		out->pts[out->pt_count++] = (struct shm_pt_map){
+			.from = (uint8_t)m->from, .to = (uint8_t)m->to, .rtx = (uint8_t)m->rtx};
 		return true;
 	}
-	g_snprintf(value, sizeof(value), "%u to %u", from, to);
-	field_wrong(call, "payload_types", value, "1 to 16 pairs of 0 to 127, each `from` once");
+	g_snprintf(value, sizeof(value), "%u to %u, rtx %u", m->from, m->to, m->rtx);
+	field_wrong(call, "payload_types", value,
+		    "1 to 16 of 0 to 127, each `from` once, each `rtx` nothing else");
 	return false;
 }
 
@@ -195,10 +282,35 @@ bool field_payload_types(struct rpc_call *call, const Sluice__V1__ConsumerSpec *
 
 	out->pt_count = 0;
 	for (size_t i = 0; i < spec->n_payload_types; i++)
-		if (!pt_add(call, out, spec->payload_types[i]->from, spec->payload_types[i]->to))
+		if (!pt_add(call, out, spec->payload_types[i]))
 			return false;
 	for (size_t i = 0; spec->n_payload_types == 0 && i < n->codec_count; i++)
-		if (!pt_add(call, out, n->codecs[i].pt, n->codecs[i].pt))
-			return false;
+		out->pts[out->pt_count++] = (struct shm_pt_map){
+			.from = n->codecs[i].pt,
+			.to = n->codecs[i].pt,
+			.rtx = spec->rtx != NULL ? n->codecs[i].rtx : 0,
+		};
+	return true;
+}
+
+bool field_rtx(struct rpc_call *call, const Sluice__V1__ConsumerSpec *spec,
+	       const struct track *track, struct shm_subscription_config *out)
+{
+	bool numbered = false;
+
+	for (unsigned i = 0; i < out->pt_count; i++)
+		numbered |= out->pts[i].rtx != 0;
+	if (!numbered && spec->rtx == NULL)
+		return true;
+	uint32_t ssrc = spec->rtx != NULL ? spec->rtx->ssrc : 0;
+	if (!numbered || track->negotiated.kind != SDP_VIDEO || ssrc == out->ssrc) {
+		char value[16];
+		g_snprintf(value, sizeof(value), "%u", ssrc);
+		field_wrong(call, "rtx.ssrc", value,
+			    "another than `ssrc`, with payload types for it, and of video alone");
+		return false;
+	}
+	out->rtx_ssrc = ssrc != 0 ? ssrc : g_random_int() & ~UINT32_C(1);
+	out->rtx_sequence_start = (uint16_t)g_random_int_range(1, 1 << 15);
 	return true;
 }

@@ -205,9 +205,31 @@ static void list_free(void *list, size_t count)
 	g_free(items);
 }
 
+static Sluice__V1__RtpCodec *rtx_codec(const struct sdp_codec *of)
+{
+	Sluice__V1__RtpCodec *c = g_new(Sluice__V1__RtpCodec, 1);
+
+	sluice__v1__rtp_codec__init(c);
+	c->mime_type = (char *)(uintptr_t) "video/rtx";
+	c->payload_type = of->rtx;
+	c->clock_rate = of->clock_rate;
+	c->channels = of->channels;
+	c->fmtp = g_strdup_printf("apt=%u", of->pt);
+	return c;
+}
+
+static Sluice__V1__RtxParameters *rtx_message(uint32_t ssrc)
+{
+	Sluice__V1__RtxParameters *m = g_new(Sluice__V1__RtxParameters, 1);
+
+	sluice__v1__rtx_parameters__init(m);
+	m->ssrc = ssrc;
+	return m;
+}
+
 static void fill_codecs(Sluice__V1__Producer *m, const struct sdp_track *n)
 {
-	m->codecs = g_new0(Sluice__V1__RtpCodec *, n->codec_count + 1);
+	m->codecs = g_new0(Sluice__V1__RtpCodec *, 2 * n->codec_count + 1);
 	for (size_t i = 0; i < n->codec_count; i++) {
 		Sluice__V1__RtpCodec *c = g_new(Sluice__V1__RtpCodec, 1);
 		sluice__v1__rtp_codec__init(c);
@@ -215,9 +237,12 @@ static void fill_codecs(Sluice__V1__Producer *m, const struct sdp_track *n)
 		c->payload_type = n->codecs[i].pt;
 		c->clock_rate = n->codecs[i].clock_rate;
 		c->channels = n->codecs[i].channels;
-		c->fmtp = (char *)(uintptr_t)n->codecs[i].fmtp;
+		c->fmtp = g_strdup(n->codecs[i].fmtp);
 		m->codecs[m->n_codecs++] = c;
 	}
+	for (size_t i = 0; i < n->codec_count; i++)
+		if (n->codecs[i].rtx != 0)
+			m->codecs[m->n_codecs++] = rtx_codec(&n->codecs[i]);
 }
 
 static void fill_encodings(Sluice__V1__Producer *m, const struct track *t)
@@ -236,6 +261,8 @@ static void fill_encodings(Sluice__V1__Producer *m, const struct track *t)
 		if (e->ssrc == 0 && known)
 			e->ssrc = state.encodings[i].ssrc;
 		e->rid = (char *)(uintptr_t)n->encodings[i].rid;
+		if (n->encodings[i].rtx_ssrc != 0)
+			e->rtx = rtx_message(n->encodings[i].rtx_ssrc);
 		m->encodings[m->n_encodings++] = e;
 	}
 }
@@ -266,6 +293,10 @@ Sluice__V1__Producer *producer_message(const struct producer *p)
 void producer_message_free(Sluice__V1__Producer *m)
 {
 	list_free(m->header_extensions, m->n_header_extensions);
+	for (size_t i = 0; i < m->n_codecs; i++)
+		g_free(m->codecs[i]->fmtp);
+	for (size_t i = 0; i < m->n_encodings; i++)
+		g_free(m->encodings[i]->rtx);
 	list_free(m->codecs, m->n_codecs);
 	list_free(m->encodings, m->n_encodings);
 	g_free(m);
@@ -292,8 +323,11 @@ Sluice__V1__Consumer *consumer_message(const struct consumer *c)
 		sluice__v1__payload_type_map__init(pt);
 		pt->from = c->config.pts[i].from;
 		pt->to = c->config.pts[i].to;
+		pt->rtx = c->config.pts[i].rtx;
 		m->payload_types[m->n_payload_types++] = pt;
 	}
+	if (c->config.rtx_ssrc != 0)
+		m->rtx = rtx_message(c->config.rtx_ssrc);
 	return m;
 }
 
@@ -301,6 +335,7 @@ void consumer_message_free(Sluice__V1__Consumer *m)
 {
 	list_free(m->header_extensions, m->n_header_extensions);
 	list_free(m->payload_types, m->n_payload_types);
+	g_free(m->rtx);
 	g_free(m->mid);
 	g_free(m);
 }
