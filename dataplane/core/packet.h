@@ -56,6 +56,8 @@ struct packet {
 	uint16_t ext_profile;
 	uint16_t ext_offset; // of the extension body; 0: none
 	uint16_t ext_size;
+	uint16_t primary_offset; // RED: of the primary block, from the start of the payload
+	uint8_t primary_pt; // RED
 	struct layer_packet layer; // video: read by ingress/rtp once for all consumers
 };
 

@@ -21,6 +21,8 @@ struct forwarding {
 	const uint8_t *payload;
 	const struct track_config *track;
 	unsigned codec; // of the track's
+	bool red; // that is RED, and 'primary' the codec of its primary block
+	unsigned primary; // of the track's; SHM_CODECS_MAX: none
 	bool kept; // by the worker's history, or about to be
 	struct rtp_continuity_in in;
 	struct rtp_ext_set ext;
@@ -43,6 +45,13 @@ static inline bool consumer_place_next(const struct fanout_entry *c, const struc
 	out->patched = false;
 	return egress_path_open(c->transport) &&
 	       rtp_continuity_next(&s->continuity, &f->in, &out->out);
+}
+
+// The consumer has not negotiated RED: it gets the primary block alone.
+static inline bool consumer_strips(const struct fanout_entry *c, const struct forwarding *f)
+{
+	return f->red && c->pt[f->codec] == 0xff && f->primary != SHM_CODECS_MAX &&
+	       c->pt[f->primary] != 0xff;
 }
 
 // Decides whether and as what the consumer gets the packet (switch.c). False after counting the

@@ -61,6 +61,16 @@ void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count)
 // Consumers whose lines are fetched before it is their turn; and NEAR, what those lines lead to.
 enum { AHEAD = 4, NEAR = 2 };
 
+// RED within RED is not undone.
+static unsigned primary_of(const struct track_config *track, const struct packet *p)
+{
+	const struct shm_track_codec *codec = track->codec_by_pt[p->primary_pt];
+
+	return codec != NULL && codec->codec != SHM_CODEC_RED
+		       ? (unsigned)(codec - track->shm.codecs)
+		       : SHM_CODECS_MAX;
+}
+
 bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 {
 	const struct packet *p = packet_of(m);
@@ -74,6 +84,8 @@ bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 	f->payload = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->rtp_payload_offset);
 	f->track = track;
 	f->codec = (unsigned)(codec - track->shm.codecs);
+	f->red = codec->codec == SHM_CODEC_RED;
+	f->primary = f->red ? primary_of(track, p) : SHM_CODECS_MAX;
 	f->in = (struct rtp_continuity_in){
 		.index = p->index,
 		.now_us = p->arrival_us,

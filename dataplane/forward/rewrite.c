@@ -15,6 +15,7 @@
 #include "dataplane/forward/pacing.h"
 #include "dataplane/tables/bandwidth.h"
 #include "proto/rtc/bytes.h"
+#include "proto/rtc/loss/red.h"
 #include "proto/rtc/rtp.h"
 
 #include <string.h>
@@ -78,6 +79,21 @@ static void patch(uint8_t *rtp, const struct class_block *b, uint8_t *payload,
 		payload[l->tl0_offset] = at->tl0;
 }
 
+// What of RED a consumer gets. True: in a copy, whose blocks have to be renumbered.
+static __rte_noinline bool red_fit(struct egress_rtp_packet *packet, const struct fanout_entry *c,
+				   const struct forwarding *f)
+{
+	const struct packet *p = f->packet;
+
+	if (!consumer_strips(c, f))
+		return f->primary != SHM_CODECS_MAX && c->pt[f->primary] != 0xff &&
+		       c->pt[f->primary] != p->primary_pt;
+	packet->pt = c->pt[f->primary];
+	packet->payload += p->primary_offset;
+	packet->payload_size = (uint16_t)(packet->payload_size - p->primary_offset);
+	return false;
+}
+
 static __rte_always_inline void emit(struct worker *w, const struct fanout_entry *c,
 				     struct forwarding *f, const struct placement *at)
 {
@@ -87,7 +103,7 @@ static __rte_always_inline void emit(struct worker *w, const struct fanout_entry
 		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
 		return;
 	}
-	const struct egress_rtp_packet packet = {
+	struct egress_rtp_packet packet = {
 		.transport = c->transport,
 		.subscription = c->subscription,
 		.srtp = c->srtp,
@@ -101,13 +117,17 @@ static __rte_always_inline void emit(struct worker *w, const struct fanout_entry
 		.payload = f->payload,
 		.payload_size = p->rtp_payload_size,
 	};
-	uint8_t *rtp = at->patched && p->layer.form != LAYER_FORM_DD ? egress_rtp_copy(w, &packet)
-								     : egress_rtp(w, &packet);
+	bool renumbers = f->red && red_fit(&packet, c, f);
+	bool copied = renumbers || (at->patched && p->layer.form != LAYER_FORM_DD);
+	uint8_t *rtp = copied ? egress_rtp_copy(w, &packet) : egress_rtp(w, &packet);
 	if (rtp == NULL)
 		return;
 	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c,
 			  p->kind == SHM_KIND_AUDIO ? PACKET_AUDIO : PACKET_VIDEO,
-			  p->rtp_payload_size);
+			  packet.payload_size);
+	if (renumbers)
+		red_renumber(rtp + RTP_HEADER_BYTES + b->layout.size, packet.payload_size,
+			     p->primary_pt, c->pt[f->primary]);
 	if (at->patched)
 		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size, &p->layer, at);
 }

@@ -153,9 +153,10 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 	}
 	if (!egress_path_ok(w, c->transport))
 		return false;
-	if (p->rtp_payload_size == 0)
+	bool strips = consumer_strips(c, f);
+	if (p->rtp_payload_size == (strips ? p->primary_offset : 0))
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PADDING);
-	if (c->pt[f->codec] == 0xff)
+	if (c->pt[f->codec] == 0xff && !strips)
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PT_NOT_NEGOTIATED);
 	if (s->whole && s->started && p->ssrc == s->continuity.source) {
 		out->marker = p->marker;

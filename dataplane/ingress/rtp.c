@@ -17,6 +17,7 @@
 #include "dataplane/tables/track.h"
 #include "dataplane/tables/transport.h"
 #include "proto/rtc/codec.h"
+#include "proto/rtc/loss/red.h"
 #include "proto/rtc/loss/rtx.h"
 #include "proto/rtc/rtp_ext.h"
 #include "proto/rtc/seq.h"
@@ -167,6 +168,20 @@ static bool unwrap(struct worker *w, struct rte_mbuf *m, const struct track_conf
 	return true;
 }
 
+// RFC 2198: where the primary block is, for those who get it alone.
+static bool red_described(struct packet *p, const struct rtp_view *v)
+{
+	struct red r;
+
+	if (v->payload_size == 0)
+		return true; // padding
+	if (!red_read(&r, v->payload, v->payload_size))
+		return false;
+	p->primary_offset = (uint16_t)(red_primary(&r)->payload - v->payload);
+	p->primary_pt = red_primary(&r)->pt;
+	return true;
+}
+
 static void audio_read(struct worker *w, const struct track_config *c, struct encoding *e,
 		       const struct packet *p, const struct rtp_view *v)
 {
@@ -183,6 +198,10 @@ static bool take(struct worker *w, struct rte_mbuf *m, const struct opening *o,
 
 	if (codec == NULL) {
 		drop_ingress(w, m, SHM_INGRESS_DROP_RTP_UNKNOWN_PT);
+		return false;
+	}
+	if (codec->codec == SHM_CODEC_RED && !red_described(p, v)) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_RED_MALFORMED);
 		return false;
 	}
 	if (o->transport->plain)

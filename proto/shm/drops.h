@@ -39,6 +39,7 @@
 	X(RTP_UNKNOWN_SSRC, "SSRC unknown, and no MID or RID that names an encoding")              \
 	X(RTP_PENDING_SSRC, "first packets of an SSRC while its receive context is made")          \
 	X(RTP_UNKNOWN_PT, "payload type not negotiated")                                           \
+	X(RED_MALFORMED, "redundant audio (RFC 2198) whose blocks do not fit the packet")          \
 	X(RTX_PADDING, "RTX without an original: padding, or not of this track")                   \
 	X(RTX_UNASKED, "RTX of a packet that is not missing")                                      \
 	X(SRTP_REPLAY, "SRTP index already seen or too old")                                       \

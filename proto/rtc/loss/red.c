@@ -47,3 +47,15 @@ bool red_read(struct red *r, const uint8_t *payload, size_t size)
 	}
 	return true;
 }
+
+void red_renumber(uint8_t *payload, size_t size, uint8_t from, uint8_t to)
+{
+	for (size_t at = 0; at < size; at += HEADER_BYTES) {
+		uint8_t followed = payload[at] & FOLLOWED;
+
+		if ((payload[at] & 0x7f) == from)
+			payload[at] = followed | to;
+		if (followed == 0)
+			return;
+	}
+}

@@ -2,7 +2,7 @@
 //
 // proto/rtc/loss/red.h - redundant audio: read the blocks, find the primary one.
 //
-// Place   forward stage, for a consumer that did not negotiate RED.
+// Place   ingress, once a packet; egress, for a consumer that numbers its payload types otherwise.
 // Owns    nothing; blocks point into the caller's bytes.
 // Spec    RFC 2198 3.
 #pragma once
@@ -31,3 +31,5 @@ static inline const struct red_block *red_primary(const struct red *r)
 {
 	return &r->blocks[r->count - 1];
 }
+// Blocks of payload type 'from' become such of 'to', in what red_read() accepted.
+void red_renumber(uint8_t *payload, size_t size, uint8_t from, uint8_t to);

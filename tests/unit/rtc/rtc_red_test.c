@@ -53,12 +53,27 @@ static void what_does_not_fit_is_refused(void **state)
 	assert_int_equal(r.count, RED_BLOCKS_MAX);
 }
 
+static void blocks_are_renumbered(void **state)
+{
+	(void)state;
+	uint8_t payload[] = {0x80 | 111, 0x0f, 0x00, 0x03, 0x80 | 13, 0,  0,
+			     1,		 111,  111,  111,  111,	      111};
+	const uint8_t wanted[] = {0x80 | 96, 0x0f, 0x00, 0x03, 0x80 | 13, 0,  0,
+				  1,	     96,   111,	 111,  111,	  111};
+	struct red r;
+
+	assert_true(red_read(&r, payload, sizeof(payload)));
+	red_renumber(payload, sizeof(payload), 111, 96);
+	assert_memory_equal(payload, wanted, sizeof(payload));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_blocks),
 		cmocka_unit_test(the_primary_block_alone),
 		cmocka_unit_test(what_does_not_fit_is_refused),
+		cmocka_unit_test(blocks_are_renumbered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
