@@ -15,11 +15,7 @@
 
 #include <rte_mempool.h>
 
-enum {
-	ASKS_US = 10000, // in this time
-	ASKS_MAX = 64, // a consumer is listened to so often
-	EVICT_ONCE = 4096,
-};
+enum { EVICT_ONCE = 4096 };
 
 static uint32_t source_of(struct shm_ref track, uint8_t encoding)
 {
@@ -83,43 +79,15 @@ const struct fanout_entry *repair_consumer(const struct worker *w, const struct 
 	return NULL;
 }
 
-static bool may_ask(struct worker *w, struct nack_answers *a)
-{
-	if (w->now_us - a->asks_us >= ASKS_US) {
-		a->asks_us = w->now_us;
-		a->asks = 0;
-	}
-	return a->asks++ < ASKS_MAX;
-}
-
-// An answer may still arrive, but its NACK left half a round trip ago: as in proto/rtc/loss/resend.
-static bool under_way(const struct worker *w, const struct subscription *s, uint64_t index)
-{
-	uint64_t wait_us = s->stats.round_trip_us - s->stats.round_trip_us / 4;
-
-	for (unsigned i = 0; i < ANSWERS_KEPT; i++)
-		if (s->answers.given[i].at_us != 0 && s->answers.given[i].index == index &&
-		    w->now_us - s->answers.given[i].at_us < wait_us)
-			return true;
-	return false;
-}
-
-static void given(const struct worker *w, struct subscription *s, uint64_t index)
-{
-	struct nack_answers *a = &s->answers;
-
-	a->given[a->next % ANSWERS_KEPT].at_us = w->now_us;
-	a->given[a->next++ % ANSWERS_KEPT].index = index;
-}
-
 static bool answer(struct worker *w, const struct fanout_entry *c, uint16_t seq)
 {
 	struct subscription *s = c->subscription;
 	struct forwarding f;
 	uint64_t index;
 
-	if (!may_ask(w, &s->answers) || !rtp_continuity_source_of(&s->continuity, seq, &index) ||
-	    under_way(w, s, index))
+	if (!resend_ask(&s->resend, w->now_us) ||
+	    !rtp_continuity_source_of(&s->continuity, seq, &index) ||
+	    resend_under_way(&s->resend, index, w->now_us, s->stats.round_trip_us))
 		return false;
 	struct rte_mbuf *m = repair_find(w, c->config->shm.track, s->encoding, index);
 	if (m == NULL || packet_of(m)->ssrc != s->continuity.source || !forwarding_read(w, m, &f) ||
@@ -127,7 +95,7 @@ static bool answer(struct worker *w, const struct fanout_entry *c, uint16_t seq)
 	    !consumer_resend(w, c, &f, seq))
 		return false;
 	pacing_repaired(w, c, &f);
-	given(w, s, index);
+	resend_given(&s->resend, index, w->now_us);
 	s->stats.retransmitted_packets_sent++;
 	s->stats.retransmitted_bytes_sent += packet_of(m)->rtp_payload_size;
 	return true;

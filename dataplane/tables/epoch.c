@@ -166,7 +166,7 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->srtp_index_reserved = c->shm.sequence_start + INDEX_RESERVE; // as main wrote it
 	rtx_sender_init(&s->rtx, c->shm.rtx_ssrc, 0, c->shm.rtx_sequence_start);
 	s->rtx_index_reserved = c->shm.rtx_sequence_start + INDEX_RESERVE;
-	memset(&s->answers, 0, sizeof(s->answers));
+	memset(&s->resend, 0, sizeof(s->resend));
 	s->layers = (struct layer_choice){.target.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
 	s->wished_us = 0;
 	s->last_sent_us = 0;

@@ -16,6 +16,7 @@
 #include "proto/rtc/continuity.h"
 #include "proto/rtc/layer/picture_id.h"
 #include "proto/rtc/layer/selector.h"
+#include "proto/rtc/loss/resend.h"
 #include "proto/rtc/loss/rtx.h"
 #include "proto/shm/segment.h"
 
@@ -35,20 +36,6 @@ struct subscription_config {
 	struct srtp_stream *srtp; // made by main; the owner's from the epoch on
 	struct srtp_stream
 		*rtx; // of its RTX stream, likewise; NULL: none, or goes out without SRTP
-};
-
-enum { ANSWERS_KEPT = 16 };
-
-// Answers to a consumer's NACKs: how many it may ask for at a time, and the newest given, which may
-// still be under way.
-struct nack_answers {
-	uint64_t asks_us; // start of the time that 'asks' counts
-	uint32_t asks;
-	uint32_t next; // place of the oldest in 'given'
-	struct {
-		uint64_t at_us; // 0: none
-		uint64_t index; // of the source
-	} given[ANSWERS_KEPT];
 };
 
 // What the allocation wants a consumer to get.
@@ -94,7 +81,7 @@ struct subscription {
 	uint64_t last_sent_us;
 	struct shm_subscription_stats stats; // what every packet changes comes first
 	struct layer_choice layers;
-	struct nack_answers answers; // to its NACKs
+	struct resend resend; // answers to its NACKs
 	struct rtx_sender rtx;
 	uint64_t rtx_index_reserved;
 	uint64_t waiting_us; // video: since when a keyframe is waited for; 0: not yet

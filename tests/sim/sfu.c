@@ -70,7 +70,7 @@ void sim_sfu_start(struct sim_world *w, uint32_t number)
 	for (int i = 0; i < w->config.tracks; i++) {
 		struct sim_consumer *c = &t->consumers[i];
 		rtp_continuity_init(&c->continuity, (uint16_t)prng_below(&w->random, 0x8000), 0);
-		resend_init(&c->resend, c->resend_slots, RESEND_SLOTS);
+		c->resend = (struct resend){0};
 		nack_generator_init(&c->nack);
 		c->encoding = -1;
 		c->wanted = -1;
@@ -335,13 +335,6 @@ static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p, ui
 	estimator_sent(&t->estimator, p->size, p->kind, probe, now_us);
 	if (w->config.trace != NULL && number == 0)
 		trace_sent(w, p, probe);
-	if (p->kind == PACKET_VIDEO) {
-		struct resend_sent sent = {.index = p->index,
-					   .source_index = p->source_index,
-					   .source = p->encoding,
-					   .size = (uint16_t)p->size};
-		resend_record(&t->consumers[p->track].resend, &sent, now_us + 1);
-	}
 	bool arrives = sim_link_send(&w->downlink, p->size, now_us, &arrival_us, &queued_us);
 	if (now_us >= w->config.measure_us) {
 		uint64_t ms = queued_us / 1000,
@@ -375,27 +368,32 @@ void sim_sfu_pacer(struct sim_world *w, uint32_t number)
 	schedule_pacer(w, number);
 }
 
+// As dataplane/forward/repair.c does it.
 static void answer(struct sim_world *w, uint32_t number, uint8_t track, uint16_t seq)
 {
-	struct sim_consumer *c = &w->transports[number].consumers[track];
-	struct resend_budget *budget = &w->transports[number].resend_budget;
-	const struct resend_slot *slot;
-	uint64_t rtx_index;
+	struct sim_transport *t = &w->transports[number];
+	struct sim_consumer *c = &t->consumers[track];
+	uint64_t index, rtx_index, now_us = w->events.now_us;
 
-	resend_budget_set_rate(budget, estimator_bps(&w->transports[number].estimator));
-	if (resend_ask(&c->resend, budget, seq, w->events.now_us, downlink_rtt_us(w), &slot) !=
-	    RESEND_SEND)
+	resend_budget_set_rate(&t->resend_budget, estimator_bps(&t->estimator));
+	if (!resend_ask(&c->resend, now_us) || c->encoding < 0 ||
+	    !rtp_continuity_source_of(&c->continuity, seq, &index) ||
+	    resend_under_way(&c->resend, index, now_us, downlink_rtt_us(w)))
 		return;
-	const struct history *h = &w->tracks[track].encodings[slot->source].history;
-	const struct sim_packet *kept =
-		(const struct sim_packet *)history_find(h, 0, slot->source_index);
-	if (kept == NULL || !rtx_sender_take(&w->transports[number].rtx, &rtx_index))
+	const struct history *h = &w->tracks[track].encodings[c->encoding].history;
+	const struct sim_packet *kept = (const struct sim_packet *)history_find(h, 0, index);
+	if (kept == NULL || !resend_budget_take(&t->resend_budget, kept->size, now_us) ||
+	    !rtx_sender_take(&t->rtx, &rtx_index))
 		return;
 	struct sim_packet *p = copy(w, kept);
-	p->index = slot->index;
+	p->index = (uint64_t)seq_unwrap((int64_t)c->continuity.out_next - 1, seq);
 	p->kind = PACKET_RETRANSMISSION;
 	p->original = false;
-	queue(w, number, p);
+	p->transport = (uint8_t)number;
+	p->queued_us = now_us;
+	resend_given(&c->resend, index, now_us);
+	pacer_pass(&t->pacer, PACKET_AUDIO, p->size, now_us);
+	leave(w, number, p, 0);
 }
 
 void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p)

@@ -29,7 +29,6 @@ enum {
 	TRANSPORTS_MAX = 2,
 	FRAMES_KEPT = 256,
 	HISTORY_SLOTS = 512,
-	RESEND_SLOTS = 512,
 	LOG_SLOTS = 4096,
 	PACER_SLOTS = 1024,
 	HISTOGRAM_MS = 1024,
@@ -72,7 +71,6 @@ struct sim_frame {
 struct sim_consumer {
 	struct rtp_continuity continuity;
 	struct resend resend;
-	struct resend_slot resend_slots[RESEND_SLOTS];
 	struct sim_frame frames[FRAMES_KEPT]; // by order of forwarding
 	uint32_t forwarded; // frames
 	uint32_t judged;

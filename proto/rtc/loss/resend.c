@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// proto/rtc/loss/resend.c - answering NACKs within a budget. Contract in resend.h.
+// proto/rtc/loss/resend.c - answering NACKs within bounds. Contract in resend.h.
 #include "proto/rtc/loss/resend.h"
-
-#include "proto/rtc/seq.h"
-
-#include <assert.h>
-#include <string.h>
-
-void resend_init(struct resend *r, struct resend_slot *slots, uint32_t count)
-{
-	assert(count != 0 && (count & (count - 1)) == 0);
-	memset(slots, 0, count * sizeof(*slots));
-	*r = (struct resend){.slots = slots, .mask = count - 1};
-}
 
 static int64_t burst_bytes(const struct resend_budget *b)
 {
@@ -30,24 +18,6 @@ void resend_budget_set_rate(struct resend_budget *b, uint64_t bps)
 {
 	uint64_t share = bps / 100 * RESEND_SHARE_PERCENT;
 	b->rate_bps = share < RESEND_RATE_MIN_BPS ? RESEND_RATE_MIN_BPS : share;
-}
-
-void resend_record(struct resend *r, const struct resend_sent *sent, uint64_t now_us)
-{
-	struct resend_slot *s = &r->slots[sent->index & r->mask];
-
-	s->index = sent->index;
-	s->source_index = sent->source_index;
-	s->sent_us = now_us;
-	s->source = sent->source;
-	s->size = sent->size;
-	s->resends = 0;
-	s->ext_kept = sent->ext_size <= RESEND_EXT_BYTES;
-	s->ext_size = s->ext_kept ? sent->ext_size : 0;
-	if (s->ext_size != 0)
-		memcpy(s->ext, sent->ext, s->ext_size);
-	if (sent->index > r->highest)
-		r->highest = sent->index;
 }
 
 static void fill_credit(struct resend_budget *b, uint64_t now_us)
@@ -74,33 +44,26 @@ bool resend_budget_take(struct resend_budget *b, uint32_t bytes, uint64_t now_us
 	return true;
 }
 
-// A copy under way arrives within the round trip, but its NACK left half of one ago.
-static bool may_be_under_way(const struct resend_slot *s, uint64_t now_us, uint64_t rtt_us)
+bool resend_ask(struct resend *r, uint64_t now_us)
 {
-	return s->resends != 0 && now_us - s->sent_us < rtt_us - rtt_us / 4;
+	if (now_us - r->asks_us >= RESEND_ASKS_US) {
+		r->asks_us = now_us;
+		r->asks = 0;
+	}
+	return r->asks++ < RESEND_ASKS_MAX;
 }
 
-enum resend_verdict resend_ask(struct resend *r, struct resend_budget *b, uint16_t seq,
-			       uint64_t now_us, uint64_t rtt_us, const struct resend_slot **slot)
+bool resend_under_way(const struct resend *r, uint64_t index, uint64_t now_us, uint64_t rtt_us)
 {
-	int64_t index = seq_unwrap((int64_t)r->highest, seq);
-	struct resend_slot *s = &r->slots[(uint64_t)index & r->mask];
+	for (unsigned i = 0; i < RESEND_KEPT; i++)
+		if (r->given[i].at_us != 0 && r->given[i].index == index &&
+		    now_us - r->given[i].at_us < rtt_us - rtt_us / 4)
+			return true;
+	return false;
+}
 
-	if (index < 0 || s->sent_us == 0 || s->index != (uint64_t)index) {
-		r->unknown++;
-		return RESEND_UNKNOWN;
-	}
-	if (may_be_under_way(s, now_us, rtt_us)) {
-		r->too_soon++;
-		return RESEND_TOO_SOON;
-	}
-	if (!resend_budget_take(b, s->size, now_us)) {
-		r->over_budget++;
-		return RESEND_OVER_BUDGET;
-	}
-	r->answered++;
-	s->sent_us = now_us;
-	s->resends++;
-	*slot = s;
-	return RESEND_SEND;
+void resend_given(struct resend *r, uint64_t index, uint64_t now_us)
+{
+	r->given[r->next % RESEND_KEPT].at_us = now_us;
+	r->given[r->next++ % RESEND_KEPT].index = index;
 }
