@@ -260,9 +260,17 @@ static void repair(struct sdp_media *m, const struct sdp_codec *rtx)
 	}
 }
 
+// One of another codec, or of several, is not served.
+static void settle_red(struct sdp_media *m, struct sdp_codec *c)
+{
+	if (c->codec == CODEC_RED && sdp_red_codec(c, m->codecs, m->codec_count) == NULL)
+		c->codec = CODEC_NONE;
+}
+
 void sdp_finish_codecs(struct sdp_section *s)
 {
 	for (size_t i = 0; i < s->media->codec_count; i++) {
+		settle_red(s->media, &s->media->codecs[i]);
 		s->media->codecs[i].feedback |= s->feedback_all;
 		if (rtx_apt(&s->media->codecs[i]))
 			repair(s->media, &s->media->codecs[i]);

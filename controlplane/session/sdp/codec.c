@@ -27,7 +27,7 @@ static const struct {
 	[CODEC_VP9] = {"VP9", "video/VP9", SDP_VIDEO, 90000, 1},
 	[CODEC_H264] = {"H264", "video/H264", SDP_VIDEO, 90000, 1},
 	[CODEC_AV1] = {"AV1", "video/AV1", SDP_VIDEO, 90000, 1},
-	[CODEC_RED] = {"", "", SDP_OTHER, 0, 0}, // not negotiated yet
+	[CODEC_RED] = {"red", "audio/red", SDP_AUDIO, 48000, 2},
 };
 
 void sdp_codec_serve(struct sdp_codec *codec, enum sdp_kind kind)
@@ -81,6 +81,33 @@ bool sdp_fmtp_get(const char *fmtp, const char *key, char *out, unsigned out_siz
 		fmtp += len;
 	}
 	return false;
+}
+
+uint8_t sdp_red_carries(const struct sdp_codec *red)
+{
+	const char *at = red->fmtp;
+	char *end;
+	unsigned long pt = strtoul(at, &end, 10);
+
+	if (end == at || pt > SDP_PT_MAX || *end == '\0')
+		return SDP_PT_NONE;
+	while (*end == '/') {
+		at = end + 1;
+		if (strtoul(at, &end, 10) != pt || end == at)
+			return SDP_PT_NONE;
+	}
+	return *end == '\0' ? (uint8_t)pt : SDP_PT_NONE;
+}
+
+const struct sdp_codec *sdp_red_codec(const struct sdp_codec *red, const struct sdp_codec *codecs,
+				      size_t count)
+{
+	uint8_t pt = sdp_red_carries(red);
+
+	for (size_t i = 0; i < count; i++)
+		if (codecs[i].pt == pt && codecs[i].codec == CODEC_OPUS)
+			return &codecs[i];
+	return NULL;
 }
 
 static long fmtp_number(const struct sdp_codec *c, const char *key, long if_absent)

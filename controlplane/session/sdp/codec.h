@@ -3,12 +3,13 @@
 //
 // Place    the currency of description.h (what the peer said), negotiate.h and offer.h (what we
 // say). Thread   any; pure functions on plain structs. Owns     nothing. Spec     RFC 7587 (Opus),
-// RFC 7741 (VP8), RFC 9628 7 (VP9), RFC 6184 8.1 (H.264), AV1 RTP 7.2.
+// RFC 7741 (VP8), RFC 9628 7 (VP9), RFC 6184 8.1 (H.264), AV1 RTP 7.2, RFC 2198 (RED).
 #pragma once
 
 #include "proto/rtc/codec.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum sdp_codec_limits {
@@ -65,6 +66,12 @@ enum codec sdp_codec_find(enum sdp_kind kind, const char *name, uint32_t clock_r
 // Copies the value of one fmtp parameter (key in either case) into 'out', cut to fit. False,
 // with out[0] = 0, if the parameter is not there.
 bool sdp_fmtp_get(const char *fmtp, const char *key, char *out, unsigned out_size);
+
+// RFC 2198 5: "111/111", the payload type of all blocks. SDP_PT_NONE: different ones, or no list.
+uint8_t sdp_red_carries(const struct sdp_codec *red);
+// That codec, if it is Opus; else NULL, and the RED is none that we serve.
+const struct sdp_codec *sdp_red_codec(const struct sdp_codec *red, const struct sdp_codec *codecs,
+				      size_t count);
 
 // True if a stream of one can be taken for the other: same codec, clock and channels, and H.264
 // the same profile and packetization-mode, VP9 the same profile-id, AV1 the same profile and tier.

@@ -99,14 +99,29 @@ static uint8_t feedback_for(const struct sdp_track *track)
 	return track->kind == SDP_VIDEO ? SDP_FEEDBACK_TWCC | SDP_FEEDBACK_NACK : SDP_FEEDBACK_TWCC;
 }
 
+// RED names what it carries by payload type, which here is ours. False: that has none here.
+static bool carries_ours(struct sdp_subscriber *s, const struct sdp_track *track,
+			 struct sdp_codec *red)
+{
+	const struct sdp_codec *theirs = sdp_red_codec(red, track->codecs, track->codec_count);
+	const struct sdp_codec *ours =
+		theirs != NULL ? sdp_pt_assign(&s->payload_types, theirs) : NULL;
+
+	if (ours != NULL)
+		snprintf(red->fmtp, sizeof(red->fmtp), "%u/%u", ours->pt, ours->pt);
+	return ours != NULL;
+}
+
 static size_t map_codecs(struct sdp_subscriber *s, const struct sdp_track *track,
 			 struct sdp_offered_codec *out)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < track->codec_count; i++) {
-		const struct sdp_codec *ours = sdp_pt_assign(&s->payload_types, &track->codecs[i]);
-
+		struct sdp_codec theirs = track->codecs[i];
+		if (theirs.codec == CODEC_RED && !carries_ours(s, track, &theirs))
+			continue;
+		const struct sdp_codec *ours = sdp_pt_assign(&s->payload_types, &theirs);
 		if (ours == NULL)
 			continue;
 		out[n].from = track->codecs[i].pt;

@@ -68,12 +68,12 @@ static bool codec(struct rpc_call *call, const Sluice__V1__RtpCodec *m, struct s
 	if (c->codec == CODEC_NONE) {
 		rpc_call_fact(call, "field", "codecs.mime_type");
 		rpc_call_fact(call, "value", "%s", m->mime_type);
-		rpc_call_fail(
-			call, RPC_INVALID_ARGUMENT, RPC_REASON(CODEC_UNSUPPORTED),
-			"codecs: \"%.100s\" at %u Hz with %u channels is not served: "
-			"audio/opus at 48000 Hz with 2 channels, or video/VP8, VP9, H264, AV1 "
-			"at 90000 Hz.",
-			m->mime_type, m->clock_rate, channels);
+		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(CODEC_UNSUPPORTED),
+			      "codecs: \"%.100s\" at %u Hz with %u channels is not served: "
+			      "audio/opus or audio/red at 48000 Hz with 2 channels, or video/VP8, "
+			      "VP9, H264, AV1 "
+			      "at 90000 Hz.",
+			      m->mime_type, m->clock_rate, channels);
 		return false;
 	}
 	for (size_t i = 0; i < out->codec_count; i++)
@@ -137,6 +137,15 @@ static bool rtx(struct rpc_call *call, const Sluice__V1__RtpCodec *m, struct sdp
 	return true;
 }
 
+static bool red_ok(struct rpc_call *call, const struct sdp_codec *c, const struct sdp_track *track)
+{
+	if (c->codec != CODEC_RED || sdp_red_codec(c, track->codecs, track->codec_count) != NULL)
+		return true;
+	field_wrong(call, "codecs.fmtp", c->fmtp,
+		    "audio/red: the payload type of the track's Opus, as in \"111/111\"");
+	return false;
+}
+
 static bool codecs(struct rpc_call *call, const Sluice__V1__ProduceRequest *q,
 		   struct sdp_track *out)
 {
@@ -145,6 +154,9 @@ static bool codecs(struct rpc_call *call, const Sluice__V1__ProduceRequest *q,
 			return false;
 	for (size_t i = 0; i < q->n_codecs; i++)
 		if (is_rtx(q->codecs[i]) && !rtx(call, q->codecs[i], out))
+			return false;
+	for (size_t i = 0; i < out->codec_count; i++)
+		if (!red_ok(call, &out->codecs[i], out))
 			return false;
 	return true;
 }

@@ -7,6 +7,7 @@
 //   autojoin=1    enter without asking
 //   video=WxH@F   what the camera is asked for; video=0 sends none
 //   audio=0       sends no audio
+//   red=1         sends audio with redundancy (RFC 2198)
 //   codec=VP8     preferred video codec: VP8, VP9, H264 or AV1
 //   simulcast=N   so many encodings of the camera, 1 to 3; without it 3 from 960×540 on, else 1
 //   svc=L3T3_KEY  one encoding in layers (W3C scalabilityMode) instead; VP9 and AV1 have spatial ones
@@ -20,6 +21,7 @@ export interface Params {
   name: string;
   autojoin: boolean;
   audio: boolean;
+  red: boolean; // redundant audio
   video: { width: number; height: number; frameRate: number } | null;
   codec: string;
   simulcast: number | null; // encodings; null: by the camera's size
@@ -65,6 +67,7 @@ export function readParams(search: string): Params {
     name: (query.get("name") ?? "").trim(),
     autojoin: query.get("autojoin") === "1",
     audio: query.get("audio") !== "0",
+    red: query.get("red") === "1",
     video: videoOf(query.get("video")),
     codec: (query.get("codec") ?? "").toUpperCase(),
     simulcast: simulcastOf(query.get("simulcast")),

@@ -20,9 +20,9 @@ export type Muted = Record<Kind, boolean>;
 
 const SOURCES = { audio: TrackSource.MICROPHONE, video: TrackSource.CAMERA };
 
-function preferCodec(transceiver: RTCRtpTransceiver, codec: string): void {
-  const all = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
-  const wanted = all.filter((c) => c.mimeType.toUpperCase() === `VIDEO/${codec}`);
+function preferCodec(transceiver: RTCRtpTransceiver, kind: Kind, codec: string): void {
+  const all = RTCRtpSender.getCapabilities(kind)?.codecs ?? [];
+  const wanted = all.filter((c) => c.mimeType.toLowerCase() === `${kind}/${codec.toLowerCase()}`);
   if (!wanted.length) return;
   transceiver.setCodecPreferences([...wanted, ...all.filter((c) => !wanted.includes(c))]);
 }
@@ -55,7 +55,8 @@ export class Publisher {
       const init: RTCRtpTransceiverInit = { direction: "sendonly", streams: [stream] };
       if (kind === "video") init.sendEncodings = cameraEncodings(params, devices.video);
       const transceiver = this.pc.addTransceiver(this.#muteFirst(kind) ?? kind, init);
-      if (kind === "video" && params.codec) preferCodec(transceiver, params.codec);
+      if (kind === "video" && params.codec) preferCodec(transceiver, kind, params.codec);
+      if (kind === "audio" && params.red) preferCodec(transceiver, kind, "red");
       this.#transceivers.set(kind, transceiver);
     }
   }

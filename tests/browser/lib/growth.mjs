@@ -12,6 +12,8 @@ const COUNTERS = [
   "freezeCount",
   "totalFreezesDuration",
   "totalAudioEnergy",
+  "totalSamplesReceived",
+  "concealedSamples",
   "pliCount",
 ];
 

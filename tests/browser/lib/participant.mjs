@@ -18,11 +18,22 @@ export class Participant {
   }
 
   // Opens the page in a new browser. With `join: false` it stays in the lobby, devices open.
-  // `params`: further ones of its URL (controlplane/web/src/params.ts).
-  static async open({ url, room, name, namespace, video = "640x480@30", params = {}, join = true }) {
+  // `params`: further ones of its URL (controlplane/web/src/params.ts); `script`: what runs in front
+  // of the page's own.
+  static async open({
+    url,
+    room,
+    name,
+    namespace,
+    video = "640x480@30",
+    params = {},
+    join = true,
+    script,
+  }) {
     const browser = await launchChromium({ namespace });
     try {
       const context = await browser.newContext({ ignoreHTTPSErrors: true });
+      if (script) await context.addInitScript(script);
       const participant = new Participant(name, browser, await context.newPage());
       const target = new URL(url);
       const query = { room, name, video, ...params, ...(join && { autojoin: "1" }) };

@@ -51,9 +51,33 @@ static void equality(void **state)
 	}
 }
 
+static void red_carries_one_codec(void **state)
+{
+	static const struct {
+		const char *fmtp;
+		uint8_t pt;
+	} cases[] = {
+		{"111/111", 111},	   {"96/96/96", 96},
+		{"111/112", SDP_PT_NONE},  {"111", SDP_PT_NONE},
+		{"", SDP_PT_NONE},	   {"111/", SDP_PT_NONE},
+		{"x/x", SDP_PT_NONE},	   {"0/0", 0},
+		{"128/128", SDP_PT_NONE},  {"111/111;", SDP_PT_NONE},
+		{"111 /111", SDP_PT_NONE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sdp_codec red = make(CODEC_RED, 63, cases[i].fmtp);
+		if (sdp_red_carries(&red) != cases[i].pt)
+			fail_msg("\"%s\"", cases[i].fmtp);
+	}
+}
+
 static void names(void **state)
 {
 	(void)state;
+	assert_int_equal(sdp_codec_find(SDP_AUDIO, "RED", 48000, 2), CODEC_RED);
+	assert_int_equal(sdp_codec_find(SDP_VIDEO, "red", 90000, 1), CODEC_NONE);
 	assert_int_equal(sdp_codec_find(SDP_AUDIO, "OPUS", 48000, 2), CODEC_OPUS);
 	assert_int_equal(sdp_codec_find(SDP_AUDIO, "opus", 48000, 1), CODEC_NONE);
 	assert_int_equal(sdp_codec_find(SDP_AUDIO, "VP8", 90000, 1), CODEC_NONE);
@@ -107,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equality),
+		cmocka_unit_test(red_carries_one_codec),
 		cmocka_unit_test(names),
 		cmocka_unit_test(one_meaning_per_payload_type),
 		cmocka_unit_test(payload_types_run_out),

@@ -24,6 +24,10 @@
 #define AUDIO                                                                                      \
 	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"               \
 	"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n" MID
+#define AUDIO_RED                                                                                  \
+	"m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"            \
+	"a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n"                               \
+	"a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n" MID
 #define VIDEO                                                                                      \
 	"m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\na=mid:1\r\na=rtcp-mux\r\na=sendonly\r\n"             \
 	"a=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=rtcp-fb:96 nack pli\r\n"                  \

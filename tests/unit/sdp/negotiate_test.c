@@ -25,8 +25,9 @@ static void tracks_of_chromium(void **state)
 	assert_int_equal(p->track_count, 2);
 	assert_true(p->has_transport && !p->ice_restart);
 	assert_int_equal(p->role, DTLS_PASSIVE);
-	assert_int_equal(p->tracks[0].codec_count, 1);
+	assert_int_equal(p->tracks[0].codec_count, 2);
 	assert_int_equal(p->tracks[0].codecs[0].pt, 111);
+	assert_int_equal(p->tracks[0].codecs[1].codec, CODEC_RED);
 	assert_string_equal(p->tracks[0].codecs[0].fmtp, "minptime=10;useinbandfec=1");
 	assert_true(v->sending);
 	assert_int_equal(v->codecs[0].codec, CODEC_VP8);
@@ -63,6 +64,31 @@ static void answers_simulcast_and_data_channel(void **state)
 	g_free(offer);
 	sdp_publication_destroy(&p);
 	sdp_description_destroy(&d);
+}
+
+static void answers_red_of_opus_alone(void **state)
+{
+	struct sdp_publication *p = read_offer(SESSION ICE FINGERPRINT AUDIO_RED VIDEO);
+	char *text = sdp_publication_answer(p, &local);
+
+	(void)state;
+	assert_int_equal(p->tracks[0].codec_count, 2);
+	assert_int_equal(p->tracks[0].codecs[1].codec, CODEC_RED);
+	assert_non_null(strstr(text, "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\n"));
+	assert_non_null(strstr(text, "a=rtpmap:63 red/48000/2\r\n"));
+	assert_non_null(strstr(text, "a=fmtp:63 111/111\r\n"));
+	assert_null(strstr(text, "a=rtcp-fb:63 nack"));
+	g_free(text);
+	sdp_publication_destroy(&p);
+	// Of PCMU, of what is not there, of nothing.
+	p = read_offer(SESSION ICE FINGERPRINT
+		       "m=audio 9 UDP/TLS/RTP/SAVPF 111 0 61 62 63\r\na=mid:0\r\na=rtcp-mux\r\n"
+		       "a=rtpmap:111 opus/48000/2\r\na=rtpmap:61 red/48000/2\r\na=fmtp:61 0/0\r\n"
+		       "a=rtpmap:62 red/48000/2\r\na=fmtp:62 110/110\r\n"
+		       "a=rtpmap:63 red/48000/2\r\n" MID VIDEO);
+	assert_int_equal(p->tracks[0].codec_count, 1);
+	assert_int_equal(p->tracks[0].codecs[0].codec, CODEC_OPUS);
+	sdp_publication_destroy(&p);
 }
 
 static void says_only_what_is_served(void **state)
@@ -219,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tracks_of_chromium),
 		cmocka_unit_test(answers_simulcast_and_data_channel),
+		cmocka_unit_test(answers_red_of_opus_alone),
 		cmocka_unit_test(says_only_what_is_served),
 		cmocka_unit_test(inactive_and_rejected_lines),
 		cmocka_unit_test(everything_stopped),

@@ -311,6 +311,52 @@ static void payload_types_agree_over_lines(void **state)
 	close_room(&r);
 }
 
+// The second publisher numbers both the other way round; its RED carries our Opus all the same.
+static void red_carries_our_opus(void **state)
+{
+	static const char other[] = SESSION ICE FINGERPRINT
+		"m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=mid:0\r\na=rtcp-mux\r\na=sendonly\r\n"
+		"a=rtpmap:63 opus/48000/2\r\na=fmtp:63 useinbandfec=1\r\n"
+		"a=rtpmap:111 red/48000/2\r\na=fmtp:111 63/63\r\n" MID VIDEO;
+	static const char takes_red[] = "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=mid:2\r\n"
+					"a=rtcp-mux\r\na=recvonly\r\na=rtpmap:111 opus/48000/2\r\n"
+					"a=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n";
+	struct room r;
+	struct sdp_subscriber_answer a;
+	char reason[SDP_REASON_SIZE] = "";
+	struct sdp_publication *second = read_offer(other);
+	struct sdp_source source = {"bob", "red", "sluice", 500, &second->tracks[0], 0};
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO_RED VIDEO);
+	assert_int_equal(sdp_subscriber_add(r.subscriber, &source), 2);
+	struct sdp_description *d = offer(&r);
+	assert_int_equal(d->media[2].codec_count, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(d->media[2].codecs[i].pt,
+				 d->media[2].codecs[i].codec == CODEC_RED ? 63 : 111);
+		if (d->media[2].codecs[i].codec == CODEC_RED)
+			assert_string_equal(d->media[2].codecs[i].fmtp, "111/111");
+	}
+	sdp_description_destroy(&d);
+	char *text = g_strconcat(ANSWER, ICE, FINGERPRINT, ACTIVE, TAKES_AUDIO, TAKES_VIDEO,
+				 takes_red, NULL);
+	char **parts = g_strsplit(text, "BUNDLE 0 1", 2);
+	char *whole = g_strjoinv("BUNDLE 0 1 2", parts);
+	if (answer(&r, whole, &a, reason) != 0)
+		fail_msg("%s", reason);
+	assert_int_equal(line(&r, 0)->pt_count, 1); // Opus alone
+	assert_int_equal(line(&r, 0)->pts[0].to, 111);
+	assert_int_equal(line(&r, 2)->pt_count, 2);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(line(&r, 2)->pts[i].from + line(&r, 2)->pts[i].to, 111 + 63);
+	g_strfreev(parts);
+	g_free(whole);
+	g_free(text);
+	sdp_publication_destroy(&second);
+	close_room(&r);
+}
+
 static void ids_are_checked(void **state)
 {
 	struct room r;
@@ -339,6 +385,7 @@ int main(void)
 		cmocka_unit_test(answers_are_to_the_offer),
 		cmocka_unit_test(bad_answers_change_nothing),
 		cmocka_unit_test(payload_types_agree_over_lines),
+		cmocka_unit_test(red_carries_our_opus),
 		cmocka_unit_test(ids_are_checked),
 	};
 

@@ -64,6 +64,31 @@ static void maps_by_codec_not_by_number(void **state)
 	sdp_publication_destroy(&sent);
 }
 
+static void plays_red_where_the_viewer_offers_it(void **state)
+{
+	struct sdp_playback *p = read_playback(
+		SESSION ICE FINGERPRINT
+		"m=audio 9 UDP/TLS/RTP/SAVPF 109 110\r\na=mid:0\r\na=rtcp-mux\r\na=recvonly\r\n"
+		"a=rtpmap:109 opus/48000/2\r\na=rtpmap:110 red/48000/2\r\na=fmtp:110 "
+		"109/109\r\n" VIEW_VIDEO);
+	struct sdp_publication *sent = read_offer(SESSION ICE FINGERPRINT AUDIO_RED VIDEO);
+	struct sdp_pt_pair pts[SDP_TRACK_CODECS_MAX];
+
+	(void)state;
+	assert_int_equal(sdp_playback_map(&p->lines[0], &sent->tracks[0], pts), 2);
+	assert_int_equal(pts[0].from, 111);
+	assert_int_equal(pts[0].to, 109);
+	assert_int_equal(pts[1].from, 63);
+	assert_int_equal(pts[1].to, 110);
+	p->lines[0].first = &sent->tracks[0];
+	p->lines[0].ssrc = 77;
+	char *text = sdp_playback_answer(p, &local, "room1");
+	assert_non_null(strstr(text, "a=fmtp:110 109/109\r\n"));
+	g_free(text);
+	sdp_playback_destroy(&p);
+	sdp_publication_destroy(&sent);
+}
+
 // What plays first is named first, what may follow stays; the line without a track is inactive.
 static void answers_with_every_codec_served(void **state)
 {
@@ -116,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_can_be_played),
 		cmocka_unit_test(maps_by_codec_not_by_number),
+		cmocka_unit_test(plays_red_where_the_viewer_offers_it),
 		cmocka_unit_test(answers_with_every_codec_served),
 		cmocka_unit_test(an_offer_without_lines_is_no_mistake),
 		cmocka_unit_test(refuses_what_only_sends),
