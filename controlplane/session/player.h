@@ -19,8 +19,10 @@ bool player_any(struct room *room, const char *only);
 void player_offer(struct participant *p, const char *sdp, size_t size, const char *only,
 		  const struct offer_waiter *waiter);
 
-// Makes an offer of every track there is; the waiter is told of it. Then the viewer's answer: 0, or
-// -EINVAL, -E2BIG with the sentence; then the offer still stands.
+// Makes an offer of every track there is; the waiter is told of it. Then the viewer's answer: 0
+// where the 'p->waiter' of now is told later that the dataplane lets the viewer in, or that it
+// refused and the offer still stands; or -EINVAL, -E2BIG with the sentence, and the offer stands as
+// well.
 void player_counter_offer(struct participant *p, const char *only,
 			  const struct offer_waiter *waiter);
 int player_answer(struct participant *p, const char *sdp, size_t size,

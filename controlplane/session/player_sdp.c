@@ -103,11 +103,38 @@ static void on_ended(void *user, const char *reason, bool failed)
 	participant_leave(user, reason);
 }
 
-// The viewer has its answer already: it is to come again.
+// Lines as answered; what was refused stays without a subscription.
+static void take_lines(struct participant *p)
+{
+	struct player *player = p->player;
+
+	for (size_t i = 0; i < player->line_count; i++) {
+		struct player_line *line = &player->lines[i];
+		uint32_t ssrc = line->config.ssrc;
+		uint32_t rtx_ssrc = line->config.rtx_ssrc;
+
+		sdp_subscriber_playback(p->lines, (int)i, &line->sdp);
+		player_line_begin(line);
+		line->config.ssrc = line->sdp.codec_count > 0 ? ssrc : 0;
+		if (line->config.rtx_ssrc != 0)
+			line->config.rtx_ssrc = rtx_ssrc;
+		line->track = NULL;
+	}
+	player->settled = true;
+	player_fill(p);
+}
+
+// The answer to our offer counts from now on, or not at all.
 static void on_admitted(void *user, const struct link_result *result)
 {
-	if (result->kind == LINK_REFUSED)
-		participant_leave(user, "handshake failed");
+	struct participant *p = user;
+
+	if (result->kind != LINK_APPLIED) {
+		offer_refuse_result(p, result);
+		return;
+	}
+	take_lines(p);
+	offer_answered(p, NULL);
 }
 
 static const struct media_transport_events player_events = {
@@ -198,27 +225,6 @@ void player_counter_offer(struct participant *p, const char *only,
 	open_transport(p, p->node->settings->ice_full, NULL);
 }
 
-// Lines as answered; what was refused stays without a subscription.
-static void take_lines(struct participant *p)
-{
-	struct player *player = p->player;
-
-	for (size_t i = 0; i < player->line_count; i++) {
-		struct player_line *line = &player->lines[i];
-		uint32_t ssrc = line->config.ssrc;
-		uint32_t rtx_ssrc = line->config.rtx_ssrc;
-
-		sdp_subscriber_playback(p->lines, (int)i, &line->sdp);
-		player_line_begin(line);
-		line->config.ssrc = line->sdp.codec_count > 0 ? ssrc : 0;
-		if (line->config.rtx_ssrc != 0)
-			line->config.rtx_ssrc = rtx_ssrc;
-		line->track = NULL;
-	}
-	player->settled = true;
-	player_fill(p);
-}
-
 int player_answer(struct participant *p, const char *sdp, size_t size, char reason[SDP_REASON_SIZE])
 {
 	struct sdp_subscriber_answer answer = {0};
@@ -227,7 +233,6 @@ int player_answer(struct participant *p, const char *sdp, size_t size, char reas
 	if (err != 0)
 		return err;
 	if (answer.has_transport) {
-		take_lines(p);
 		media_transport_set_remote(&p->subscribe, &answer.ice, &answer.fingerprint,
 					   answer.role);
 		media_transport_add_candidates(&p->subscribe, answer.candidates,

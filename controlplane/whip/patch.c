@@ -26,7 +26,7 @@ static void restart(struct whip_session *s, struct http_exchange *x, const struc
 {
 	struct offer_waiter waiter;
 
-	if (s->x != NULL) {
+	if (s->pending) {
 		whip_refuse(x, 409, "The restart before is not answered yet: wait for it.");
 		return;
 	}
@@ -71,6 +71,9 @@ static void take_fragment(struct whip_session *s, struct http_exchange *x)
 	}
 	if (f->has_ice && !same_ice(&f->ice, &s->remote)) {
 		restart(s, x, f);
+	} else if (f->has_ice && s->unheard) { // the restart again, whose 200 came too late
+		trickle(s, f);
+		whip_session_reply_restart(s, x);
 	} else {
 		trickle(s, f);
 		http_reply(x, 204, NULL, 0, NULL);
@@ -90,14 +93,13 @@ static void take_answer(struct whip_session *s, struct http_exchange *x)
 		whip_refuse(x, 400, "sdp: %s.", reason);
 		return;
 	}
-	if (player_answer(s->p, text, size, reason) != 0) {
+	if (s->pending) {
+		whip_refuse(x, 409, "The answer before is on its way: wait for it.");
+	} else if (player_answer(s->p, text, size, reason) != 0) {
 		whip_refuse(x, 422, "sdp: %s.", reason);
 	} else {
-		s->countered = false;
-		g_source_remove(s->counter_timer);
-		s->counter_timer = 0;
 		whip_session_remember(s, d);
-		http_reply(x, 204, NULL, 0, NULL);
+		s->p->waiter = whip_session_wait(s, x, WHIP_WAITS_ADMISSION);
 	}
 	sdp_description_destroy(&d);
 }

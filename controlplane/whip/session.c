@@ -8,6 +8,7 @@
 #include "controlplane/session/names.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/sdp/fragment.h"
+#include "controlplane/session/watch.h"
 #include "controlplane/whip/reply.h"
 #include "controlplane/whip/server.h"
 
@@ -15,8 +16,8 @@ static void session_free(void *data)
 {
 	struct whip_session *s = data;
 
-	if (s->counter_timer != 0)
-		g_source_remove(s->counter_timer);
+	g_clear_handle_id(&s->counter_timer, g_source_remove);
+	g_clear_handle_id(&s->patience, g_source_remove);
 	if (s->x != NULL) {
 		s->x->sink = NULL;
 		whip_refuse(s->x, 503, "The session has ended.");
@@ -131,6 +132,7 @@ static struct http_exchange *stop_waiting(struct whip_session *s)
 {
 	struct http_exchange *x = g_steal_pointer(&s->x);
 
+	g_clear_handle_id(&s->patience, g_source_remove);
 	if (x != NULL)
 		x->sink = NULL;
 	return x;
@@ -179,7 +181,7 @@ static void reply_answer(struct whip_session *s, struct http_exchange *x, const 
 	http_reply(x, 201, fields, count, g_bytes_new(sdp, strlen(sdp)));
 }
 
-static void reply_restart(struct whip_session *s, struct http_exchange *x)
+void whip_session_reply_restart(struct whip_session *s, struct http_exchange *x)
 {
 	struct sdp_local local = media_transport_sdp_local(whip_session_transport(s));
 	char *text = sdp_fragment_answer(&local, s->line, s->mid);
@@ -188,8 +190,47 @@ static void reply_restart(struct whip_session *s, struct http_exchange *x)
 		{"etag", s->etag},
 	};
 
+	s->unheard = false;
 	http_reply(x, 200, fields, G_N_ELEMENTS(fields), g_bytes_new_take(text, strlen(text)));
 	ice_credentials_wipe(&local.ice);
+}
+
+// The client knows the session's URL: it goes on, whatever becomes of the change.
+static bool is_known(const struct whip_session *s)
+{
+	return s->waiting == WHIP_WAITS_RESTART || s->waiting == WHIP_WAITS_ADMISSION;
+}
+
+// A change that nobody waited for to its end.
+static void tell_late(const struct whip_session *s, const char *refusal)
+{
+	const struct participant *p = s->p;
+
+	watch_change(p->node, p->room->id,
+		     &(struct watch_outcome){
+			     .method = "PATCH",
+			     .resource = p->name,
+			     .generation = p->generations.desired,
+			     .refusal = refusal,
+		     });
+}
+
+static void reply_now(struct whip_session *s, struct http_exchange *x, const char *sdp)
+{
+	switch (s->waiting) {
+	case WHIP_WAITS_ANSWER:
+		reply_answer(s, x, sdp);
+		break;
+	case WHIP_WAITS_OFFER:
+		reply_offer(s, x, sdp);
+		break;
+	case WHIP_WAITS_RESTART:
+		whip_session_reply_restart(s, x);
+		break;
+	case WHIP_WAITS_ADMISSION:
+		http_reply(x, 204, NULL, 0, NULL);
+		break;
+	}
 }
 
 static void on_answered(void *data, const char *sdp)
@@ -197,16 +238,18 @@ static void on_answered(void *data, const char *sdp)
 	struct whip_session *s = data;
 	struct http_exchange *x = stop_waiting(s);
 
-	if (s->waiting == WHIP_WAITS_RESTART)
+	s->pending = false;
+	if (s->waiting == WHIP_WAITS_RESTART) {
 		new_etag(s); // also where nobody waits any more: what the client knows is stale
-	if (x == NULL)
-		return;
-	if (sdp == NULL)
-		reply_restart(s, x);
-	else if (s->waiting == WHIP_WAITS_OFFER)
-		reply_offer(s, x, sdp);
-	else
-		reply_answer(s, x, sdp);
+		s->unheard = true;
+	} else if (s->waiting == WHIP_WAITS_ADMISSION) {
+		s->countered = false;
+		g_clear_handle_id(&s->counter_timer, g_source_remove);
+	}
+	if (x != NULL)
+		reply_now(s, x, sdp);
+	else if (is_known(s))
+		tell_late(s, NULL);
 }
 
 static void on_failed(void *data, const struct rpc_error *error)
@@ -214,13 +257,16 @@ static void on_failed(void *data, const struct rpc_error *error)
 	struct whip_session *s = data;
 	struct http_exchange *x = stop_waiting(s);
 
-	// A failed restart keeps the session.
+	s->pending = false;
+	// A failed restart keeps the session; an answer that failed, our offer.
 	if (s->waiting == WHIP_WAITS_RESTART)
 		s->remote = s->remote_before;
-	else
+	if (!is_known(s))
 		leave_later(s);
 	if (x != NULL)
 		whip_refuse_error(x, error);
+	else if (is_known(s))
+		tell_late(s, error->text);
 }
 
 static void on_closed(void *data, bool complete)
@@ -229,8 +275,23 @@ static void on_closed(void *data, bool complete)
 
 	(void)complete;
 	s->x = NULL;
-	if (s->waiting != WHIP_WAITS_RESTART)
+	g_clear_handle_id(&s->patience, g_source_remove);
+	if (!is_known(s))
 		leave_later(s);
+}
+
+static gboolean on_patience(gpointer data)
+{
+	struct whip_session *s = data;
+
+	s->patience = 0; // this one ends by itself
+	whip_refuse(stop_waiting(s), 503,
+		    "The dataplane has not acknowledged this within %d s: %s.", CHANGE_PATIENCE_S,
+		    is_known(s) ? "it stays desired, and an event will say how it ended"
+				: "it is given up, try again");
+	if (!is_known(s))
+		leave_later(s);
+	return G_SOURCE_REMOVE;
 }
 
 struct offer_waiter whip_session_wait(struct whip_session *s, struct http_exchange *x,
@@ -240,6 +301,8 @@ struct offer_waiter whip_session_wait(struct whip_session *s, struct http_exchan
 
 	s->x = x;
 	s->waiting = waiting;
+	s->pending = true;
+	s->patience = g_timeout_add_seconds(CHANGE_PATIENCE_S, on_patience, s);
 	x->sink = &sink;
 	x->sink_data = s;
 	return (struct offer_waiter){on_answered, on_failed, s};

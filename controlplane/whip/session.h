@@ -3,8 +3,10 @@
 //
 // Life     from the POST to the participant's end, whatever ends it: DELETE, consent lost, removal.
 //          Its URL holds a secret of 256 random bits; who knows it may act.
-// Waiting  one request at a time waits for the dataplane (POST, ICE restart). If its client goes
-//          away before the 201, so does the session: nobody knows its URL.
+// Waiting  one request at a time waits for the dataplane: POST, ICE restart, the answer to our
+//          offer. If nobody waits any more, its client gone or CHANGE_PATIENCE_S over, a session
+//          without its 201 goes as well, for nobody knows its URL; of one that has it the change
+//          stays desired, and an event tells how it ended.
 // Thread   the API's GMainContext.
 // Spec     RFC 9725 4.2 and 4.3, draft-ietf-wish-whep-04 4.3 to 4.5.
 #pragma once
@@ -20,6 +22,7 @@ enum whip_waiting {
 	WHIP_WAITS_ANSWER, // 201
 	WHIP_WAITS_OFFER, // 406
 	WHIP_WAITS_RESTART, // 200
+	WHIP_WAITS_ADMISSION, // 204: of the answer to our offer
 };
 
 struct whip_session {
@@ -38,6 +41,9 @@ struct whip_session {
 	char *mid; // of that line
 	struct http_exchange *x; // who waits, or NULL
 	enum whip_waiting waiting;
+	bool pending; // the dataplane has not answered yet, whether somebody waits or not
+	unsigned patience; // GSource id, or 0: nobody waits
+	bool unheard; // the newest ICE session's 200 has reached nobody
 };
 
 // Enters the room as 'id', for 'caller'. The session is its participant's, and ends with it.
@@ -54,5 +60,8 @@ struct offer_waiter whip_session_wait(struct whip_session *s, struct http_exchan
 
 // What an ICE restart and trickle need of an offer or answer.
 void whip_session_remember(struct whip_session *s, const struct sdp_description *d);
+
+// 200 with the ICE session as it is now.
+void whip_session_reply_restart(struct whip_session *s, struct http_exchange *x);
 
 struct media_transport *whip_session_transport(const struct whip_session *s);
