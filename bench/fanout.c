@@ -117,6 +117,7 @@ static void run(const struct options *o, const struct clock_facts *clock, uint32
 	struct rig *r = rig_new(plan);
 	unsigned received = received_per_block(plan);
 
+	row.pages = rig_pages();
 	for (unsigned i = 0; i < WARM_BLOCKS; i++)
 		block_ours(r, received, received * plan->consumers);
 	if (getenv("BENCH_INSTRUCTIONS") != NULL) {

@@ -16,22 +16,25 @@ void report_head(const struct options *o, const struct clock_facts *clock)
 	       "ipsec-mb on %s\n",
 	       clock->ghz, clock->core_ratio, 100 * clock->gap_share,
 	       ipsec_mb_instruction_set_name());
-	printf("%-7s %-9s %-24s %5s %5s %6s %8s %8s | %8s %8s %6s %7s %8s | %5s %6s %6s %5s %5s\n",
-	       "bench", "engine", "suite", "bytes", "cons.", "tracks", "checksum", "features", "ns",
-	       "bare ns", "ratio", "rest cy", "evp ns", "open", "seal", "send", "other", "gaps%");
+	printf("%-7s %-9s %-24s %5s %5s %6s %8s %5s %8s | %8s %8s %6s %7s %8s | %5s %6s %6s %5s "
+	       "%5s\n",
+	       "bench", "engine", "suite", "bytes", "cons.", "tracks", "checksum", "pages",
+	       "features", "ns", "bare ns", "ratio", "rest cy", "evp ns", "open", "seal", "send",
+	       "other", "gaps%");
 }
 
 static void table(const struct clock_facts *c, const struct report_row *r)
 {
-	printf("%-7s %-9s %-24s %5u %5u %6u %8s %8s | %8.1f %8.1f %6.3f %7.0f %8.1f | %5.0f %6.0f "
+	printf("%-7s %-9s %-24s %5u %5u %6u %8s %5s %8s | %8.1f %8.1f %6.3f %7.0f %8.1f | %5.0f "
+	       "%6.0f "
 	       "%6.0f "
 	       "%5.0f %5.1f\n",
 	       r->bench, r->engine, r->suite, r->bytes, r->consumers, r->tracks,
-	       r->checksum != NULL ? r->checksum : "-", r->features != NULL ? r->features : "-",
-	       r->ours.quartile / c->ghz, r->bare.quartile / c->ghz,
-	       r->ours.quartile / r->bare.quartile, r->ours.quartile - r->bare.quartile,
-	       r->evp.quartile / c->ghz, r->open, r->seal, r->transmit, r->rest,
-	       100 * r->ours.gap_share);
+	       r->checksum != NULL ? r->checksum : "-", r->pages != NULL ? r->pages : "-",
+	       r->features != NULL ? r->features : "-", r->ours.quartile / c->ghz,
+	       r->bare.quartile / c->ghz, r->ours.quartile / r->bare.quartile,
+	       r->ours.quartile - r->bare.quartile, r->evp.quartile / c->ghz, r->open, r->seal,
+	       r->transmit, r->rest, 100 * r->ours.gap_share);
 }
 
 static void json_summary(const char *name, const struct summary *s, double ghz)
@@ -54,6 +57,8 @@ static void json(const struct options *o, const struct clock_facts *c, const str
 		printf(", \"checksum\": \"%s\"", r->checksum);
 	if (r->features != NULL)
 		printf(", \"features\": \"%s\"", r->features);
+	if (r->pages != NULL)
+		printf(", \"pages\": \"%s\"", r->pages);
 	printf(", \"ns_per_packet\": %.2f, \"packets_per_second\": %.0f, \"bare_ns\": %.2f, "
 	       "\"bare_cycles\": %.1f, \"ratio\": %.4f, \"cycles_not_cipher\": %.1f",
 	       ns, 1e9 / ns, r->bare.quartile / c->ghz, r->bare.quartile,

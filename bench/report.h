@@ -11,6 +11,7 @@ struct report_row {
 	const char *engine;
 	const char *suite;
 	const char *checksum; // NULL: none is in it
+	const char *pages; // NULL: does not matter
 	const char *features; // NULL: no fan-out is in it
 	uint32_t bytes;
 	uint32_t consumers;

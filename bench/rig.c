@@ -29,6 +29,7 @@ enum {
 	PUBLISHER_EXT_BYTES = 12,
 	PUBLISHER_HEADER_BYTES = 12 + PUBLISHER_EXT_BYTES,
 	MTU = 1500,
+	MEMORY_MB = 1280,
 };
 
 static void fail(const char *what)
@@ -37,24 +38,50 @@ static void fail(const char *what)
 	exit(1);
 }
 
+// Enough free hugepages for the largest rig.
+static bool hugepages_free(void)
+{
+	FILE *info = fopen("/proc/meminfo", "r");
+	char line[128];
+	unsigned long free_pages = 0, page_kb = 0;
+
+	while (info != NULL && fgets(line, sizeof(line), info) != NULL) {
+		sscanf(line, "HugePages_Free: %lu", &free_pages);
+		sscanf(line, "Hugepagesize: %lu", &page_kb);
+	}
+	if (info != NULL)
+		fclose(info);
+	return free_pages * page_kb / 1024 >= MEMORY_MB;
+}
+
+static bool huge;
+
+const char *rig_pages(void)
+{
+	return huge ? "huge" : "4k";
+}
+
+// With hugepages, as the dataplane has them, where there are some.
 static void eal_start(void)
 {
 	static bool started;
-	static char lcores[64];
-	static const char *const args[] = {"bench",	     "--no-huge",
-					   "--no-pci",	     "--no-shconf",
-					   "--no-telemetry", "--log-level=4",
-					   lcores,	     "-m",
-					   "1280",	     "--vdev=net_null0,no-rx=1"};
+	static char lcores[64], memory[16];
+	const char *args[] = {
+		"bench", "--no-pci", "--no-shconf", "--no-telemetry",		"--log-level=4",
+		lcores,	 "-m",	     memory,	    "--vdev=net_null0,no-rx=1", "--in-memory"};
 	enum { ARGS = sizeof(args) / sizeof(args[0]) };
 	static char *argv[ARGS]; // the EAL keeps pointers into it
 
 	if (started)
 		return;
 	started = true;
+	huge = hugepages_free();
+	if (!huge)
+		args[ARGS - 1] = "--no-huge";
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	snprintf(lcores, sizeof(lcores), "--lcores=0-%ld",
 		 (cores < RIG_WORKERS_MAX ? cores : RIG_WORKERS_MAX) - 1);
+	snprintf(memory, sizeof(memory), "%d", MEMORY_MB);
 	for (int i = 0; i < ARGS; i++)
 		argv[i] = strdup(args[i]);
 	if (rte_eal_init(ARGS, argv) < 0)

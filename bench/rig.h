@@ -35,6 +35,9 @@ struct rig *rig_new(const struct rig_plan *plan);
 struct rig *rig_empty(const struct rig_plan *plan);
 void rig_free(struct rig *r);
 
+// What its memory lies in: "huge" or "4k".
+const char *rig_pages(void);
+
 struct worker *rig_worker(struct rig *r, unsigned id);
 
 // Bytes in front of the payload of what a consumer gets: RTP header and extension.

@@ -50,6 +50,15 @@ bool egress_take_fresh(struct worker *w)
 	return false;
 }
 
+struct rte_mbuf *egress_copy(struct worker *w, const uint8_t *payload, size_t size)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->dp->packets);
+
+	if (m != NULL)
+		memcpy(rte_pktmbuf_mtod(m, void *), payload, size);
+	return m;
+}
+
 bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uint8_t *bytes,
 		     size_t size)
 {

@@ -36,6 +36,10 @@ static inline bool egress_path_ok(struct worker *w, const struct transport *t)
 // Takes a packet whose payload was given to egress_rtp(): freed once nothing reads it any more.
 void egress_release(struct worker *w, struct rte_mbuf *source);
 
+// A copy of a payload for packets that are to be changed, to be given to egress_release() likewise.
+// NULL if the pool is empty.
+struct rte_mbuf *egress_copy(struct worker *w, const uint8_t *payload, size_t size);
+
 // Seals and queues one RTCP compound to the selected tuple of 't'.
 bool egress_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size);
 

@@ -14,6 +14,8 @@
 enum {
 	EGRESS_FRAMES_MAX = 2 * BURST_PKTS_MAX,
 	EGRESS_HEADER_FIRST = 64 - offsetof(struct header_template, bytes),
+	FRESH_AHEAD = 5, // frames
+	FRESH_NEAR = 2,
 	EGRESS_FRESH_FIRST = 4, // mbufs taken from the pool at once; doubles until the flush
 };
 
@@ -37,6 +39,7 @@ struct egress {
 	struct egress_entry entries[EGRESS_FRAMES_MAX]; // of the frames
 	struct srtp_job jobs[BURST_PKTS_MAX];
 	uint16_t job_frame[BURST_PKTS_MAX]; // the frame a job seals
+	uint8_t heads[BURST_PKTS_MAX][SRTP_HEAD_BYTES]; // of the jobs that have one
 	uint16_t plain_frame[BURST_PKTS_MAX]; // complete but for lengths and checksums: no SRTP
 	struct rte_mbuf *sources[BURST_PKTS_MAX]; // what the jobs read; freed when they are sealed
 	struct rte_mbuf *fresh[BURST_PKTS_MAX]; // taken from the pool, as they lie there
@@ -45,6 +48,16 @@ struct egress {
 
 // Takes mbufs from the pool, several at once. False if it is empty.
 bool egress_take_fresh(struct worker *w);
+
+// What the next frames will be written to: the bytes of one, and before that what says where they
+// are.
+static inline void egress_fetch_fresh(const struct egress *e)
+{
+	if (e->fresh_count >= FRESH_AHEAD)
+		rte_prefetch0(e->fresh[e->fresh_count - FRESH_AHEAD]);
+	if (e->fresh_count >= FRESH_NEAR)
+		rte_prefetch0(rte_pktmbuf_mtod(e->fresh[e->fresh_count - FRESH_NEAR], void *));
+}
 
 // A frame with the template in front, its l2_len and l3_len set, and 'size' more bytes behind for
 // the caller to fill. NULL after counting the drop.
@@ -63,8 +76,7 @@ static inline struct rte_mbuf *egress_frame_new(struct worker *w, const struct h
 		return NULL;
 	}
 	struct rte_mbuf *m = e->fresh[--e->fresh_count];
-	if (e->fresh_count != 0)
-		rte_prefetch0(rte_pktmbuf_mtod(e->fresh[e->fresh_count - 1], void *));
+	egress_fetch_fresh(e);
 	// All that sending looks at: the pool's have one segment, and one reference to it.
 	m->data_off = RTE_PKTMBUF_HEADROOM;
 	m->ol_flags = 0;

@@ -9,6 +9,7 @@
 // Index    an egress index is reserved in the segment before it is used, so that whoever takes the
 //          record over after a crash starts above it (design section 6).
 // Copy     none: the engine reads the shared plaintext and writes it encrypted behind the header.
+//          Where consumers get other first bytes, one copy serves all of them.
 #pragma once
 
 #include "dataplane/egress/queue.h"
@@ -130,15 +131,24 @@ static __rte_always_inline uint8_t *egress_rtp(struct worker *w, const struct eg
 	return egress_queue_job(w, m, p);
 }
 
-// The same, with the payload in the frame, where it may be changed, too: it is sealed in place.
-static inline uint8_t *egress_rtp_copy(struct worker *w, const struct egress_rtp_packet *p)
+// The packet egress_rtp() has just queued goes out with other first bytes: where to change them,
+// until the next call. 'own' is a copy of its payload that nobody else reads, for all packets until
+// the flush; NULL, or with a payload too short: one is made in the frame, and sealed in place.
+static inline uint8_t *egress_rtp_edit(struct worker *w, uint8_t *in_frame, bool sealed,
+				       const uint8_t *payload, size_t size, const uint8_t *own)
 {
-	uint8_t *at = egress_rtp(w, p);
+	struct egress *e = w->egress;
 
-	if (at == NULL || p->srtp == NULL)
-		return at;
-	struct srtp_job *job = &w->egress->jobs[w->egress->job_count - 1];
-	memcpy(at + job->header_size, p->payload, p->payload_size);
-	job->payload = at + job->header_size;
-	return at;
+	if (!sealed) // it is in the frame already
+		return in_frame;
+	unsigned at = e->job_count - 1;
+	if (own != NULL && size >= SRTP_HEAD_BYTES) {
+		memcpy(e->heads[at], payload, SRTP_HEAD_BYTES);
+		e->jobs[at].head = e->heads[at];
+		e->jobs[at].payload = own;
+		return e->heads[at];
+	}
+	memcpy(in_frame, payload, size);
+	e->jobs[at].payload = in_frame;
+	return in_frame;
 }

@@ -24,6 +24,8 @@ struct forwarding {
 	bool red; // that is RED, and 'primary' the codec of its primary block
 	unsigned primary; // of the track's; SHM_CODECS_MAX: none
 	bool kept; // by the worker's history, or about to be
+	bool shared; // by consumers some of which get other picture ids: one copy is worth it
+	struct rte_mbuf *edited; // that copy; NULL: not needed yet
 	struct rtp_continuity_in in;
 	struct rtp_ext_set ext;
 	uint32_t abs_send_time;

@@ -94,6 +94,8 @@ bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 		.clock_rate = codec->clock_rate,
 	};
 	f->kept = list->keeps_history;
+	f->shared = false;
+	f->edited = NULL;
 	f->abs_send_time = rtp_ext_abs_send_time(w->now_us);
 	for (unsigned i = 0; i < FANOUT_EXT_CLASSES; i++)
 		f->blocks[i].built = false;
@@ -144,6 +146,13 @@ static void fetch(const struct fanout_entry *c, uint64_t index)
 	rte_prefetch0(&c->transport->phase); // and statistics
 }
 
+static void fetch_near(const struct fanout_entry *c)
+{
+	bandwidth_fetch(c->transport);
+	if (!c->subscription->whole)
+		rte_prefetch0(&c->subscription->layers);
+}
+
 void forward_local(struct worker *w, struct rte_mbuf *m)
 {
 	struct forwarding f;
@@ -155,16 +164,19 @@ void forward_local(struct worker *w, struct rte_mbuf *m)
 	}
 	struct fanout_list *list = w->fanout[f.packet->track.index];
 	released(w, list, f.packet->track);
+	f.shared = list->count > 1;
 	for (uint32_t i = 0; i < AHEAD && i < list->count; i++)
 		fetch(&list->entries[i], f.in.index);
 	for (uint32_t i = 0; i < list->count; i++) {
 		if (i + AHEAD < list->count)
 			fetch(&list->entries[i + AHEAD], f.in.index);
 		if (i + NEAR < list->count)
-			bandwidth_fetch(list->entries[i + NEAR].transport);
+			fetch_near(&list->entries[i + NEAR]);
 		consumer_send(w, &list->entries[i], &f);
 	}
 	if (list->keeps_history)
 		repair_keep(w, m);
+	if (f.edited != NULL)
+		egress_release(w, f.edited);
 	egress_release(w, m);
 }

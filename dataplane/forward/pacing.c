@@ -77,8 +77,8 @@ static bool passes(struct worker *w, const struct transport *t, const struct for
 			  w->now_us);
 }
 
-bool pacing_takes(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		  const struct placement *at)
+bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
+		   const struct placement *at)
 {
 	bool audio = f->packet->kind == SHM_KIND_AUDIO;
 

@@ -12,9 +12,18 @@
 #include "dataplane/forward/consumer.h"
 #include "dataplane/tables/bandwidth.h"
 
+// pacing_takes() for a transport that is paced, and a packet that is kept.
+bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
+		   const struct placement *at);
+
 // True if the packet, placed as 'at', was taken: it waits, or was refused and counted.
-bool pacing_takes(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		  const struct placement *at);
+static inline bool pacing_takes(struct worker *w, const struct fanout_entry *c,
+				const struct forwarding *f, const struct placement *at)
+{
+	// Only what can be found again may wait.
+	return f->kept && c->transport->bandwidth != NULL && c->transport->bandwidth->paces &&
+	       pacing_bounds(w, c, f, at);
+}
 
 // A repair leaves: at once, for the budget of answers bounds it already, and one that waited would
 // be asked for again meanwhile. Video waits for it.

@@ -63,16 +63,18 @@ static __rte_always_inline void block_personalise(struct worker *w, uint8_t *blo
 					 w->now_us));
 }
 
-// In the consumer's own copy: the frame number of its extension, or the ids in its payload.
-static void patch(uint8_t *rtp, const struct class_block *b, uint8_t *payload,
-		  const struct layer_packet *l, const struct placement *at)
+// In the consumer's own header: the frame number of its extension.
+static void patch_frame_number(uint8_t *rtp, const struct class_block *b,
+			       const struct placement *at)
 {
-	if (l->form == LAYER_FORM_DD) {
-		if (b->layout.dd_offset != 0)
-			dd_patch_frame_number(rtp + RTP_HEADER_BYTES + b->layout.dd_offset,
-					      at->picture_id);
-		return;
-	}
+	if (b->layout.dd_offset != 0)
+		dd_patch_frame_number(rtp + RTP_HEADER_BYTES + b->layout.dd_offset, at->picture_id);
+}
+
+// In the consumer's own first bytes of the payload.
+static inline void patch_ids(uint8_t *payload, const struct layer_packet *l,
+			     const struct placement *at)
+{
 	picture_id_write(payload + l->picture_id_offset, (l->flags & LAYER_ID_15) != 0,
 			 at->picture_id);
 	if (l->tl0_offset != 0)
@@ -92,6 +94,29 @@ static __rte_noinline bool red_fit(struct egress_rtp_packet *packet, const struc
 	packet->payload += p->primary_offset;
 	packet->payload_size = (uint16_t)(packet->payload_size - p->primary_offset);
 	return false;
+}
+
+// A copy of the payload that packets with other ids are sealed from, the same for all of them.
+static const uint8_t *edited(struct worker *w, struct forwarding *f)
+{
+	if (f->edited == NULL && f->shared)
+		f->edited = egress_copy(w, f->payload, f->packet->rtp_payload_size);
+	return f->edited != NULL ? rte_pktmbuf_mtod(f->edited, const uint8_t *) : NULL;
+}
+
+// In the packet just queued.
+static void patch(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
+		  const struct class_block *b, uint8_t *rtp, const struct placement *at)
+{
+	const struct packet *p = f->packet;
+
+	if (p->layer.form == LAYER_FORM_DD) {
+		patch_frame_number(rtp, b, at);
+		return;
+	}
+	patch_ids(egress_rtp_edit(w, rtp + RTP_HEADER_BYTES + b->layout.size, c->srtp != NULL,
+				  f->payload, p->rtp_payload_size, edited(w, f)),
+		  &p->layer, at);
 }
 
 static __rte_always_inline void emit(struct worker *w, const struct fanout_entry *c,
@@ -118,18 +143,19 @@ static __rte_always_inline void emit(struct worker *w, const struct fanout_entry
 		.payload_size = p->rtp_payload_size,
 	};
 	bool renumbers = f->red && red_fit(&packet, c, f);
-	bool copied = renumbers || (at->patched && p->layer.form != LAYER_FORM_DD);
-	uint8_t *rtp = copied ? egress_rtp_copy(w, &packet) : egress_rtp(w, &packet);
+	uint8_t *rtp = egress_rtp(w, &packet);
 	if (rtp == NULL)
 		return;
 	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c,
 			  p->kind == SHM_KIND_AUDIO ? PACKET_AUDIO : PACKET_VIDEO,
 			  packet.payload_size);
 	if (renumbers)
-		red_renumber(rtp + RTP_HEADER_BYTES + b->layout.size, packet.payload_size,
-			     p->primary_pt, c->pt[f->primary]);
+		red_renumber(egress_rtp_edit(w, rtp + RTP_HEADER_BYTES + b->layout.size,
+					     c->srtp != NULL, packet.payload, packet.payload_size,
+					     NULL),
+			     packet.payload_size, p->primary_pt, c->pt[f->primary]);
 	if (at->patched)
-		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size, &p->layer, at);
+		patch(w, c, f, b, rtp, at);
 }
 
 void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
@@ -175,8 +201,10 @@ bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forw
 		return false;
 	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c, PACKET_RETRANSMISSION,
 			  f->packet->rtp_payload_size);
-	if (at.patched)
-		patch(rtp, b, rtp + RTP_HEADER_BYTES + b->layout.size + RTX_OSN_BYTES,
-		      &f->packet->layer, &at);
+	if (at.patched && f->packet->layer.form == LAYER_FORM_DD)
+		patch_frame_number(rtp, b, &at);
+	else if (at.patched)
+		patch_ids(rtp + RTP_HEADER_BYTES + b->layout.size + RTX_OSN_BYTES,
+			  &f->packet->layer, &at);
 	return true;
 }

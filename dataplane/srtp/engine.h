@@ -34,6 +34,7 @@ enum srtp_status {
 enum {
 	SRTP_TAG_BYTES_MAX = 16, // what sealing adds to an RTP packet, at most
 	SRTP_REPLAY_WINDOW = 1024,
+	SRTP_HEAD_BYTES = 16,
 };
 
 struct srtp_job {
@@ -42,6 +43,9 @@ struct srtp_job {
 	// when sealing (room for SRTP_TAG_BYTES_MAX more) or lies when opening, which is in place.
 	uint8_t *packet;
 	const uint8_t *payload; // sealing: the plaintext; elsewhere, or in place behind the header
+	// Sealing: SRTP_HEAD_BYTES that stand for the payload's first ones; NULL: none do.
+	// 'payload' is then the caller's own, for the engine may write them there.
+	const uint8_t *head;
 	uint64_t index; // sealing: given; opening: set by the engine
 	uint16_t header_size; // bytes, authenticated, not encrypted
 	uint16_t size; // bytes, header included, as it comes in

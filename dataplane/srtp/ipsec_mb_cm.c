@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <openssl/crypto.h>
+#include <string.h>
 
 static_assert((int)CM_HMAC_OUT_BYTES <= (int)SRTP_TAG_BYTES_MAX, "the tag's last bytes fit, too");
 
@@ -42,6 +43,13 @@ void ipsec_mb_cm_seal(struct srtp_lanes *lanes, struct srtp_job *job)
 {
 	if (lanes->cm_count == LANES_JOBS_MAX)
 		ipsec_mb_cm_finish_seal(lanes);
+	// Several packets are under way at once: each has its head where it goes.
+	if (job->head != NULL) {
+		uint8_t *behind = job->packet + job->header_size;
+		memcpy(behind, job->payload, (size_t)(job->size - job->header_size));
+		memcpy(behind, job->head, SRTP_HEAD_BYTES);
+		job->payload = behind;
+	}
 	IMB_JOB *j = job_fill(lanes, job, &lanes->cm_scratch[lanes->cm_count], job->size);
 	j->src = job->payload;
 	j->cipher_start_src_offset_in_bytes = 0;

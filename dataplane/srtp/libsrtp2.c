@@ -171,12 +171,14 @@ static enum srtp_status seal_one(struct srtp_job *job)
 	int size = job->size;
 
 	assert(s->direction == SRTP_SEND && job->header_size >= RTP_HEADER_BYTES);
-	assert(job->size >= job->header_size);
+	assert(job->size >= job->header_size + (job->head != NULL ? SRTP_HEAD_BYTES : 0));
 	assert(bytes_be16(job->packet + 2) == (uint16_t)job->index);
 	if (!srtp_indices_may_seal(&s->indices, job->index) || !roc_set(s, job->index))
 		return SRTP_FAIL_ENGINE;
 	if (job->payload != behind)
 		memcpy(behind, job->payload, (size_t)(job->size - job->header_size));
+	if (job->head != NULL)
+		memcpy(behind, job->head, SRTP_HEAD_BYTES);
 	enum srtp_status status = status_of(srtp_protect(s->session, job->packet, &size));
 	if (status != SRTP_OK)
 		return SRTP_FAIL_ENGINE;

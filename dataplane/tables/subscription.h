@@ -53,9 +53,9 @@ struct layer_choice {
 	bool joinable; // they can become so at a new picture: all went out as it was since the
 		       // first
 	bool bounded; // the subscriber wishes for certain layers
-	uint64_t held_us; // until then no larger picture is chosen
 	struct picture_ids ids;
 	struct layer_selector selector;
+	uint64_t held_us; // until then no larger picture is chosen
 };
 
 // A packet as one consumer gets it.
@@ -80,7 +80,7 @@ struct subscription {
 	uint64_t srtp_index_reserved;
 	uint64_t last_sent_us;
 	struct shm_subscription_stats stats; // what every packet changes comes first
-	struct layer_choice layers;
+	alignas(64) struct layer_choice layers; // what packets touch of it is in its first line
 	struct resend resend; // answers to its NACKs
 	struct rtx_sender rtx;
 	uint64_t rtx_index_reserved;
@@ -95,6 +95,8 @@ static_assert(offsetof(struct subscription, stats.pli_count) -
 			      offsetof(struct subscription, generation) <=
 		      64,
 	      "what every packet counts is in one line");
+
+static_assert(offsetof(struct layer_choice, selector.target) <= 64, "what VP8 and VP9 need");
 
 enum {
 	FANOUT_EXT_CLASSES = 4,

@@ -131,14 +131,19 @@ static void an_encoding_that_falls_silent_is_inactive(void **state)
 	assert_int_equal(step(r, 3).active, 0);
 }
 
-static void wish_for(struct room *r, uint8_t spatial, uint8_t temporal)
+static void wish_of(struct room *r, uint32_t consumer, uint8_t spatial, uint8_t temporal)
 {
-	struct shm_subscription_config *c = &r->h->dp.shm.subscriptions[0].config;
+	struct shm_subscription_config *c = &r->h->dp.shm.subscriptions[consumer].config;
 
 	c->layer_wishes = SHM_LAYER_MAXIMUM;
 	c->maximum = (struct shm_layer){spatial, temporal};
-	room_op(r, SHM_RECORD_SUBSCRIPTION, SHM_ACTION_APPLY, 0, 1);
+	room_op(r, SHM_RECORD_SUBSCRIPTION, SHM_ACTION_APPLY, consumer, 1);
 	room_apply(r);
+}
+
+static void wish_for(struct room *r, uint8_t spatial, uint8_t temporal)
+{
+	wish_of(r, 0, spatial, temporal);
 }
 
 // What the viewer gets, in one piece: no gap in sequence numbers or picture ids.
@@ -244,6 +249,44 @@ static void less_is_left_out_in_mid_stream(void **state)
 	assert_int_equal(seen.count, FRAMES / 2);
 }
 
+// Three that left out layers from different pictures on and one that has everything: the same
+// packet, with other ids for each.
+static void consumers_of_one_packet_have_ids_of_their_own(void **state)
+{
+	enum { CONSUMERS = 4, FIRST_SSRC = 0x2000 };
+	struct room *r = *state;
+	struct seen seen[CONSUMERS] = {0};
+
+	for (uint32_t i = 1; i < CONSUMERS; i++)
+		room_subscribe(r, i, VIDEO, &r->peers[VIEWER], FIRST_SSRC + i);
+	room_apply(r);
+	for (unsigned i = 0; i < 3 * FRAMES; i++) {
+		struct room_packet *got[2 * CONSUMERS];
+
+		if (i % 10 == 5 && i / 10 < CONSUMERS - 1)
+			wish_of(r, i / 10 + 1, 0, 0);
+		room_time(r, r->now_us + FRAME_US);
+		send_frame(r, LOW_SSRC, i, i % 2, i == 0, 200);
+		room_housekeeping(r);
+		room_collect(r);
+		unsigned n = room_of(r, VIEWER, false, got, 2 * CONSUMERS);
+		for (unsigned k = 0; k < n; k++) {
+			const struct media_read m = media_read(got[k]);
+			struct seen *s = &seen[m.m.ssrc - FIRST_SSRC];
+			uint16_t id = bytes_be16(m.m.payload + PICTURE_ID) & 0x7fff;
+
+			assert_int_equal(id, s->count);
+			assert_int_equal(m.m.payload[5] >> 6, i % 2);
+			assert_int_equal(m.m.size, 200);
+			s->count++;
+		}
+	}
+	assert_int_equal(seen[0].count, 3 * FRAMES);
+	assert_in_range(seen[1].count, 3 * FRAMES / 2, 3 * FRAMES / 2 + 4);
+	assert_int_equal(seen[2].count, seen[1].count + 5); // asked ten frames later
+	assert_int_equal(seen[3].count, seen[1].count + 10);
+}
+
 // More consumers on one transport than are chosen for: the rest gets the best there is, and nobody
 // else notices.
 static void more_consumers_than_are_chosen_for(void **state)
@@ -280,6 +323,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(encodings_change_at_keyframes, simulcast, leave),
 		cmocka_unit_test_setup_teardown(more_consumers_than_are_chosen_for, lone, leave),
 		cmocka_unit_test_setup_teardown(less_is_left_out_in_mid_stream, lone, leave),
+		cmocka_unit_test_setup_teardown(consumers_of_one_packet_have_ids_of_their_own, lone,
+						leave),
 		cmocka_unit_test_setup_teardown(a_temporal_layer_is_left_out_without_a_gap,
 						simulcast, leave),
 	};

@@ -44,6 +44,25 @@ void picture_ids_join(struct picture_ids *p, uint16_t mask, uint16_t id, uint8_t
 // switch. 'tl0' is replaced by the consumer's.
 bool picture_ids_map(struct picture_ids *p, uint16_t id, uint16_t *out, uint8_t *tl0);
 
+// The same without a call, for another packet of the newest picture or the one behind it. False,
+// nothing changed: ask picture_ids_map().
+static inline bool picture_ids_map_next(struct picture_ids *p, uint16_t id, uint16_t *out,
+					uint8_t *tl0)
+{
+	unsigned ahead = (unsigned)(id - p->newest) & p->mask;
+
+	if (!p->started || ahead > 1 || (ahead == 0 && (p->left_out & 1) != 0))
+		return false;
+	p->left_out <<= ahead;
+	p->newest = id & p->mask;
+	p->out = (uint16_t)(p->out + ahead);
+	*out = p->out & p->mask;
+	*tl0 = (uint8_t)(*tl0 + p->tl0_delta);
+	if ((uint8_t)(*tl0 - p->tl0_newest) < 0x80)
+		p->tl0_newest = *tl0;
+	return true;
+}
+
 // The picture is left out on purpose: later ones move up. Only for the newest; repeats and older
 // ones change nothing.
 void picture_ids_leave_out(struct picture_ids *p, uint16_t id);

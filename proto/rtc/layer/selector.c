@@ -5,8 +5,6 @@
 
 #include "proto/rtc/seq.h"
 
-enum { TS_BEHIND_MAX = 1 << 30 };
-
 void layer_selector_init(struct layer_selector *s, struct layer_pair wanted)
 {
 	*s = (struct layer_selector){.wanted = wanted};
@@ -46,13 +44,6 @@ static void begin_at(struct layer_selector *s, uint32_t ts)
 	s->before = (struct layer_pair){0};
 	s->changed_ts = ts;
 	s->newest_ts = ts;
-}
-
-// A change long ago stays in the past of a wrapping timestamp.
-static void keep_behind(struct layer_selector *s, uint32_t ts)
-{
-	if (seq_ts_newer(ts, s->changed_ts) && ts - s->changed_ts > TS_BEHIND_MAX)
-		s->changed_ts = ts - TS_BEHIND_MAX;
 }
 
 static uint8_t lower(uint8_t a, uint8_t b)
@@ -107,7 +98,7 @@ static enum layer_verdict select_by_number(struct layer_selector *s, const struc
 	if (is_newest(s, l, ts) && !is_before && has(l, LAYER_FRAME_START))
 		follow(s, l, ts);
 	struct layer_pair followed = is_before ? s->before : s->current;
-	keep_behind(s, ts);
+	layer_selector_keep_behind(s, ts);
 	if (l->spatial > followed.spatial || l->temporal > followed.temporal)
 		return LAYER_DROP;
 	return l->form == LAYER_FORM_VP9 && has(l, LAYER_FRAME_END) &&

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "proto/rtc/layer/packet.h"
+#include "proto/rtc/seq.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@
 enum {
 	LAYER_HIGHEST = 0xff,
 	LAYER_FRAMES_KEPT = 128, // Dependency Descriptor: frames back whose fate is known
+	LAYER_BEHIND_TICKS = 1 << 30, // a change long ago stays so far behind a wrapping timestamp
 };
 
 struct layer_pair {
@@ -66,6 +68,42 @@ void layer_selector_want(struct layer_selector *s, struct layer_pair wanted);
 // 'ts' is the packet's RTP timestamp.
 enum layer_verdict layer_select(struct layer_selector *s, const struct layer_packet *l,
 				uint32_t ts);
+
+static inline void layer_selector_keep_behind(struct layer_selector *s, uint32_t ts)
+{
+	if (seq_ts_newer(ts, s->changed_ts) && ts - s->changed_ts > LAYER_BEHIND_TICKS)
+		s->changed_ts = ts - LAYER_BEHIND_TICKS;
+}
+
+// The same without a call, where no layer can begin or end with the packet. False: ask
+// layer_select(), to which this call makes no difference.
+static inline bool layer_select_steady(struct layer_selector *s, const struct layer_packet *l,
+				       uint32_t ts, enum layer_verdict *verdict)
+{
+	const struct layer_pair wanted = s->wanted, current = s->current;
+	bool vp9 = l->form == LAYER_FORM_VP9;
+
+	if ((!vp9 && l->form != LAYER_FORM_VP8) || !s->started || seq_ts_newer(s->changed_ts, ts) ||
+	    (l->flags & LAYER_KEYFRAME) != 0 || current.temporal > wanted.temporal ||
+	    current.spatial > wanted.spatial)
+		return false;
+	if (((l->flags & LAYER_SWITCH_UP) != 0 && current.temporal != wanted.temporal) ||
+	    (vp9 && current.spatial != wanted.spatial))
+		return false;
+	if (seq_ts_newer(ts, s->newest_ts) ||
+	    (ts == s->newest_ts && l->spatial > s->newest_spatial)) {
+		s->newest_ts = ts;
+		s->newest_spatial = l->spatial;
+	}
+	layer_selector_keep_behind(s, ts);
+	if (l->spatial > current.spatial || l->temporal > current.temporal)
+		*verdict = LAYER_DROP;
+	else
+		*verdict = vp9 && (l->flags & LAYER_FRAME_END) != 0 && l->spatial == current.spatial
+				   ? LAYER_FORWARD_MARKED
+				   : LAYER_FORWARD;
+	return true;
+}
 
 // True while another spatial layer is wanted than followed, with 'l' a recent packet. Where that
 // lasts (a higher one; in key modes a lower one too, whose frames were left out so far) only a

@@ -32,6 +32,7 @@ struct run {
 	struct dd_structure structure;
 	struct layer_selector selector;
 	bool key_wanted;
+	unsigned steady; // packets that the short way decided on
 	struct sent_packet queue[SVC_SPATIAL_MAX * PACKETS_MAX + 1];
 	unsigned queued;
 	// the receiver
@@ -124,10 +125,31 @@ static void queue_picture(struct run *r, bool key)
 	}
 }
 
+// The short way gives what the long one does, or leaves it to that.
+static enum layer_verdict choose(struct run *r, const struct layer_packet *l, uint32_t ts)
+{
+	static struct layer_selector steady;
+	enum layer_verdict short_verdict = LAYER_WAIT;
+
+	steady = r->selector;
+	bool taken = layer_select_steady(&steady, l, ts, &short_verdict);
+	enum layer_verdict verdict = layer_select(&r->selector, l, ts);
+	if (!taken)
+		return verdict;
+	r->steady++;
+	assert_int_equal(short_verdict, verdict);
+	assert_int_equal(steady.changed_ts, r->selector.changed_ts);
+	assert_int_equal(steady.newest_ts, r->selector.newest_ts);
+	assert_int_equal(steady.newest_spatial, r->selector.newest_spatial);
+	assert_memory_equal(&steady.current, &r->selector.current, sizeof(steady.current));
+	assert_memory_equal(&steady.before, &r->selector.before, sizeof(steady.before));
+	return verdict;
+}
+
 static void deliver(struct run *r, const struct sent_packet *p)
 {
 	uint32_t ts = 0xffff0000u + p->frame.picture * TICKS; // wraps
-	enum layer_verdict verdict = layer_select(&r->selector, &p->layer, ts);
+	enum layer_verdict verdict = choose(r, &p->layer, ts);
 	unsigned picture = p->frame.picture;
 
 	if (layer_selector_wants_keyframe(&r->selector, &p->layer) || verdict == LAYER_WAIT)
@@ -212,7 +234,8 @@ static struct layer_pair any_layers(struct run *r)
 	return w;
 }
 
-static void run_one(const struct svc_publisher *shape, enum carriage as, uint64_t seed)
+// How many packets the short way decided on.
+static unsigned run_one(const struct svc_publisher *shape, enum carriage as, uint64_t seed)
 {
 	static struct run r;
 
@@ -236,15 +259,18 @@ static void run_one(const struct svc_publisher *shape, enum carriage as, uint64_
 	}
 	check_decoder(&r);
 	check_pictures(&r);
+	return r.steady;
 }
 
 static void run_all(enum carriage as, const struct svc_publisher *shapes, unsigned count)
 {
 	struct prng rng = prng_start(0x5e1ec7);
+	unsigned steady = 0;
 
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned round = 0; round < 60; round++)
-			run_one(&shapes[i], as, prng_next(&rng));
+			steady += run_one(&shapes[i], as, prng_next(&rng));
+	assert_true(as == AS_DD ? steady == 0 : steady > 1000);
 }
 
 static void vp8_temporal_layers(void **state)

@@ -30,13 +30,58 @@ static void wire_forms(void **state)
 	}
 }
 
+static void assert_same(const struct picture_ids *a, const struct picture_ids *b)
+{
+	assert_int_equal(a->left_out, b->left_out);
+	assert_int_equal(a->newest, b->newest);
+	assert_int_equal(a->out & a->mask, b->out & b->mask);
+	assert_int_equal(a->tl0_newest, b->tl0_newest);
+}
+
+// The short way gives what the long one does, or says that it cannot.
+static bool map(struct picture_ids *p, uint16_t id, uint16_t *out, uint8_t *tl0)
+{
+	struct picture_ids next = *p, before = *p;
+	uint16_t next_out = 0;
+	uint8_t next_tl0 = *tl0;
+	bool taken = picture_ids_map_next(&next, id, &next_out, &next_tl0);
+	bool found = picture_ids_map(p, id, out, tl0);
+
+	if (taken) {
+		assert_true(found);
+		assert_int_equal(next_out, *out);
+		assert_int_equal(next_tl0, *tl0);
+	}
+	assert_same(&next, taken ? p : &before);
+	return found;
+}
+
 static uint16_t mapped(struct picture_ids *p, uint16_t id)
 {
 	uint16_t out = 0xffff;
 	uint8_t tl0 = 0;
 
-	assert_true(picture_ids_map(p, id, &out, &tl0));
+	assert_true(map(p, id, &out, &tl0));
 	return out;
+}
+
+static void the_next_is_mapped_the_short_way(void **state)
+{
+	struct picture_ids p = {0};
+	uint16_t out = 0;
+	uint8_t tl0 = 7;
+
+	(void)state;
+	assert_false(picture_ids_map_next(&p, 1, &out, &tl0)); // not started
+	picture_ids_switch(&p, 0x7f, 0x7e, 5);
+	assert_true(picture_ids_map_next(&p, 0x7e, &out, &tl0));
+	assert_true(picture_ids_map_next(&p, 0x7f, &out, &tl0));
+	picture_ids_leave_out(&p, 0);
+	assert_false(picture_ids_map_next(&p, 0, &out, &tl0));
+	assert_true(picture_ids_map_next(&p, 1, &out, &tl0));
+	assert_int_equal(out, 0);
+	assert_false(picture_ids_map_next(&p, 3, &out, &tl0)); // one is missing
+	assert_false(picture_ids_map_next(&p, 0x7f, &out, &tl0)); // late
 }
 
 static void left_out_pictures_leave_no_gap_and_lost_ones_do(void **state)
@@ -56,7 +101,7 @@ static void left_out_pictures_leave_no_gap_and_lost_ones_do(void **state)
 	picture_ids_leave_out(&p, 3);
 	assert_int_equal(mapped(&p, 4), 1);
 	assert_int_equal(mapped(&p, 4), 1); // its next packet
-	assert_false(picture_ids_map(&p, 3, &out, &tl0)); // a late packet of one left out
+	assert_false(map(&p, 3, &out, &tl0)); // a late packet of one left out
 	assert_int_equal(mapped(&p, 1), 0);
 }
 
@@ -68,20 +113,20 @@ static void a_switch_goes_on_after_the_newest(void **state)
 
 	(void)state;
 	picture_ids_switch(&p, 0x7fff, 100, 200);
-	assert_true(picture_ids_map(&p, 100, &out, &tl0));
+	assert_true(map(&p, 100, &out, &tl0));
 	assert_int_equal(tl0, 200);
 	tl0 = 201;
-	assert_true(picture_ids_map(&p, 103, &out, &tl0));
+	assert_true(map(&p, 103, &out, &tl0));
 	picture_ids_switch(&p, 0x7f, 5, 17);
 	tl0 = 17;
-	assert_true(picture_ids_map(&p, 5, &out, &tl0));
+	assert_true(map(&p, 5, &out, &tl0));
 	assert_int_equal(out, 104);
 	assert_int_equal(tl0, 202);
 	tl0 = 18;
-	assert_true(picture_ids_map(&p, 6, &out, &tl0));
+	assert_true(map(&p, 6, &out, &tl0));
 	assert_int_equal(out, 105);
 	assert_int_equal(tl0, 203);
-	assert_false(picture_ids_map(&p, 4, &out, &tl0)); // before the switch
+	assert_false(map(&p, 4, &out, &tl0)); // before the switch
 }
 
 // The model: what each unwrapped source picture became.
@@ -134,7 +179,7 @@ static void random_operations(void **state)
 			if (late < m.floor)
 				continue;
 			id = (uint16_t)((first + late) & mask);
-			assert_int_equal(picture_ids_map(&p, id, &out, &tl0), !m.left_out[late]);
+			assert_int_equal(map(&p, id, &out, &tl0), !m.left_out[late]);
 			if (!m.left_out[late])
 				assert_int_equal(out, model_map(&m, late) & mask);
 		}
@@ -145,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wire_forms),
+		cmocka_unit_test(the_next_is_mapped_the_short_way),
 		cmocka_unit_test(left_out_pictures_leave_no_gap_and_lost_ones_do),
 		cmocka_unit_test(a_switch_goes_on_after_the_newest),
 		cmocka_unit_test(random_operations),

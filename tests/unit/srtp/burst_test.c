@@ -150,11 +150,65 @@ static void is_judged_in_order(void **state)
 	}
 }
 
+// Each packet goes out with its own head in front of a payload they share.
+static void heads_stand_for_the_first_bytes(void **state)
+{
+	enum { PACKETS = 40, PAYLOAD = 300 };
+	static uint8_t out[PACKETS][ROOM], shared[PAYLOAD];
+	uint8_t heads[PACKETS][SRTP_HEAD_BYTES];
+	struct srtp_job jobs[PACKETS];
+	(void)state;
+
+	for (size_t i = 0; i < SUITES; i++) {
+		struct srtp_stream *tx = engine->stream_new(suites[i], SRTP_SEND, master, SSRC, 0);
+		struct reference_keys keys;
+
+		reference_derive(&keys, suites[i], master);
+		memset(shared, 0xa5, sizeof(shared));
+		for (unsigned n = 0; n < PACKETS; n++) {
+			// One in three has none, and would show another's: it has a payload of its
+			// own.
+			static const uint8_t own[PAYLOAD] = {1, 2, 3};
+			bool has = n % 3 != 0;
+
+			rtp_make(out[n], n, SSRC, 0);
+			memset(heads[n], (int)n, sizeof(heads[n]));
+			jobs[n] = (struct srtp_job){.stream = tx,
+						    .packet = out[n],
+						    .payload = has ? shared : own,
+						    .head = has ? heads[n] : NULL,
+						    .index = n,
+						    .header_size = HEADER,
+						    .size = HEADER + PAYLOAD};
+		}
+		engine->seal(lanes, jobs, PACKETS);
+		for (unsigned n = 0; n < PACKETS; n++) {
+			uint8_t plain[ROOM] = {0}, expected[ROOM];
+
+			rtp_make(plain, n, SSRC, 0);
+			if (n % 3 != 0) {
+				memset(plain + HEADER, 0xa5, PAYLOAD);
+				memset(plain + HEADER, (int)n, SRTP_HEAD_BYTES);
+			} else {
+				memcpy(plain + HEADER, (const uint8_t[]){1, 2, 3}, 3);
+				memset(plain + HEADER + 3, 0, PAYLOAD - 3);
+			}
+			size_t size =
+				reference_seal(&keys, plain, HEADER + PAYLOAD, HEADER, n, expected);
+			assert_int_equal(jobs[n].status, SRTP_OK);
+			assert_int_equal(jobs[n].out_size, size);
+			assert_memory_equal(out[n], expected, size);
+		}
+		engine->stream_free(tx);
+	}
+}
+
 static int run(const char *name)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(are_byte_identical),
 		cmocka_unit_test(is_judged_in_order),
+		cmocka_unit_test(heads_stand_for_the_first_bytes),
 	};
 	return cmocka_run_group_tests_name(name, tests, engines_begin, engines_end);
 }
