@@ -57,6 +57,21 @@ struct filter {
 	char *participant, *room, *transport; // as asked for
 };
 
+static bool check_filter(struct rpc_call *call, const struct filter *f)
+{
+	unsigned given =
+		(f->participant[0] != '\0') + (f->room[0] != '\0') + (f->transport[0] != '\0');
+
+	if (given <= 1)
+		return true;
+	rpc_call_fact(call, "field", "filter");
+	rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID),
+		      "participant \"%s\", room \"%s\", transport \"%s\": name at most one of "
+		      "them, or none for the whole node.",
+		      f->participant, f->room, f->transport);
+	return false;
+}
+
 static bool fill_filtered(struct node *n, struct rpc_call *call, const struct filter *f,
 			  struct statistics *a)
 {
@@ -107,6 +122,8 @@ static bool tell(struct node *n, struct rpc_call *call, const struct filter *f, 
 {
 	Sluice__V1__Statistics m = SLUICE__V1__STATISTICS__INIT;
 
+	if (!check_filter(call, f))
+		return false;
 	if (link_client_view(n->link) == NULL) {
 		rpc_call_fail(call, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
 			      "No dataplane is attached: try again later.");

@@ -145,6 +145,28 @@ static bool take_layer(struct rpc_call *call, const char *field, const Sluice__V
 	return true;
 }
 
+static bool above(const struct layer_wish *low, const struct layer_wish *high)
+{
+	return low->is_set && high->is_set &&
+	       (low->spatial > high->spatial ||
+		(low->spatial == high->spatial && low->temporal > high->temporal));
+}
+
+static bool check_order(struct rpc_call *call, const struct subscription_wishes *w)
+{
+	const struct layer_wish *high = above(&w->minimum, &w->maximum) ? &w->maximum : &w->wanted;
+
+	if (!above(&w->minimum, high))
+		return true;
+	rpc_call_fact(call, "field", "minimum");
+	rpc_call_fact(call, "value", "%u, %u", w->minimum.spatial, w->minimum.temporal);
+	rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID),
+		      "minimum: layer %u, %u is above %s, %u, %u: nothing would be left to send.",
+		      w->minimum.spatial, w->minimum.temporal,
+		      high == &w->maximum ? "maximum" : "wanted", high->spatial, high->temporal);
+	return false;
+}
+
 bool service_wishes(struct rpc_call *call, const Sluice__V1__Subscription *m,
 		    const Google__Protobuf__FieldMask *mask, unsigned given,
 		    struct subscription_wishes *out, unsigned *fields)
@@ -161,7 +183,7 @@ bool service_wishes(struct rpc_call *call, const Sluice__V1__Subscription *m,
 	out->tile_pixels = m->tile_pixels;
 	return take_layer(call, "wanted", m->wanted, &out->wanted) &&
 	       take_layer(call, "minimum", m->minimum, &out->minimum) &&
-	       take_layer(call, "maximum", m->maximum, &out->maximum) &&
+	       take_layer(call, "maximum", m->maximum, &out->maximum) && check_order(call, out) &&
 	       service_mask(call, mask, wish_fields, given, fields);
 }
 

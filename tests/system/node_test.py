@@ -293,6 +293,13 @@ class Statistics(WithNode):
         self.assertGreaterEqual(once.books.packets_received, told[-1].books.packets_received)
         call.cancel()
 
+    def test_filters(self):
+        two = {"participant": "rooms/a/participants/b", "room": "rooms/a"}
+        self.assertIn("at most one", failure(
+            Code.INVALID_ARGUMENT, self.statistics.GetStatistics,
+            statistics_pb2.GetStatisticsRequest(**two), timeout=PATIENCE_S))
+        self.assertIn("at most one", failure(Code.INVALID_ARGUMENT, next, self.watch(**two)))
+
     def test_intervals(self):
         for bad in (1, 99, 60001):
             self.assertIn("interval_ms", failure(Code.INVALID_ARGUMENT, next, self.watch(bad)))

@@ -345,6 +345,17 @@ class Renegotiation(Outcomes):
             self.assertTrue(change.done())
         self.each(CHANGES + REMOVALS, check)
 
+    def test_wishes_that_contradict(self):
+        change = PauseByServer(self.lab)
+        wish = change.request.subscription
+        for bound in ("maximum", "wanted"):
+            wish.ClearField("maximum")
+            wish.minimum.spatial, wish.minimum.temporal = 1, 2
+            getattr(wish, bound).spatial = 1
+            self.assertIn(f"above {bound}", failure(Code.INVALID_ARGUMENT, change.call,
+                                                    change.request, timeout=PATIENCE_S))
+        self.assertFalse(self.lab.subscriptions(change.session)[0].HasField("minimum"))
+
     def test_refused(self):
         self.each(CHANGES, self.refused)
 
