@@ -8,6 +8,8 @@
 #include "controlplane/session/transport/transport.h"
 #include "proto/shm/snapshot.h"
 
+#include <math.h>
+
 static char *own(struct statistics *a, char *text)
 {
 	g_ptr_array_add(a->owned, text);
@@ -64,6 +66,16 @@ static double ntp_ms(uint64_t ntp)
 	return ((double)ntp / 4294967296.0 - epoch_s) * 1000;
 }
 
+enum { LEVEL_SILENT = 127 };
+
+// RFC 6464's -dBov as the linear value of the W3C.
+static double audio_level(const struct track *t, const struct shm_encoding_stats *s)
+{
+	return t->negotiated.kind == SDP_AUDIO && s->audio_level < LEVEL_SILENT
+		       ? pow(10, -(double)s->audio_level / 20)
+		       : 0;
+}
+
 static void fill_remote_outbound(struct statistics *a, const struct track *t,
 				 const struct shm_encoding_stats *s)
 {
@@ -108,6 +120,7 @@ static void fill_inbound(struct statistics *a, const struct track *t)
 		m->packets_given_up = s[i].packets_given_up;
 		m->frames_received = s[i].frames;
 		m->bitrate = s[i].rate_bps;
+		m->audio_level = audio_level(t, &s[i]);
 		m->kind = kind_of(t);
 		m->mid = (char *)(uintptr_t)t->negotiated.mid;
 		if (s[i].reports != 0)

@@ -36,22 +36,39 @@ static void fan_out(struct worker *w, struct rte_mbuf *m, uint32_t mask)
 		rte_pktmbuf_free(m);
 }
 
+// False: the packet goes no further.
+static bool passes(struct worker *w, struct rte_mbuf *m, const struct track_config *c,
+		   struct track *t)
+{
+	if (c == NULL || c->shm.muted || c->worker_mask == 0) {
+		drop_ingress(w, m, SHM_INGRESS_DROP_MUTED);
+		return false;
+	}
+	if (track_held_back(t)) {
+		drop_ingress(w, m,
+			     c->shm.kind == SHM_KIND_AUDIO ? SHM_INGRESS_DROP_OUTSIDE_TOP_N
+							   : SHM_INGRESS_DROP_OUTSIDE_LAST_N);
+		return false;
+	}
+	return true;
+}
+
 void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		struct shm_ref track = packet_of(pkts[i])->track;
-		const struct track_config *c = track_config_of(w->dp, track);
+		struct packet *p = packet_of(pkts[i]);
+		const struct track_config *c = track_config_of(w->dp, p->track);
+		struct track *t = &w->dp->tracks[p->track.index];
 
-		if (c == NULL || c->shm.muted || c->worker_mask == 0) {
-			drop_ingress(w, pkts[i], SHM_INGRESS_DROP_MUTED);
+		if (!passes(w, pkts[i], c, t)) {
+			if (c != NULL) // else the slot may be another worker's by now
+				t->silenced = true;
 			continue;
 		}
-		if (track_held_back(&w->dp->tracks[track.index])) {
-			drop_ingress(w, pkts[i],
-				     c->shm.kind == SHM_KIND_AUDIO
-					     ? SHM_INGRESS_DROP_OUTSIDE_TOP_N
-					     : SHM_INGRESS_DROP_OUTSIDE_LAST_N);
-			continue;
+		if (t->silenced) {
+			// To the listeners a talk spurt begins (RFC 3551 4.1).
+			p->marker |= p->kind == SHM_KIND_AUDIO;
+			t->silenced = false;
 		}
 		w->stats.packets_forwarded++;
 		fan_out(w, pkts[i], c->worker_mask);

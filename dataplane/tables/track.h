@@ -96,6 +96,7 @@ struct track {
 	uint32_t wanted_generation; // of the track the wishes are for
 	uint8_t wanted_told; // to main: bit per encoding; 0: nothing yet
 	struct speaker speaker; // audio with a level
+	bool silenced; // the newest packet went no further: muted, or held back
 };
 
 enum { HEARD_LEVEL_BITS = 24, HEARD_AVERAGE_BITS = 32 };

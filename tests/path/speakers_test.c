@@ -45,6 +45,8 @@ struct heard {
 	uint16_t next_seq;
 	uint32_t ts;
 	bool begins_at_keyframe; // its first packet since conversation() began
+	bool begins_with_marker; // likewise
+	unsigned markers;
 };
 
 struct conversation {
@@ -180,8 +182,12 @@ static void hear(struct conversation *c)
 		struct heard *h = &c->heard[slot];
 		if (h->next_seq != 0)
 			assert_int_equal(m.m.seq, h->next_seq);
-		if (h->packets == 0)
+		if (h->packets == 0) {
 			h->begins_at_keyframe = m.m.size == sizeof(vp8_keyframe);
+			h->begins_with_marker = m.m.marker;
+			h->markers = 0;
+		}
+		h->markers += m.m.marker;
 		h->next_seq = (uint16_t)(m.m.seq + 1);
 		h->ts = m.m.ts;
 		h->packets++;
@@ -259,6 +265,10 @@ static void the_two_who_talk_are_heard(void **state)
 	conversation(c, 1, 3 * SECOND);
 	assert_int_equal(c->heard[AUDIO + 0].ts - ts, 6 * SECOND * STEP_SAMPLES);
 	assert_true(c->heard[AUDIO + 0].packets > 2 * SECOND);
+	// It begins a talk spurt, and that once; who went on talking did not (RFC 3551 4.1).
+	assert_true(c->heard[AUDIO + 0].begins_with_marker);
+	assert_int_equal(c->heard[AUDIO + 0].markers, 1);
+	assert_int_equal(c->heard[AUDIO + 1].markers, 0);
 }
 
 // Packets stop, as with DTX, in place of silence: that is silence, too.

@@ -11,7 +11,7 @@ import struct
 import time
 import unittest
 
-from api_lab import PATIENCE_S, Api, ctl, failure, snapshot
+from api_lab import PATIENCE_S, Api, ctl, failure, snapshot, wait_for
 import grpc
 from plain_test import OPUS, PT, Peer
 from google.protobuf import field_mask_pb2
@@ -99,6 +99,10 @@ class Speakers(unittest.TestCase):
                 if not 192 <= packet[1] <= 223:
                     heard.append(self.hear(packet))
 
+    def levels(self):
+        told = {s.ssrc: s.audio_level for s in self.api.statistics().inbound_rtp}
+        return [told[talker.ssrc] for talker in self.talkers]
+
     def dropped(self, name):
         return sum(d.packets for d in self.api.statistics().drops if d.name == name)
 
@@ -112,6 +116,9 @@ class Speakers(unittest.TestCase):
                 self.talk(loud, {0, 1, 2})
             told = events.until(lambda e: e.kind == room_pb2.Event.KIND_DOMINANT_SPEAKER)[-1]
             self.assertEqual(told.track.name, self.talkers[loud].track)
+            # -20 dBov are a tenth.
+            wait_for(lambda: self.levels() == [0.1 if i == loud else 0 for i in range(PEOPLE)],
+                     "the levels of them all")
         again = self.api.watch_events(f"rooms/{self.name}")
         self.assertEqual(snapshot(again)[0].room.dominant_speaker, self.talkers[2].track)
         self.api.delete(self.name)
