@@ -22,6 +22,7 @@ enum {
 	CHUNK_BYTES = 16, // malloc: the same, and its rounding
 	SMALL_PAGE_BYTES = 4096,
 	WORKER_BYTES = 1 << 20, // egress jobs and frames, and the worker itself
+	PROGRAM_BYTES = 30 << 20,
 	DRIVERS_BYTES = 48 << 20, // ethdevs, mempool caches, the EAL's own
 };
 
@@ -97,6 +98,8 @@ void memplan_make(struct memplan *p, const struct shm_limits_config *l, uint32_t
 	units_make(p, l, srtp);
 	p->in_use = l->transports * p->transport.dpdk + l->tracks * p->track.dpdk +
 		    l->subscriptions * p->consumer.dpdk;
+	p->program = PROGRAM_BYTES;
+	p->resident = p->total + p->segment + p->program;
 	p->contexts = l->transports * p->transport.heap + l->tracks * p->track.heap +
 		      2 * (uint64_t)l->subscriptions * p->consumer.heap;
 }
@@ -121,6 +124,8 @@ void memplan_print(const struct memplan *p, FILE *to)
 	line(to, "workers", p->workers);
 	line(to, "rings between cores", p->rings);
 	line(to, "DPDK in total", p->total);
+	line(to, "program and libraries", p->program);
+	line(to, "resident at start", p->resident);
 	line(to, "DPDK besides, with all in use", p->in_use);
 	line(to, "SRTP contexts, with all in use", p->contexts);
 	unit(to, "a transport", &p->transport);

@@ -31,6 +31,10 @@ struct memplan {
 	// On the heap, as they come and go, at the most: SRTP contexts of every transport, track
 	// and subscription.
 	uint64_t contexts;
+	// Code, libraries, heap and stacks once it runs: not arithmetic, but measured on Debian 12.
+	uint64_t program;
+	// VmRSS and HugetlbPages at start; what the wire port's driver maps comes on top.
+	uint64_t resident;
 	struct memplan_unit transport; // with one link and both ways of SRTCP
 	struct memplan_unit track; // of one encoding with RTX
 	struct memplan_unit consumer; // a subscription, without RTX

@@ -246,9 +246,10 @@ static void *map(int fd, size_t size)
 {
 	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
+	if (base == MAP_FAILED)
+		return base;
 	// Keys and passwords lie in it.
-	if (base != MAP_FAILED)
-		madvise(base, size, MADV_DONTDUMP);
+	madvise(base, size, MADV_DONTDUMP);
 	return base;
 }
 
@@ -264,8 +265,13 @@ int shm_segment_create(struct shm_view *view, const struct shm_limits_config *li
 	if (fd < 0)
 		return fd;
 	void *base = map(fd, bytes);
-	if (base == MAP_FAILED) {
+	// All of it now: a page taken later is a fault on the packet path, or memory that is not
+	// there.
+	if (base == MAP_FAILED ||
+	    (madvise(base, bytes, MADV_POPULATE_WRITE) != 0 && errno != EINVAL)) {
 		int err = -errno;
+		if (base != MAP_FAILED)
+			munmap(base, bytes);
 		close(fd);
 		return err;
 	}
