@@ -21,7 +21,8 @@ static const struct {
 	{"plain", 0},
 	{"history", BENCH_NUMBERS | BENCH_HISTORY},
 	{"layers", BENCH_NUMBERS | BENCH_LAYERS},
-	{"all", BENCH_NUMBERS | BENCH_HISTORY | BENCH_LAYERS},
+	{"pacing", BENCH_NUMBERS | BENCH_HISTORY | BENCH_PACING},
+	{"all", BENCH_NUMBERS | BENCH_HISTORY | BENCH_LAYERS | BENCH_PACING},
 };
 enum { FEATURES = sizeof(features) / sizeof(features[0]) };
 
@@ -29,7 +30,7 @@ static void help(const char *name)
 {
 	printf("usage: %s [--engine ipsec-mb,libsrtp2] [--suite NAME,...] [--bytes N,...]\n"
 	       "       [--consumers N,...] [--tracks N,...] [--checksum offload,software,none]\n"
-	       "       [--features numbers,plain,history,layers,all]\n"
+	       "       [--features numbers,plain,history,layers,pacing,all]\n"
 	       "       [--instruction-set sse|avx|avx2|avx512] [--blocks N] [--json]\n"
 	       "Suites: AES_CM_128_HMAC_SHA1_80, AEAD_AES_128_GCM, AEAD_AES_256_GCM.\n",
 	       name);

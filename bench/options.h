@@ -20,6 +20,7 @@ enum bench_feature {
 	BENCH_NUMBERS = 1, // transport-wide ones, and with them the estimator's log
 	BENCH_HISTORY = 2, // packets are kept to be sent again
 	BENCH_LAYERS = 4, // fewer temporal layers than there are: picture ids are written anew
+	BENCH_PACING = 8, // paths have an estimate, which carries everything
 };
 
 struct number_list {

@@ -150,6 +150,8 @@ struct rig *rig_new(const struct rig_plan *plan)
 	struct rig *r = rig_empty(plan);
 
 	rig_records_make(r);
+	if ((plan->features & BENCH_PACING) != 0)
+		rig_paths_paced(r);
 	if ((plan->features & BENCH_LAYERS) == 0)
 		return r;
 	rig_layers_bound(r);

@@ -6,6 +6,7 @@
 #include "dataplane/core/packet.h"
 #include "dataplane/core/path.h"
 #include "dataplane/forward/layers.h"
+#include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/transport.h"
 #include "dataplane/tables/tuple.h"
@@ -232,6 +233,18 @@ void rig_records_make(struct rig *r)
 	uint32_t ext = 2 + ((r->plan.features & BENCH_NUMBERS) != 0 ? 3 : 0) +
 		       (rig_is_video(&r->plan) ? 4 : 2);
 	r->header_bytes = 12 + 4 + (ext + 3) / 4 * 4;
+}
+
+enum { PATH_BPS = 2000000000 };
+
+void rig_paths_paced(struct rig *r)
+{
+	for (uint32_t i = 0; i < r->plan.tracks * r->plan.consumers; i++) {
+		struct bandwidth *b = r->dp.transports[r->publishers + i].bandwidth;
+
+		b->paces = true;
+		pacer_set_rate(&b->pacer, PATH_BPS);
+	}
 }
 
 void rig_layers_bound(struct rig *r)

@@ -45,6 +45,9 @@ static inline bool rig_is_video(const struct rig_plan *plan)
 // Everything the plan says, running.
 void rig_records_make(struct rig *r);
 
+// Every consumer's path has an estimate, wide enough that nothing waits.
+void rig_paths_paced(struct rig *r);
+
 // What the allocation would do where room is short: no consumer gets the topmost temporal layer.
 void rig_layers_bound(struct rig *r);
 
