@@ -13,6 +13,7 @@ import unittest
 
 from api_lab import PATIENCE_S, Api, ctl, failure, snapshot, wait_for
 import grpc
+from ortc_peer import VIDEO_PT, VP8
 from plain_test import OPUS, PT, Peer
 from google.protobuf import field_mask_pb2
 from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc
@@ -21,16 +22,26 @@ LEVEL = transport_pb2.HeaderExtension(uri="urn:ietf:params:rtp-hdrext:ssrc-audio
 TALKS, SILENT = 0x80 | 20, 127
 PACKET_S, SETTLED = 0.02, 50
 PEOPLE = 3
+VIDEO = 10  # added to the SSRC of a person's audio
+KEYFRAME = bytes.fromhex("101002009d012a8002e0011122")
 
 
 class Talker:
-    def __init__(self, peer, ssrc, producer):
-        self.peer, self.ssrc, self.track = peer, ssrc, producer.track
+    def __init__(self, peer, transport, ssrc, producer):
+        self.peer, self.transport, self.ssrc = peer, transport, ssrc
+        self.track = producer.track
         self.name = producer.name
 
     def say(self, seq, level):
         self.peer.send(struct.pack("!BBHIIHHBBxx", 0x90, PT, seq & 0xffff, 960 * seq & 0xffffffff,
                                    self.ssrc, 0xbede, 1, 0x10, level) + b"sluice", self.peer.to)
+
+
+    def show(self, seq):
+        """A keyframe of one packet."""
+        self.peer.send(struct.pack("!BBHII", 0x80, 0x80 | VIDEO_PT, seq & 0xffff,
+                                   1800 * seq & 0xffffffff, self.ssrc + VIDEO) + KEYFRAME,
+                       self.peer.to)
 
 
 class Speakers(unittest.TestCase):
@@ -58,13 +69,25 @@ class Speakers(unittest.TestCase):
         peer.socket.connect(peer.to)
         return peer, made
 
+    def show(self):
+        """Everybody's camera, and the listener's wish for all of them."""
+        made = [self.calls.Produce(transport_pb2.ProduceRequest(
+            transport=talker.transport, kind=room_pb2.MEDIA_KIND_VIDEO, codecs=[VP8],
+            encodings=[transport_pb2.RtpEncoding(ssrc=talker.ssrc + VIDEO)]), timeout=10)
+                for talker in self.talkers]
+        self.calls.Consume(transport_pb2.ConsumeRequest(consumers=[
+            transport_pb2.ConsumerSpec(transport=self.listening, source=m.name, ssrc=1 + VIDEO + i)
+            for i, m in enumerate(made)]), timeout=10)
+        self.shows = True
+
     def meet(self, **settings):
         self.api.create(self.name, room=room_pb2.Room(**settings))
         self.listener, listening = self.transport()
+        self.listening, self.shows = listening.name, False
         self.talkers = []
         for i in range(PEOPLE):
             peer, made = self.transport()
-            self.talkers.append(Talker(peer, 100 + i, self.calls.Produce(
+            self.talkers.append(Talker(peer, made.name, 100 + i, self.calls.Produce(
                 transport_pb2.ProduceRequest(
                     transport=made.name, kind=room_pb2.MEDIA_KIND_AUDIO, codecs=[OPUS],
                     encodings=[transport_pb2.RtpEncoding(ssrc=100 + i)],
@@ -94,10 +117,14 @@ class Speakers(unittest.TestCase):
                 self.seq += 1
                 for i, talker in enumerate(self.talkers):
                     talker.say(self.seq, TALKS if i == loud else SILENT)
+                    if self.shows:
+                        talker.show(self.seq)
             elif select.select([self.listener.socket], [], [], due - now)[0]:
                 packet = self.listener.socket.recv(2048)
                 if not 192 <= packet[1] <= 223:
-                    heard.append(self.hear(packet))
+                    who = self.hear(packet)
+                    if self.shows == (who >= VIDEO):
+                        heard.append(who % VIDEO)
 
     def levels(self):
         told = {s.ssrc: s.audio_level for s in self.api.statistics().inbound_rtp}
@@ -138,6 +165,16 @@ class Speakers(unittest.TestCase):
             room_pb2.UpdateRoomRequest(room=room_pb2.Room(name=f"rooms/{self.name}",
                                                           video_last_n=65536)),
             timeout=PATIENCE_S))
+        self.api.delete(self.name)
+
+    def test_last_n_shows_who_spoke_last(self):
+        self.meet(video_last_n=1)
+        before = self.dropped("OUTSIDE_LAST_N")
+        self.talk(0, {0, 1, 2})
+        self.show()
+        for loud in (0, 2, 1):
+            self.talk(loud, {loud})
+        self.assertGreaterEqual(self.dropped("OUTSIDE_LAST_N") - before, SETTLED)
         self.api.delete(self.name)
 
     def test_without_a_control_plane(self):
