@@ -145,6 +145,11 @@ lab_client() {
 	lab_no_offload "$ns" eth0
 	lab_no_offload "$lan" "c$1"
 	ip -n "$lan" link set "c$1" master br0 up
+	# Nor for the link-local address: a browser takes its end, a second after the link's start, for
+	# another network and gives up the requests under way (ERR_NETWORK_CHANGED).
+	! lab_has_ip6 || ip netns exec "$ns" bash -ec '
+		echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
+		echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_ra'
 	ip -n "$ns" addr add "$(lab_client4 "$1")/24" dev eth0
 	! lab_has_ip6 || ip -n "$ns" addr add "$(lab_client6 "$1")/64" dev eth0 nodad
 	ip -n "$ns" link set eth0 up
