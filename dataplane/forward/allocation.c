@@ -188,7 +188,7 @@ static void settle(const struct worker *w, const struct allocation *a, unsigned 
 		if (sub->step != sub->step_count - 1 || s->layers.bounded)
 			target.pair = target.step;
 	}
-	if (is_smaller(&target, &s->layers.target))
+	if (sub->reason == ALLOCATE_BANDWIDTH && is_smaller(&target, &s->layers.target))
 		s->layers.held_us = w->now_us + LARGER_AFTER_US;
 	layers_want(s, &target);
 	s->stats.layer_reason = sub->reason;

@@ -220,6 +220,29 @@ static void a_larger_picture_is_not_chosen_at_once(void **state)
 			LARGER_AFTER_US + 2 * ALLOCATION_US);
 }
 
+static void bound(struct path *p, uint8_t spatial)
+{
+	struct shm_subscription_config *c = &p->r->h->dp.shm.subscriptions[0].config;
+
+	c->layer_wishes = SHM_LAYER_MAXIMUM;
+	c->maximum = (struct shm_layer){spatial, 3};
+	room_op(p->r, SHM_RECORD_SUBSCRIPTION, SHM_ACTION_APPLY, 0, 1);
+	room_apply(p->r);
+}
+
+static void what_was_asked_for_comes_at_once(void **state)
+{
+	struct path *p = *state;
+
+	run(p, 3);
+	bound(p, 0);
+	run_until_layer(p, 0);
+	bound(p, 1);
+	uint64_t asked_us = p->r->now_us;
+	run_until_layer(p, 1);
+	assert_in_range(p->r->now_us - asked_us, 0, 2 * ALLOCATION_US);
+}
+
 // What came at once and waits makes room: nothing is paused for it.
 static void a_backlog_brings_the_layer_down(void **state)
 {
@@ -270,6 +293,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_layer_follows_the_link, behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(a_larger_picture_is_not_chosen_at_once,
 						behind_a_link, leave),
+		cmocka_unit_test_setup_teardown(what_was_asked_for_comes_at_once, behind_a_link,
+						leave),
 		cmocka_unit_test_setup_teardown(a_backlog_brings_the_layer_down, behind_a_link,
 						leave),
 		cmocka_unit_test_setup_teardown(absurd_rembs_are_survived, behind_a_link, leave),
