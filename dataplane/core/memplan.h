@@ -31,7 +31,8 @@ struct memplan {
 	// On the heap, as they come and go, at the most: SRTP contexts of every transport, track
 	// and subscription.
 	uint64_t contexts;
-	// Code, libraries, heap and stacks once it runs: not arithmetic, but measured on Debian 12.
+	// Code, libraries, heap and stacks once it runs: not arithmetic, but measured on Debian 12
+	// (tests/system/memory_test.py holds 'resident' against /proc).
 	uint64_t program;
 	// VmRSS and HugetlbPages at start; what the wire port's driver maps comes on top.
 	uint64_t resident;

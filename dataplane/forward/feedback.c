@@ -9,7 +9,6 @@
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/repair.h"
 #include "proto/rtc/rtcp.h"
-
 #include "proto/rtc/rtcp_xr.h"
 
 enum {

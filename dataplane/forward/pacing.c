@@ -68,13 +68,11 @@ static void take(struct worker *w, const struct fanout_entry *c, const struct fo
 	wake_by(w, due_us > w->now_us + TICK_US ? due_us : w->now_us + TICK_US);
 }
 
-// Only what can be found again may wait.
-static bool passes(struct worker *w, const struct transport *t, const struct forwarding *f,
+static bool passes(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		   enum packet_kind kind)
 {
-	return t->bandwidth == NULL || !t->bandwidth->paces || !f->kept ||
-	       pacer_pass(&t->bandwidth->pacer, kind, f->packet->rtp_payload_size + OVERHEAD_BYTES,
-			  w->now_us);
+	return pacer_pass(&c->transport->bandwidth->pacer, kind,
+			  f->packet->rtp_payload_size + OVERHEAD_BYTES, w->now_us);
 }
 
 bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
@@ -82,7 +80,7 @@ bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct 
 {
 	bool audio = f->packet->kind == SHM_KIND_AUDIO;
 
-	if (passes(w, c->transport, f, audio ? PACKET_AUDIO : PACKET_VIDEO))
+	if (passes(w, c, f, audio ? PACKET_AUDIO : PACKET_VIDEO))
 		return false;
 	take(w, c, f, at);
 	return true;
@@ -91,7 +89,8 @@ bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct 
 void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struct forwarding *f)
 {
 	// To the pacer it is what audio is.
-	passes(w, c->transport, f, PACKET_AUDIO);
+	if (pacing_applies(c, f))
+		passes(w, c, f, PACKET_AUDIO);
 }
 
 static bool leave(struct worker *w, const struct paced_packet *p)

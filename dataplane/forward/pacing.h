@@ -12,7 +12,13 @@
 #include "dataplane/forward/consumer.h"
 #include "dataplane/tables/bandwidth.h"
 
-// pacing_takes() for a transport that is paced, and a packet that is kept.
+// The consumer's path has an estimate to keep to. Only what can be found again may wait.
+static inline bool pacing_applies(const struct fanout_entry *c, const struct forwarding *f)
+{
+	return f->kept && c->transport->bandwidth != NULL && c->transport->bandwidth->paces;
+}
+
+// pacing_takes() where it applies.
 bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		   const struct placement *at);
 
@@ -20,9 +26,7 @@ bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct 
 static inline bool pacing_takes(struct worker *w, const struct fanout_entry *c,
 				const struct forwarding *f, const struct placement *at)
 {
-	// Only what can be found again may wait.
-	return f->kept && c->transport->bandwidth != NULL && c->transport->bandwidth->paces &&
-	       pacing_bounds(w, c, f, at);
+	return pacing_applies(c, f) && pacing_bounds(w, c, f, at);
 }
 
 // A repair leaves: at once, for the budget of answers bounds it already, and one that waited would

@@ -4,7 +4,8 @@
 // to every worker a few times a second.
 //
 // Path     ingress/rtp.c -> [layers]; core/path.c (housekeeping) -> [layers] -> tables/track.h
-// steps Thread   the publisher's worker.
+//          'steps'
+// Thread   the publisher's worker.
 #include "dataplane/ingress/ingress.h"
 #include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/track.h"

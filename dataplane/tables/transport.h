@@ -82,12 +82,12 @@ struct header_template {
 	alignas(16) uint8_t bytes[80]; // Ethernet, VLAN, IPv4, UDP: 46; with IPv6 66
 };
 
-// What hangs on a transport: built anew by main for every epoch that changes it, read by the owner.
 struct consumer_ssrc {
 	uint32_t ssrc;
 	uint32_t subscription; // slot
 };
 
+// What hangs on a transport: built anew by main for every epoch that changes it, read by the owner.
 struct transport_links {
 	uint32_t track_count;
 	uint32_t subscription_count;
