@@ -20,6 +20,7 @@ const LARGEST_SECONDS = 30; // until the browser's own estimate allows it
 const SHAPED_BITS = 380_000; // below the test picture's 450 kbit/s: at 500 it would stay at the top
 const DOWN_SECONDS = 5;
 const STAY_SECONDS = 15;
+const STAYS_SHARE = 0.8; // of the seconds: what the path carries is tried out now and then
 const UP_SECONDS = 20;
 const FROZEN_MS = 1_000;
 
@@ -80,9 +81,15 @@ await run("shaped", async (trial) => {
   trial.measured(`limited to ${SHAPED_BITS} bit/s: ${down}`);
   await lab.killControlPlane();
   trial.say("the control plane is killed");
-  await pause(STAY_SECONDS * 1000);
-  const [lower, top] = await Promise.all(viewers.map(videoOf));
-  trial.check(isLower(lower), `Grace stays at a lower layer: ${said(lower)}`);
+  const seen = [];
+  for (let second = 0; second < STAY_SECONDS; second++) {
+    await pause(1_000);
+    seen.push(await videoOf(grace));
+  }
+  const lower = seen.filter(isLower).length;
+  trial.check(lower >= STAYS_SHARE * STAY_SECONDS,
+    `Grace is at a lower layer in ${lower} of ${STAY_SECONDS} s: ${seen.map(said).join("; ")}`);
+  const top = await videoOf(viewers[1]);
   trial.check(isTop(top), `Kay keeps the top: ${said(top)}`);
   await checkGaps(trial, viewers, "limited");
 
