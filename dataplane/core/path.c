@@ -89,7 +89,7 @@ static void kernel_frame(struct worker *w, const struct xmsg *msg)
 			return;
 		}
 	}
-	egress_frame(w, msg->mbuf);
+	egress_kernel_frame(w, msg->mbuf);
 }
 
 void path_message(struct worker *w, const struct xmsg *msg)

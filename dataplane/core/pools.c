@@ -10,7 +10,6 @@
 #include <rte_mbuf.h>
 
 enum {
-	PRIVATE_BYTES = RTE_ALIGN_MUL_CEIL(sizeof(struct packet), RTE_MBUF_PRIV_ALIGN),
 	DATA_BYTES = HEADROOM_BYTES + FRAME_BYTES_MAX,
 	CORE_CACHE = 256, // mbufs a core keeps to itself
 };
@@ -18,16 +17,16 @@ static_assert((int)HEADROOM_BYTES == RTE_PKTMBUF_HEADROOM, "the drivers leave wh
 
 struct rte_mempool *pools_packets_new(unsigned packets)
 {
-	return rte_pktmbuf_pool_create("packets", packets, CORE_CACHE, PRIVATE_BYTES, DATA_BYTES,
-				       (int)rte_socket_id());
+	return rte_pktmbuf_pool_create("packets", packets, CORE_CACHE, POOLS_PRIVATE_BYTES,
+				       DATA_BYTES, (int)rte_socket_id());
 }
 
 size_t pools_packet_bytes(void)
 {
 	struct rte_mempool_objsz sizes;
 
-	return rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + PRIVATE_BYTES + DATA_BYTES, 0,
-					 &sizes);
+	return rte_mempool_calc_obj_size(sizeof(struct rte_mbuf) + POOLS_PRIVATE_BYTES + DATA_BYTES,
+					 0, &sizes);
 }
 
 uint64_t pools_bytes(unsigned packets)

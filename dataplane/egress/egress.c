@@ -64,21 +64,21 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 {
 	struct header_template h;
 
-	egress_header_template(&h, to);
+	egress_header_template(w->dp, &h, to);
 	if (h.size == 0) {
 		drop_egress(w, SHM_EGRESS_DROP_NO_PATH);
 		return false;
 	}
-	struct rte_mbuf *m = egress_frame_new(w, &h, size);
+	struct rte_mbuf *m = egress_take(w, &h, size);
 	if (m == NULL)
 		return false;
-	memcpy(egress_frame_payload(m, &h), bytes, size);
-	header_finish(w->dp, m, &h, size);
-	w->egress->entries[egress_queue(w, m)] = (struct egress_entry){0};
+	header_copy(egress_frame(m), &h);
+	memcpy(egress_frame(m) + h.size, bytes, size);
+	egress_queue_datagram(w, m, &h, NULL, size);
 	return true;
 }
 
-void egress_frame(struct worker *w, struct rte_mbuf *m)
+void egress_kernel_frame(struct worker *w, struct rte_mbuf *m)
 {
-	w->egress->entries[egress_queue(w, m)] = (struct egress_entry){0};
+	egress_queue(w, m, NULL, NULL, 0, 0);
 }

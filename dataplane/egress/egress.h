@@ -48,14 +48,15 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 		     size_t size);
 
 // Queues a finished frame of the kernel's. Takes the mbuf.
-void egress_frame(struct worker *w, struct rte_mbuf *m);
+void egress_kernel_frame(struct worker *w, struct rte_mbuf *m);
 
 // Seals all jobs and sends all frames. What the port does not take waits for the next flush; what
 // the bounded queue of those does not take is dropped as TX_FULL.
 void egress_flush(struct worker *w);
 
 // Builds the Ethernet/VLAN/IP/UDP header of a checked tuple, from its local to its remote address.
-void egress_header_template(struct header_template *h, const struct checked_tuple *to);
+void egress_header_template(const struct dataplane *dp, struct header_template *h,
+			    const struct checked_tuple *to);
 
 // RTCP of our own that is due on one owned transport: SR per consumer, RR per encoding, SDES,
 // transport-wide feedback, PLI/FIR from the keyframe gates.

@@ -3,12 +3,13 @@
 // dataplane/egress/header.c - Ethernet, VLAN, IP and UDP in front of what we send.
 //
 // Path     tables/transport.c builds a template when the selected tuple moves -> every frame copies
-//          it -> [header_finish] writes what depends on the size.
+//          it -> [header_lengths] writes what depends on the size.
 // Spec     IEEE 802.1Q, RFC 791 (DF set, so the identification says nothing: RFC 6864 4.1), RFC
 // 8200,
 //          RFC 768 (a checksum of 0 is sent as ffff).
 #include "dataplane/egress/header.h"
 
+#include "dataplane/core/limits.h"
 #include "dataplane/egress/egress.h"
 #include "proto/rtc/bytes.h"
 
@@ -17,7 +18,6 @@
 enum {
 	ETHERNET_BYTES = 14,
 	VLAN_BYTES = 4,
-	IPV6_BYTES = 40,
 	ETHERTYPE_VLAN = 0x8100,
 	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_IPV6 = 0x86dd,
@@ -64,17 +64,29 @@ static void put_ipv6(struct bytes_writer *b, const struct checked_tuple *to)
 	bytes_put(b, to->remote.ip, 16);
 }
 
-// What the checksums of every frame have in common: addresses and protocol, and IPv4's header.
-static void sums(struct header_template *h, bool v4)
+static uint16_t pseudo_sum(const struct header_template *h, bool v4)
 {
 	const uint8_t *ip = h->bytes + h->l2_size;
 
-	h->ip_sum = v4 ? rte_raw_cksum(ip, IPV4_BYTES) : 0;
-	h->pseudo_sum =
-		rte_raw_cksum(ip + (v4 ? 12 : 8), v4 ? 8 : 32) + rte_cpu_to_be_16(PROTOCOL_UDP);
+	return header_fold((uint32_t)rte_raw_cksum(ip + (v4 ? 12 : 8), v4 ? 8 : 32) +
+			   rte_cpu_to_be_16(PROTOCOL_UDP));
 }
 
-void egress_header_template(struct header_template *h, const struct checked_tuple *to)
+// What every frame's mbuf says, and how much fits one.
+static void tell_port(const struct dataplane *dp, struct header_template *h, bool v4)
+{
+	const uint64_t flags =
+		v4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_UDP_CKSUM
+		   : RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
+	int by_mtu = dp->wire_mtu - h->l3_size - UDP_BYTES;
+
+	h->tx_offload = (uint16_t)rte_mbuf_tx_offload(h->l2_size, h->l3_size, 0, 0, 0, 0, 0);
+	h->tx_flags = dp->tx_checksum_offload ? (uint16_t)(flags >> TX_FLAGS_SHIFT) : 0;
+	h->udp_room = (uint16_t)RTE_MIN(RTE_MAX(by_mtu, 0), FRAME_BYTES_MAX - h->size);
+}
+
+void egress_header_template(const struct dataplane *dp, struct header_template *h,
+			    const struct checked_tuple *to)
 {
 	bool v4 = to->remote.family == RTC_ADDR_V4;
 	struct bytes_writer b;
@@ -96,27 +108,22 @@ void egress_header_template(struct header_template *h, const struct checked_tupl
 	bytes_put_be32(&b, 0);
 	assert(!b.overflow);
 	h->size = (uint8_t)b.size;
-	sums(h, v4);
+	h->pseudo_sum = pseudo_sum(h, v4);
+	tell_port(dp, h, v4);
 }
 
-static uint16_t udp_checksum(const struct header_template *h, const struct rte_udp_hdr *udp,
-			     size_t udp_size)
+void header_checksums(const struct dataplane *dp, struct rte_mbuf *m)
 {
-	uint16_t sum = (uint16_t)~header_fold(h->pseudo_sum + udp->dgram_len +
-					      rte_raw_cksum(udp, udp_size));
+	void *ip = rte_pktmbuf_mtod_offset(m, void *, m->l2_len);
+	struct rte_udp_hdr *udp = RTE_PTR_ADD(ip, m->l3_len);
 
-	return sum != 0 ? sum : UINT16_MAX;
-}
-
-void header_checksums(const struct dataplane *dp, const struct header_template *h, uint8_t *ip,
-		      size_t udp_size)
-{
-	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + h->l3_size);
-	bool v4 = h->l3_size == IPV4_BYTES;
-
-	if (v4)
-		((struct rte_ipv4_hdr *)ip)->hdr_checksum = (uint16_t)~header_fold(
-			h->ip_sum + ((struct rte_ipv4_hdr *)ip)->total_length);
-	if (!v4 || dp->udp_checksum_ipv4)
-		udp->dgram_cksum = udp_checksum(h, udp, udp_size);
+	udp->dgram_cksum = 0;
+	if (m->l3_len != IPV4_BYTES) {
+		udp->dgram_cksum = rte_ipv6_udptcp_cksum(ip, udp);
+		return;
+	}
+	((struct rte_ipv4_hdr *)ip)->hdr_checksum = 0;
+	((struct rte_ipv4_hdr *)ip)->hdr_checksum = rte_ipv4_cksum(ip);
+	if (dp->udp_checksum_ipv4)
+		udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
 }

@@ -9,50 +9,64 @@
 #include <rte_ip.h>
 #include <rte_udp.h>
 #include <stddef.h>
+#include <string.h>
 
-enum { IPV4_BYTES = 20, UDP_BYTES = 8 };
+enum {
+	IPV4_BYTES = 20,
+	IPV6_BYTES = 40,
+	UDP_BYTES = 8,
+	// Of the lengths in their headers.
+	IPV4_LENGTH_AT = 2,
+	IPV6_LENGTH_AT = 4,
+	UDP_LENGTH_AT = 4, // and behind it the checksum
+	HEADER_FIRST = 64 - offsetof(struct header_template, bytes),
+	TX_FLAGS_SHIFT = 48, // of a template's part of ol_flags
+};
 
-// Folds a ones' complement sum to 16 bits.
+// Folds a ones' complement sum of at most 17 bits to 16.
 static inline uint16_t header_fold(uint32_t sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)(sum + (sum >> 16));
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
 }
 
-// Both checksums, in software.
-void header_checksums(const struct dataplane *dp, const struct header_template *h, uint8_t *ip,
-		      size_t udp_size);
-
-// With offload the port wants the pseudo header's sum, length included, and does the rest.
-static inline void header_offload(struct rte_mbuf *m, const struct header_template *h,
-				  struct rte_udp_hdr *udp)
+// What a port wants to know of a frame. Inline, as the next two: they run once per packet sent.
+static inline void header_describe(struct rte_mbuf *m, const struct header_template *h,
+				   size_t udp_bytes)
 {
-	m->ol_flags |= h->l3_size == IPV4_BYTES ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM |
-							  RTE_MBUF_F_TX_UDP_CKSUM
-						: RTE_MBUF_F_TX_IPV6 | RTE_MBUF_F_TX_UDP_CKSUM;
-	udp->dgram_cksum = header_fold(h->pseudo_sum + udp->dgram_len);
-}
-
-// Cuts the frame to 'udp_bytes' of UDP payload, writes IP and UDP lengths and both checksums, or
-// leaves those to the port.
-// 'h' is the template in the frame. Inline: it runs once per packet sent.
-static inline void header_finish(const struct dataplane *dp, struct rte_mbuf *m,
-				 const struct header_template *h, size_t udp_bytes)
-{
-	size_t udp_size = UDP_BYTES + udp_bytes;
-	uint8_t *ip = rte_pktmbuf_mtod_offset(m, uint8_t *, h->l2_size);
-	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(ip + h->l3_size);
-
-	m->data_len = (uint16_t)(h->l2_size + h->l3_size + udp_size);
+	// The pool's have one segment, and one reference to it.
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	m->ol_flags = (uint64_t)h->tx_flags << TX_FLAGS_SHIFT;
+	m->tx_offload = h->tx_offload;
+	m->data_len = (uint16_t)(h->size + udp_bytes);
 	m->pkt_len = m->data_len;
-	udp->dgram_len = rte_cpu_to_be_16((uint16_t)udp_size);
-	if (h->l3_size == IPV4_BYTES)
-		((struct rte_ipv4_hdr *)ip)->total_length =
-			rte_cpu_to_be_16((uint16_t)(IPV4_BYTES + udp_size));
-	else
-		((struct rte_ipv6_hdr *)ip)->payload_len = udp->dgram_len;
-	if (dp->tx_checksum_offload)
-		header_offload(m, h, udp);
-	else
-		header_checksums(dp, h, ip, udp_size);
 }
+
+// Up to the end of the template's first line, which is enough for IPv4: there is room behind, to be
+// filled afterwards.
+static inline void header_copy(uint8_t *frame, const struct header_template *h)
+{
+	memcpy(frame, h->bytes, HEADER_FIRST);
+	if (h->size > HEADER_FIRST)
+		memcpy(frame + HEADER_FIRST, h->bytes + HEADER_FIRST,
+		       sizeof(h->bytes) - HEADER_FIRST);
+}
+
+// IP and UDP lengths in a copy; and where the port computes checksums, the pseudo header's sum,
+// length included.
+static inline void header_lengths(uint8_t *frame, const struct header_template *h, size_t udp_bytes)
+{
+	uint8_t *udp = frame + h->size - UDP_BYTES;
+	bool v4 = h->l3_size == IPV4_BYTES;
+	uint16_t length = rte_cpu_to_be_16((uint16_t)(UDP_BYTES + udp_bytes));
+	uint16_t sum = h->tx_flags != 0 ? header_fold((uint32_t)h->pseudo_sum + length) : 0;
+	const uint16_t both[2] = {length, sum};
+
+	memcpy(udp + UDP_LENGTH_AT, both, sizeof(both));
+	if (v4)
+		length = rte_cpu_to_be_16((uint16_t)(IPV4_BYTES + UDP_BYTES + udp_bytes));
+	memcpy(udp - (v4 ? IPV4_BYTES - IPV4_LENGTH_AT : IPV6_BYTES - IPV6_LENGTH_AT), &length,
+	       sizeof(length));
+}
+
+// Both checksums in software, of a complete frame.
+void header_checksums(const struct dataplane *dp, struct rte_mbuf *m);

@@ -5,17 +5,16 @@
 #pragma once
 
 #include "dataplane/core/limits.h"
+#include "dataplane/core/pools.h"
 #include "dataplane/egress/egress.h"
+#include "dataplane/egress/header.h"
 #include "dataplane/srtp/engine.h"
 
 #include <rte_prefetch.h>
 #include <string.h>
 
 enum {
-	EGRESS_FRAMES_MAX = 2 * BURST_PKTS_MAX,
-	EGRESS_HEADER_FIRST = 64 - offsetof(struct header_template, bytes),
-	FRESH_AHEAD = 5, // frames
-	FRESH_NEAR = 2,
+	FRESH_AHEAD = 2, // frames
 	EGRESS_FRESH_FIRST = 4, // mbufs taken from the pool at once; doubles until the flush
 };
 
@@ -35,12 +34,12 @@ struct egress {
 	unsigned fresh_next; // how many to take next time
 	unsigned waiting_count;
 	bool gaps; // a frame is NULL
-	struct rte_mbuf *frames[EGRESS_FRAMES_MAX]; // in order; NULL: dropped since
-	struct egress_entry entries[EGRESS_FRAMES_MAX]; // of the frames
+	struct rte_mbuf *frames[BURST_PKTS_MAX]; // in order; NULL: dropped since
+	struct egress_entry entries[BURST_PKTS_MAX]; // of the frames
 	struct srtp_job jobs[BURST_PKTS_MAX];
 	uint16_t job_frame[BURST_PKTS_MAX]; // the frame a job seals
 	uint8_t heads[BURST_PKTS_MAX][SRTP_HEAD_BYTES]; // of the jobs that have one
-	uint16_t plain_frame[BURST_PKTS_MAX]; // complete but for lengths and checksums: no SRTP
+	uint16_t plain_frame[BURST_PKTS_MAX]; // complete but for checksums: no SRTP
 	struct rte_mbuf *sources[BURST_PKTS_MAX]; // what the jobs read; freed when they are sealed
 	struct rte_mbuf *fresh[BURST_PKTS_MAX]; // taken from the pool, as they lie there
 	struct rte_mbuf *waiting[EGRESS_WAITING_MAX]; // oldest first; counted as sent
@@ -49,25 +48,32 @@ struct egress {
 // Takes mbufs from the pool, several at once. False if it is empty.
 bool egress_take_fresh(struct worker *w);
 
-// What the next frames will be written to: the bytes of one, and before that what says where they
-// are.
-static inline void egress_fetch_fresh(const struct egress *e)
+// Where a frame's bytes go: mbufs of our pool are all laid out alike, so none has to be read for
+// it.
+static inline uint8_t *egress_frame(struct rte_mbuf *m)
 {
-	if (e->fresh_count >= FRESH_AHEAD)
-		rte_prefetch0(e->fresh[e->fresh_count - FRESH_AHEAD]);
-	if (e->fresh_count >= FRESH_NEAR)
-		rte_prefetch0(rte_pktmbuf_mtod(e->fresh[e->fresh_count - FRESH_NEAR], void *));
+	return (uint8_t *)(m + 1) + POOLS_PRIVATE_BYTES + RTE_PKTMBUF_HEADROOM;
 }
 
-// A frame with the template in front, its l2_len and l3_len set, and 'size' more bytes behind for
-// the caller to fill. NULL after counting the drop.
-static inline struct rte_mbuf *egress_frame_new(struct worker *w, const struct header_template *h,
-						size_t size)
+// What one of the next frames will be written to.
+static inline void egress_fetch_fresh(const struct egress *e, unsigned left)
+{
+	if (left < FRESH_AHEAD)
+		return;
+	struct rte_mbuf *m = e->fresh[left - FRESH_AHEAD];
+	rte_prefetch0(m);
+	rte_prefetch0(&m->tx_offload);
+	rte_prefetch0(egress_frame(m));
+	rte_prefetch0(egress_frame(m) + RTE_CACHE_LINE_SIZE);
+}
+
+// An mbuf for the template and 'udp_bytes' behind it. NULL after counting the drop.
+static inline struct rte_mbuf *egress_take(struct worker *w, const struct header_template *h,
+					   size_t udp_bytes)
 {
 	struct egress *e = w->egress;
-	size_t whole = h->size + size;
 
-	if (whole - h->l2_size > w->dp->wire_mtu || whole > FRAME_BYTES_MAX) {
+	if (udp_bytes > h->udp_room) {
 		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
 		return NULL;
 	}
@@ -75,26 +81,9 @@ static inline struct rte_mbuf *egress_frame_new(struct worker *w, const struct h
 		drop_egress(w, SHM_EGRESS_DROP_NO_MBUF);
 		return NULL;
 	}
-	struct rte_mbuf *m = e->fresh[--e->fresh_count];
-	egress_fetch_fresh(e);
-	// All that sending looks at: the pool's have one segment, and one reference to it.
-	m->data_off = RTE_PKTMBUF_HEADROOM;
-	m->ol_flags = 0;
-	m->tx_offload = rte_mbuf_tx_offload(h->l2_size, h->l3_size, 0, 0, 0, 0, 0);
-	uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
-	// Up to the end of the template's first line, which is enough for IPv4: there is room
-	// behind.
-	memcpy(at, h->bytes, EGRESS_HEADER_FIRST);
-	if (h->size > EGRESS_HEADER_FIRST)
-		memcpy(at + EGRESS_HEADER_FIRST, h->bytes + EGRESS_HEADER_FIRST,
-		       sizeof(h->bytes) - EGRESS_HEADER_FIRST);
-	return m;
-}
-
-// The bytes behind the headers.
-static inline uint8_t *egress_frame_payload(struct rte_mbuf *m, const struct header_template *h)
-{
-	return rte_pktmbuf_mtod_offset(m, uint8_t *, h->size);
+	unsigned left = --e->fresh_count;
+	egress_fetch_fresh(e, left);
+	return e->fresh[left];
 }
 
 // Seals what waits, and lets go of what was read for it.
@@ -103,14 +92,53 @@ void egress_seal(struct worker *w);
 // egress_flush() for whoever is short of room and has more to come.
 void egress_send(struct worker *w);
 
-// The next free place, with 'm' in it; flushes first when there is none. The caller fills the
-// entry.
-static inline unsigned egress_queue(struct worker *w, struct rte_mbuf *m)
+// From here on it counts as sent; what is refused after all is taken back (tx.c).
+static inline void egress_count(uint64_t now_us, struct transport *t, struct subscription *s,
+				uint16_t media_bytes, uint16_t udp_bytes)
+{
+	t->stats.packets_sent++;
+	t->stats.bytes_sent += udp_bytes;
+	if (s == NULL)
+		return;
+	uint64_t last_us = s->last_sent_us;
+	if (now_us - last_us > s->stats.max_send_gap_us && last_us != 0)
+		s->stats.max_send_gap_us = now_us - last_us;
+	s->last_sent_us = now_us;
+	s->stats.packets_sent++;
+	s->stats.bytes_sent += media_bytes;
+	s->sr_packets++;
+	s->sr_octets += media_bytes;
+}
+
+// Puts the frame into the next free place, which it returns, and counts it as sent for 't' (NULL:
+// nobody's) and 's' (RTP only); flushes first when there is none.
+static inline unsigned egress_queue(struct worker *w, struct rte_mbuf *m, struct transport *t,
+				    struct subscription *s, uint16_t media_bytes,
+				    uint16_t udp_bytes)
 {
 	struct egress *e = w->egress;
+	unsigned place = e->frame_count;
 
-	if (e->frame_count == EGRESS_FRAMES_MAX)
+	if (place == BURST_PKTS_MAX) {
 		egress_send(w);
-	e->frames[e->frame_count] = m;
-	return e->frame_count++;
+		place = 0;
+	}
+	e->frame_count = place + 1;
+	e->frames[place] = m;
+	e->entries[place] = (struct egress_entry){t, s, media_bytes, udp_bytes};
+	if (t != NULL)
+		egress_count(w->now_us, t, s, media_bytes, udp_bytes);
+	return place;
+}
+
+// A datagram of ours, header template in front, whose 'udp_bytes' are written: to be sent as it is.
+static inline void egress_queue_datagram(struct worker *w, struct rte_mbuf *m,
+					 const struct header_template *h, struct transport *t,
+					 size_t udp_bytes)
+{
+	header_describe(m, h, udp_bytes);
+	header_lengths(egress_frame(m), h, udp_bytes);
+	if (h->tx_flags == 0)
+		header_checksums(w->dp, m);
+	egress_queue(w, m, t, NULL, 0, (uint16_t)udp_bytes);
 }

@@ -19,22 +19,19 @@ bool egress_rtcp(struct worker *w, struct transport *t, const uint8_t *compound,
 		drop_egress(w, SHM_EGRESS_DROP_INDEX_LIMIT);
 		return false;
 	}
-	struct rte_mbuf *m = egress_frame_new(w, &t->path, size + SRTCP_OVERHEAD_BYTES_MAX);
+	struct rte_mbuf *m = egress_take(w, &t->path, size + SRTCP_OVERHEAD_BYTES_MAX);
 	if (m == NULL)
 		return false;
 	if (t->srtcp_index >= t->srtcp_index_reserved)
 		publish_transport(w, t);
-	memcpy(egress_frame_payload(m, &t->path), compound, size);
-	if (!t->rtp_only && !srtcp_seal(t->srtcp, w->srtp, egress_frame_payload(m, &t->path), &size,
-					t->srtcp_index++)) {
+	uint8_t *at = egress_frame(m) + t->path.size;
+	header_copy(egress_frame(m), &t->path);
+	memcpy(at, compound, size);
+	if (!t->rtp_only && !srtcp_seal(t->srtcp, w->srtp, at, &size, t->srtcp_index++)) {
 		drop_egress(w, SHM_EGRESS_DROP_SEAL);
 		rte_pktmbuf_free(m);
 		return false;
 	}
-	header_finish(w->dp, m, &t->path, size);
-	w->egress->entries[egress_queue(w, m)] = (struct egress_entry){
-		.transport = t,
-		.udp_bytes = (uint16_t)size,
-	};
+	egress_queue_datagram(w, m, &t->path, t, size);
 	return true;
 }

@@ -20,7 +20,9 @@
 
 #include <string.h>
 
-enum { EGRESS_EXT_COPY_BYTES = 16 };
+enum { EGRESS_EXT_COPY_BYTES = 24 };
+static_assert(RTP_EXT_BLOCK_BYTES_MAX % EGRESS_EXT_COPY_BYTES == 0,
+	      "no block ends in its array's last part");
 
 // What forward/ decided about one packet for one consumer.
 struct egress_rtp_packet {
@@ -35,23 +37,62 @@ struct egress_rtp_packet {
 	// Extension block with its 4-byte header, in an array of RTP_EXT_BLOCK_BYTES_MAX; copied.
 	const uint8_t *ext;
 	uint16_t ext_size; // bytes, a multiple of 4; 0: none
+	uint16_t mid_at; // in the block: where 'mid' goes; 0: what stands there is right
+	const char *mid; // FANOUT_MID_BYTES, zeros behind it
 	const uint8_t *payload; // plaintext, read when the job is sealed: see egress_release()
 	uint16_t payload_size;
 };
 
-// In blocks of 16 bytes: there is room behind, which the payload fills later, and what lies behind
-// the block itself is of the same array.
+// In parts of EGRESS_EXT_COPY_BYTES, which is all of nearly every block: there is room behind,
+// which the payload fills later, and what lies behind the block itself is of the same array.
 static inline void egress_put_ext(uint8_t *at, const uint8_t *ext, size_t size)
 {
-	for (size_t i = 0; i < size; i += EGRESS_EXT_COPY_BYTES)
+	memcpy(at, ext, EGRESS_EXT_COPY_BYTES);
+	for (size_t i = EGRESS_EXT_COPY_BYTES; i < size; i += EGRESS_EXT_COPY_BYTES)
 		memcpy(at + i, ext + i, EGRESS_EXT_COPY_BYTES);
 }
-static_assert(RTP_EXT_BLOCK_BYTES_MAX % EGRESS_EXT_COPY_BYTES == 0,
-	      "no block ends in its array's last part");
 
-// Returns the header's size.
-static inline size_t egress_put_header(uint8_t *at, const struct egress_rtp_packet *p)
+static inline uint16_t egress_header_size(const struct egress_rtp_packet *p)
 {
+	return (uint16_t)(RTP_HEADER_BYTES + p->ext_size);
+}
+
+// Queues the mbuf, of which nothing is written yet, and a job to seal it where there is SRTP.
+// 'counts': the consumer whose media it is, NULL for a repeat.
+static __rte_always_inline void egress_rtp_queue(struct worker *w, struct rte_mbuf *m,
+						 const struct egress_rtp_packet *p,
+						 struct subscription *counts)
+{
+	const struct header_template *h = &p->transport->path;
+	uint16_t size = (uint16_t)(egress_header_size(p) + p->payload_size);
+	uint16_t udp_bytes = (uint16_t)(size + p->transport->tag_bytes);
+	unsigned place = egress_queue(w, m, p->transport, counts, p->payload_size, udp_bytes);
+	struct egress *e = w->egress;
+
+	header_describe(m, h, udp_bytes);
+	if (p->srtp == NULL) {
+		e->plain_frame[e->plain_count++] = (uint16_t)place;
+		return;
+	}
+	unsigned job = e->job_count++;
+	e->job_frame[job] = (uint16_t)place;
+	e->jobs[job] = (struct srtp_job){
+		.stream = p->srtp,
+		.packet = egress_frame(m) + h->size,
+		.payload = p->payload,
+		.index = p->index,
+		.header_size = egress_header_size(p),
+		.size = size,
+	};
+}
+
+// Writes all headers, and the payload where nothing else will. Returns the RTP header.
+static __rte_always_inline uint8_t *egress_rtp_write(struct rte_mbuf *m,
+						     const struct egress_rtp_packet *p)
+{
+	const struct header_template *h = &p->transport->path;
+	uint8_t *frame = egress_frame(m);
+	uint8_t *at = frame + h->size;
 	const struct rtp_header header = {
 		.ssrc = p->ssrc,
 		.ts = p->timestamp,
@@ -61,74 +102,35 @@ static inline size_t egress_put_header(uint8_t *at, const struct egress_rtp_pack
 		.extension = p->ext_size != 0,
 	};
 
+	size_t udp_bytes =
+		(size_t)egress_header_size(p) + p->payload_size + p->transport->tag_bytes;
+	header_copy(frame, h);
+	header_lengths(frame, h, udp_bytes);
 	rtp_write_header(at, &header);
-	egress_put_ext(at + RTP_HEADER_BYTES, p->ext, p->ext_size);
-	return RTP_HEADER_BYTES + (size_t)p->ext_size;
-}
-
-// Queues the frame, and a job to seal it where there is SRTP; its RTP header is written. 'counts':
-// the consumer whose media it is, NULL for a repeat.
-static __rte_always_inline void egress_queue_sealed(struct worker *w, struct rte_mbuf *m,
-						    const struct egress_rtp_packet *p,
-						    size_t header_size, struct subscription *counts)
-{
-	struct egress *e = w->egress;
-	uint8_t *at = egress_frame_payload(m, &p->transport->path);
-
-	if (e->job_count == BURST_PKTS_MAX || e->plain_count == BURST_PKTS_MAX)
-		egress_send(w);
-	unsigned frame = egress_queue(w, m);
-	e->entries[frame] = (struct egress_entry){
-		.transport = p->transport,
-		.subscription = counts,
-		.media_bytes = p->payload_size,
-	};
-	if (p->srtp == NULL) {
-		e->entries[frame].udp_bytes = (uint16_t)(header_size + p->payload_size);
-		e->plain_frame[e->plain_count++] = (uint16_t)frame;
-		if (p->payload != at + header_size)
-			memcpy(at + header_size, p->payload, p->payload_size);
-		return;
-	}
-	e->job_frame[e->job_count] = (uint16_t)frame;
-	e->jobs[e->job_count++] = (struct srtp_job){
-		.stream = p->srtp,
-		.packet = at,
-		.payload = p->payload,
-		.index = p->index,
-		.header_size = (uint16_t)header_size,
-		.size = (uint16_t)(header_size + p->payload_size),
-	};
-}
-
-static __rte_always_inline uint8_t *egress_queue_job(struct worker *w, struct rte_mbuf *m,
-						     const struct egress_rtp_packet *p)
-{
-	uint8_t *at = egress_frame_payload(m, &p->transport->path);
-
-	egress_queue_sealed(w, m, p, egress_put_header(at, p), p->subscription);
+	if (p->ext_size != 0)
+		egress_put_ext(at + RTP_HEADER_BYTES, p->ext, p->ext_size);
+	if (p->mid_at != 0)
+		memcpy(at + RTP_HEADER_BYTES + p->mid_at, p->mid, FANOUT_MID_BYTES);
+	uint8_t *payload = at + egress_header_size(p);
+	if (p->srtp == NULL && p->payload != payload)
+		memcpy(payload, p->payload, p->payload_size);
 	return at;
 }
 
-// Queues one RTP packet: header template, RTP header, extension, payload; sealed at the flush.
-// Returns its RTP header, in which the extension may be changed until the next call, or NULL after
-// counting the drop.
-static __rte_always_inline uint8_t *egress_rtp(struct worker *w, const struct egress_rtp_packet *p)
+// Queues one RTP packet, to be sealed at the flush: its headers are to be written next. The path is
+// open, and nothing else had the index. NULL after counting the drop.
+static __rte_always_inline struct rte_mbuf *egress_rtp(struct worker *w,
+						       const struct egress_rtp_packet *p)
 {
-	size_t size = RTP_HEADER_BYTES + (size_t)p->ext_size + p->payload_size;
+	size_t size = (size_t)egress_header_size(p) + p->payload_size + SRTP_TAG_BYTES_MAX;
+	struct rte_mbuf *m = egress_take(w, &p->transport->path, size);
 
-	if (!egress_path_ok(w, p->transport))
-		return NULL;
-	if (p->index > SEQ_INDEX_MAX) {
-		drop_egress(w, SHM_EGRESS_DROP_INDEX_LIMIT);
-		return NULL;
-	}
-	struct rte_mbuf *m = egress_frame_new(w, &p->transport->path, size + SRTP_TAG_BYTES_MAX);
 	if (m == NULL)
 		return NULL;
 	if (p->index >= p->subscription->srtp_index_reserved)
 		publish_subscription(w, p->subscription);
-	return egress_queue_job(w, m, p);
+	egress_rtp_queue(w, m, p, p->subscription);
+	return m;
 }
 
 // The packet egress_rtp() has just queued goes out with other first bytes: where to change them,

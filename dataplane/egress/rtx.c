@@ -14,15 +14,14 @@
 
 enum { RTP_PADDING_BIT = 0x20 };
 
-// The frame of one packet of the consumer's RTX stream, under its next index. NULL after counting
-// the drop.
-static struct rte_mbuf *frame(struct worker *w, struct egress_rtp_packet *p, size_t payload)
+// Queues one packet of the consumer's RTX stream under its next index, headers written; its payload
+// of 'size' bytes is to be filled in. NULL after counting the drop.
+static uint8_t *queue(struct worker *w, struct egress_rtp_packet *p, size_t size)
 {
 	struct subscription *s = p->subscription;
-	size_t size = RTP_HEADER_BYTES + (size_t)p->ext_size + payload + SRTP_TAG_BYTES_MAX;
-	struct rte_mbuf *m = egress_path_ok(w, p->transport)
-				     ? egress_frame_new(w, &p->transport->path, size)
-				     : NULL;
+	const struct header_template *h = &p->transport->path;
+	size_t whole = egress_header_size(p) + size + SRTP_TAG_BYTES_MAX;
+	struct rte_mbuf *m = egress_path_ok(w, p->transport) ? egress_take(w, h, whole) : NULL;
 
 	if (m == NULL)
 		return NULL;
@@ -34,43 +33,35 @@ static struct rte_mbuf *frame(struct worker *w, struct egress_rtp_packet *p, siz
 	if (p->index >= s->rtx_index_reserved)
 		publish_subscription(w, s);
 	p->ssrc = s->rtx.ssrc;
-	return m;
-}
-
-static uint8_t *seal(struct worker *w, struct rte_mbuf *m, struct egress_rtp_packet *p, uint8_t *at,
-		     uint8_t *payload, size_t size)
-{
-	p->payload = payload;
+	p->payload = egress_frame(m) + h->size + egress_header_size(p);
 	p->payload_size = (uint16_t)size;
-	egress_queue_sealed(w, m, p, (size_t)(payload - at), NULL);
-	return at;
+	egress_rtp_queue(w, m, p, NULL);
+	return egress_rtp_write(m, p);
 }
 
 uint8_t *egress_rtx(struct worker *w, const struct egress_rtp_packet *original, uint16_t seq)
 {
 	struct egress_rtp_packet p = *original;
-	struct rte_mbuf *m = frame(w, &p, RTX_OSN_BYTES + (size_t)p.payload_size);
+	uint8_t *at = queue(w, &p, RTX_OSN_BYTES + (size_t)original->payload_size);
 
-	if (m == NULL)
+	if (at == NULL)
 		return NULL;
-	uint8_t *at = egress_frame_payload(m, &p.transport->path);
-	uint8_t *payload = at + egress_put_header(at, &p);
+	uint8_t *payload = at + egress_header_size(&p);
 	bytes_store_be16(payload, seq);
-	memcpy(payload + RTX_OSN_BYTES, p.payload, p.payload_size);
-	return seal(w, m, &p, at, payload, RTX_OSN_BYTES + (size_t)p.payload_size);
+	memcpy(payload + RTX_OSN_BYTES, original->payload, original->payload_size);
+	return at;
 }
 
 uint8_t *egress_padding(struct worker *w, const struct egress_rtp_packet *packet)
 {
 	struct egress_rtp_packet p = *packet;
-	struct rte_mbuf *m = frame(w, &p, EGRESS_PADDING_BYTES);
+	uint8_t *at = queue(w, &p, EGRESS_PADDING_BYTES);
 
-	if (m == NULL)
+	if (at == NULL)
 		return NULL;
-	uint8_t *at = egress_frame_payload(m, &p.transport->path);
-	uint8_t *payload = at + egress_put_header(at, &p);
+	uint8_t *payload = at + egress_header_size(&p);
 	at[0] |= RTP_PADDING_BIT;
 	memset(payload, 0, EGRESS_PADDING_BYTES - 1);
 	payload[EGRESS_PADDING_BYTES - 1] = EGRESS_PADDING_BYTES;
-	return seal(w, m, &p, at, payload, EGRESS_PADDING_BYTES);
+	return at;
 }

@@ -3,8 +3,9 @@
 // dataplane/egress/tx.c - seals what waits, hands the frames to the port, counts what it took.
 //
 // Path     [egress_flush] -> wire port, queue number of the worker.
-// Books    a packet counts as sent for its transport and consumer once the port, or the queue of
-//          those that wait for it, has taken it: what waits is never dropped.
+// Books    a packet counts as sent for its transport and consumer from when it is queued, while
+//          their lines are at hand; what then neither the port takes nor the queue of those that
+//          wait for it is taken back. What waits is never dropped.
 #include "dataplane/egress/egress.h"
 #include "dataplane/egress/header.h"
 #include "dataplane/egress/queue.h"
@@ -12,28 +13,44 @@
 #include <rte_ethdev.h>
 #include <string.h>
 
-static void finish(struct worker *w, unsigned frame)
+// Counted as sent when it was queued.
+static void take_back(struct worker *w, unsigned frame, enum shm_egress_drop why)
 {
-	const struct egress_entry *entry = &w->egress->entries[frame];
+	struct egress *e = w->egress;
+	const struct egress_entry *entry = &e->entries[frame];
+	struct subscription *s = entry->subscription;
 
-	header_finish(w->dp, w->egress->frames[frame], &entry->transport->path, entry->udp_bytes);
+	drop_egress(w, why);
+	rte_pktmbuf_free(e->frames[frame]);
+	e->frames[frame] = NULL;
+	if (entry->transport == NULL)
+		return;
+	entry->transport->stats.packets_sent--;
+	entry->transport->stats.bytes_sent -= entry->udp_bytes;
+	if (s == NULL)
+		return;
+	s->stats.packets_sent--;
+	s->stats.bytes_sent -= entry->media_bytes;
+	s->sr_packets--;
+	s->sr_octets -= entry->media_bytes;
+}
+
+static void checksums(struct worker *w, unsigned frame)
+{
+	if (!w->dp->tx_checksum_offload)
+		header_checksums(w->dp, w->egress->frames[frame]);
 }
 
 static void seal_jobs(struct worker *w, struct egress *e)
 {
 	w->dp->srtp->seal(w->srtp, e->jobs, e->job_count);
 	for (unsigned i = 0; i < e->job_count; i++) {
-		unsigned frame = e->job_frame[i];
-
-		if (e->jobs[i].status != SRTP_OK) {
-			drop_egress(w, SHM_EGRESS_DROP_SEAL);
-			rte_pktmbuf_free(e->frames[frame]);
-			e->frames[frame] = NULL;
-			e->gaps = true;
+		if (e->jobs[i].status == SRTP_OK) {
+			checksums(w, e->job_frame[i]);
 			continue;
 		}
-		e->entries[frame].udp_bytes = e->jobs[i].out_size;
-		finish(w, frame);
+		take_back(w, e->job_frame[i], SHM_EGRESS_DROP_SEAL);
+		e->gaps = true;
 	}
 	e->job_count = 0;
 }
@@ -45,7 +62,7 @@ void egress_seal(struct worker *w)
 	if (e->job_count != 0)
 		seal_jobs(w, e);
 	for (unsigned i = 0; i < e->plain_count; i++)
-		finish(w, e->plain_frame[i]);
+		checksums(w, e->plain_frame[i]);
 	e->plain_count = 0;
 	rte_pktmbuf_free_bulk(e->sources, e->source_count);
 	e->source_count = 0;
@@ -61,30 +78,6 @@ void egress_release(struct worker *w, struct rte_mbuf *source)
 		rte_pktmbuf_free(source);
 	else
 		e->sources[e->source_count++] = source;
-}
-
-static void media_sent(struct worker *w, struct subscription *s, uint16_t bytes)
-{
-	uint64_t gap_us = w->now_us - s->last_sent_us;
-
-	if (s->last_sent_us != 0 && gap_us > s->stats.max_send_gap_us)
-		s->stats.max_send_gap_us = gap_us;
-	s->last_sent_us = w->now_us;
-	s->stats.packets_sent++;
-	s->stats.bytes_sent += bytes;
-	s->sr_packets++;
-	s->sr_octets += bytes;
-}
-
-static void sent(struct worker *w, const struct egress_entry *entry)
-{
-	w->stats.packets_sent++;
-	if (entry->transport == NULL)
-		return;
-	entry->transport->stats.packets_sent++;
-	entry->transport->stats.bytes_sent += entry->udp_bytes;
-	if (entry->subscription != NULL)
-		media_sent(w, entry->subscription, entry->media_bytes);
 }
 
 static unsigned transmit(struct worker *w, struct rte_mbuf **frames, unsigned count)
@@ -131,10 +124,9 @@ void egress_send(struct worker *w)
 	unsigned kept = 0;
 	while (taken + kept < count && e->waiting_count < EGRESS_WAITING_MAX)
 		e->waiting[e->waiting_count++] = e->frames[taken + kept++];
-	for (unsigned i = 0; i < taken + kept; i++)
-		sent(w, &e->entries[i]);
-	w->stats.egress_drops[SHM_EGRESS_DROP_TX_FULL] += count - taken - kept;
-	rte_pktmbuf_free_bulk(&e->frames[taken + kept], count - taken - kept);
+	w->stats.packets_sent += taken + kept;
+	for (unsigned i = taken + kept; i < count; i++)
+		take_back(w, i, SHM_EGRESS_DROP_TX_FULL);
 	e->frame_count = 0;
 }
 

@@ -5,12 +5,14 @@
 
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/forward.h"
+#include "proto/rtc/bandwidth/sent_log.h"
 #include "proto/rtc/continuity.h"
 #include "proto/rtc/rtp_ext.h"
 
 // An extension block as all consumers of one class get it.
 struct class_block {
-	bool built;
+	bool built; // and the same for all
+	uint16_t mid_at; // where the consumer's own goes; 0: what stands there is right
 	struct rtp_ext_built layout;
 	uint8_t bytes[RTP_EXT_BLOCK_BYTES_MAX];
 };
@@ -21,6 +23,7 @@ struct forwarding {
 	const uint8_t *payload;
 	const struct track_config *track;
 	unsigned codec; // of the track's
+	enum packet_kind kind; // to the estimator
 	bool red; // that is RED, and 'primary' the codec of its primary block
 	unsigned primary; // of the track's; SHM_CODECS_MAX: none
 	bool kept; // by the worker's history, or about to be
@@ -40,8 +43,8 @@ static inline bool consumer_place_next(const struct fanout_entry *c, const struc
 	struct subscription *s = c->subscription;
 	const struct packet *p = f->packet;
 
-	if (!s->whole || !s->started || c->paused || p->ssrc != s->continuity.source ||
-	    c->pt[f->codec] == 0xff || p->rtp_payload_size == 0)
+	if (!s->whole || !s->started || c->paused || c->pt[f->codec] == 0xff ||
+	    p->rtp_payload_size == 0)
 		return false;
 	out->marker = p->marker;
 	out->patched = false;
@@ -70,9 +73,9 @@ bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
 		     uint16_t seq);
 
-// Sends the packet as it was placed.
+// Sends the packet as it was placed, if the path is still open.
 void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
 		   const struct placement *at);
 
-// Places the packet for the consumer and sends it, or lets it wait (rewrite.c).
-void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f);
+// Places the packet for each consumer of the list and sends it, or lets it wait (rewrite.c).
+void consumers_send(struct worker *w, const struct fanout_list *list, struct forwarding *f);

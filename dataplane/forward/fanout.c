@@ -9,9 +9,6 @@
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/repair.h"
-#include "dataplane/tables/bandwidth.h"
-
-#include <rte_prefetch.h>
 
 static void to_worker(struct worker *w, struct rte_mbuf *m, unsigned id)
 {
@@ -75,9 +72,6 @@ void forward_rtp(struct worker *w, struct rte_mbuf **pkts, unsigned count)
 	}
 }
 
-// Consumers whose lines are fetched before it is their turn; and NEAR, what those lines lead to.
-enum { AHEAD = 4, NEAR = 2 };
-
 // RED within RED is not undone.
 static unsigned primary_of(const struct track_config *track, const struct packet *p)
 {
@@ -100,6 +94,7 @@ bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 	f->packet = p;
 	f->payload = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->rtp_payload_offset);
 	f->track = track;
+	f->kind = p->kind == SHM_KIND_AUDIO ? PACKET_AUDIO : PACKET_VIDEO;
 	f->codec = (unsigned)(codec - track->shm.codecs);
 	f->red = codec->codec == SHM_CODEC_RED;
 	f->primary = f->red ? primary_of(track, p) : SHM_CODECS_MAX;
@@ -153,23 +148,6 @@ static void released(struct worker *w, struct fanout_list *list, struct shm_ref 
 	forward_track_resumed(w, track);
 }
 
-// Everything a packet will touch of a consumer, but for its keys: the engine fetches those.
-static void fetch(const struct fanout_entry *c, uint64_t index)
-{
-	rte_prefetch0(&c->subscription->continuity);
-	rte_prefetch0(rtp_continuity_bits(&c->subscription->continuity, index));
-	rte_prefetch0(&c->subscription->generation);
-	rte_prefetch0(&c->transport->path);
-	rte_prefetch0(&c->transport->phase); // and statistics
-}
-
-static void fetch_near(const struct fanout_entry *c)
-{
-	bandwidth_fetch(c->transport);
-	if (!c->subscription->whole)
-		rte_prefetch0(&c->subscription->layers);
-}
-
 void forward_local(struct worker *w, struct rte_mbuf *m)
 {
 	struct forwarding f;
@@ -182,15 +160,7 @@ void forward_local(struct worker *w, struct rte_mbuf *m)
 	struct fanout_list *list = w->fanout[f.packet->track.index];
 	released(w, list, f.packet->track);
 	f.shared = list->count > 1;
-	for (uint32_t i = 0; i < AHEAD && i < list->count; i++)
-		fetch(&list->entries[i], f.in.index);
-	for (uint32_t i = 0; i < list->count; i++) {
-		if (i + AHEAD < list->count)
-			fetch(&list->entries[i + AHEAD], f.in.index);
-		if (i + NEAR < list->count)
-			fetch_near(&list->entries[i + NEAR]);
-		consumer_send(w, &list->entries[i], &f);
-	}
+	consumers_send(w, list, &f);
 	if (list->keeps_history)
 		repair_keep(w, m);
 	if (f.edited != NULL)

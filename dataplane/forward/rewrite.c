@@ -18,7 +18,11 @@
 #include "proto/rtc/loss/red.h"
 #include "proto/rtc/rtp.h"
 
+#include <rte_prefetch.h>
 #include <string.h>
+
+// Consumers whose lines are fetched before it is their turn; and NEAR, what those lines lead to.
+enum { AHEAD = 4, NEAR = 2 };
 
 static __rte_noinline bool block_build(struct class_block *b, const struct fanout_entry *c,
 				       const struct forwarding *f)
@@ -30,9 +34,11 @@ static __rte_noinline bool block_build(struct class_block *b, const struct fanou
 		.abs_send_time = f->abs_send_time,
 	};
 
-	b->built =
-		rtp_ext_build(&b->layout, b->bytes, sizeof(b->bytes), &f->ext, &config->ext, &own);
-	return b->built;
+	if (!rtp_ext_build(&b->layout, b->bytes, sizeof(b->bytes), &f->ext, &config->ext, &own))
+		return false;
+	b->built = c->ext_class != FANOUT_EXT_OWN;
+	b->mid_at = b->built ? b->layout.mid_offset : 0;
+	return true;
 }
 
 // NULL if the block does not fit.
@@ -41,26 +47,24 @@ static __rte_always_inline const struct class_block *block_of(const struct fanou
 {
 	struct class_block *b = &f->blocks[c->ext_class];
 
-	if (c->ext_class != FANOUT_EXT_OWN && b->built)
-		return b;
-	return block_build(b, c, f) ? b : NULL;
+	return b->built || block_build(b, c, f) ? b : NULL;
 }
 
-static __rte_always_inline void block_personalise(struct worker *w, uint8_t *block,
-						  const struct rtp_ext_built *layout,
-						  const struct fanout_entry *c,
-						  enum packet_kind kind, size_t payload)
+// Only what is queued takes a transport-wide number, for a gap would look like loss.
+static __rte_always_inline uint16_t number(struct worker *w, const struct class_block *b,
+					   struct transport *t, enum packet_kind kind,
+					   size_t payload)
 {
-	if (layout->mid_offset != 0 && c->ext_class != FANOUT_EXT_OWN)
-		for (unsigned i = 0; i < c->mid_size; i++)
-			block[layout->mid_offset + i] = (uint8_t)c->mid[i];
-	// Only what is queued takes a transport-wide number: a gap would look like loss.
-	if (layout->twcc_offset != 0)
-		bytes_store_be16(
-			block + layout->twcc_offset,
-			bandwidth_number(c->transport, kind,
-					 (uint32_t)(RTP_HEADER_BYTES + layout->size + payload),
-					 w->now_us));
+	size_t size = RTP_HEADER_BYTES + (size_t)b->layout.size + payload;
+
+	return b->layout.twcc_offset != 0 ? bandwidth_number(t, kind, (uint32_t)size, w->now_us)
+					  : 0;
+}
+
+static __rte_always_inline void put_number(uint8_t *rtp, const struct class_block *b, uint16_t n)
+{
+	if (b->layout.twcc_offset != 0)
+		bytes_store_be16(rtp + RTP_HEADER_BYTES + b->layout.twcc_offset, n);
 }
 
 // In the consumer's own header: the frame number of its extension.
@@ -79,21 +83,6 @@ static inline void patch_ids(uint8_t *payload, const struct layer_packet *l,
 			 at->picture_id);
 	if (l->tl0_offset != 0)
 		payload[l->tl0_offset] = at->tl0;
-}
-
-// What of RED a consumer gets. True: in a copy, whose blocks have to be renumbered.
-static __rte_noinline bool red_fit(struct egress_rtp_packet *packet, const struct fanout_entry *c,
-				   const struct forwarding *f)
-{
-	const struct packet *p = f->packet;
-
-	if (!consumer_strips(c, f))
-		return f->primary != SHM_CODECS_MAX && c->pt[f->primary] != 0xff &&
-		       c->pt[f->primary] != p->primary_pt;
-	packet->pt = c->pt[f->primary];
-	packet->payload += p->primary_offset;
-	packet->payload_size = (uint16_t)(packet->payload_size - p->primary_offset);
-	return false;
 }
 
 // A copy of the payload that packets with other ids are sealed from, the same for all of them.
@@ -119,16 +108,12 @@ static void patch(struct worker *w, const struct fanout_entry *c, struct forward
 		  &p->layer, at);
 }
 
-static __rte_always_inline void emit(struct worker *w, const struct fanout_entry *c,
-				     struct forwarding *f, const struct placement *at)
+static __rte_always_inline struct egress_rtp_packet described(const struct fanout_entry *c,
+							      const struct forwarding *f,
+							      const struct placement *at,
+							      const struct class_block *b)
 {
-	const struct packet *p = f->packet;
-	const struct class_block *b = block_of(c, f);
-	if (b == NULL) {
-		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
-		return;
-	}
-	struct egress_rtp_packet packet = {
+	return (struct egress_rtp_packet){
 		.transport = c->transport,
 		.subscription = c->subscription,
 		.srtp = c->srtp,
@@ -139,32 +124,86 @@ static __rte_always_inline void emit(struct worker *w, const struct fanout_entry
 		.marker = at->marker,
 		.ext = b->bytes,
 		.ext_size = b->layout.size,
+		.mid_at = b->mid_at,
+		.mid = c->mid,
 		.payload = f->payload,
-		.payload_size = p->rtp_payload_size,
+		.payload_size = f->packet->rtp_payload_size,
 	};
-	bool renumbers = f->red && red_fit(&packet, c, f);
-	uint8_t *rtp = egress_rtp(w, &packet);
-	if (rtp == NULL)
-		return;
-	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c,
-			  p->kind == SHM_KIND_AUDIO ? PACKET_AUDIO : PACKET_VIDEO,
-			  packet.payload_size);
-	if (renumbers)
+}
+
+// What of RED a consumer gets. True: in a copy, whose blocks have to be renumbered.
+static __rte_noinline bool red_fit(struct egress_rtp_packet *packet, const struct fanout_entry *c,
+				   const struct forwarding *f)
+{
+	const struct packet *p = f->packet;
+
+	if (!consumer_strips(c, f))
+		return f->primary != SHM_CODECS_MAX && c->pt[f->primary] != 0xff &&
+		       c->pt[f->primary] != p->primary_pt;
+	packet->pt = c->pt[f->primary];
+	packet->payload += p->primary_offset;
+	packet->payload_size = (uint16_t)(packet->payload_size - p->primary_offset);
+	return false;
+}
+
+// Queues and writes the packet. NULL after counting the drop.
+static __rte_always_inline uint8_t *put(struct worker *w, const struct class_block *b,
+					enum packet_kind kind,
+					const struct egress_rtp_packet *packet)
+{
+	struct rte_mbuf *m = egress_rtp(w, packet);
+
+	if (m == NULL)
+		return NULL;
+	uint16_t n = number(w, b, packet->transport, kind, packet->payload_size);
+	uint8_t *rtp = egress_rtp_write(m, packet);
+	put_number(rtp, b, n);
+	return rtp;
+}
+
+static __rte_noinline void emit_red(struct worker *w, const struct fanout_entry *c,
+				    struct forwarding *f, const struct placement *at,
+				    const struct class_block *b)
+{
+	struct egress_rtp_packet packet = described(c, f, at, b);
+	bool renumbers = red_fit(&packet, c, f);
+	uint8_t *rtp = put(w, b, f->kind, &packet);
+
+	if (rtp != NULL && renumbers)
 		red_renumber(egress_rtp_edit(w, rtp + RTP_HEADER_BYTES + b->layout.size,
 					     c->srtp != NULL, packet.payload, packet.payload_size,
 					     NULL),
-			     packet.payload_size, p->primary_pt, c->pt[f->primary]);
-	if (at->patched)
+			     packet.payload_size, f->packet->primary_pt, c->pt[f->primary]);
+}
+
+static __rte_always_inline void emit(struct worker *w, const struct fanout_entry *c,
+				     struct forwarding *f, const struct placement *at)
+{
+	const struct class_block *b = block_of(c, f);
+
+	if (b == NULL) {
+		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
+		return;
+	}
+	if (f->red) {
+		emit_red(w, c, f, at, b);
+		return;
+	}
+	const struct egress_rtp_packet packet = described(c, f, at, b);
+	uint8_t *rtp = put(w, b, f->kind, &packet);
+	if (rtp != NULL && at->patched)
 		patch(w, c, f, b, rtp, at);
 }
 
 void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
 		   const struct placement *at)
 {
-	emit(w, c, f, at);
+	if (egress_path_ok(w, c->transport))
+		emit(w, c, f, at);
 }
 
-void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f)
+static __rte_always_inline void consumer_send(struct worker *w, const struct fanout_entry *c,
+					      struct forwarding *f)
 {
 	struct placement at;
 
@@ -172,6 +211,35 @@ void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwar
 		return;
 	if (!pacing_takes(w, c, f, &at))
 		emit(w, c, f, &at);
+}
+
+// Everything a packet will touch of a consumer, but for its keys: the engine fetches those.
+static void fetch(const struct fanout_entry *c)
+{
+	rte_prefetch0(&c->subscription->continuity);
+	rte_prefetch0(&c->subscription->generation);
+	rte_prefetch0(&c->transport->path);
+	rte_prefetch0(&c->transport->phase); // and statistics
+}
+
+static void fetch_near(const struct fanout_entry *c)
+{
+	bandwidth_fetch(c->transport);
+	if (!c->subscription->whole)
+		rte_prefetch0(&c->subscription->layers);
+}
+
+void consumers_send(struct worker *w, const struct fanout_list *list, struct forwarding *f)
+{
+	for (uint32_t i = 0; i < AHEAD && i < list->count; i++)
+		fetch(&list->entries[i]);
+	for (uint32_t i = 0; i < list->count; i++) {
+		if (i + AHEAD < list->count)
+			fetch(&list->entries[i + AHEAD]);
+		if (i + NEAR < list->count)
+			fetch_near(&list->entries[i + NEAR]);
+		consumer_send(w, &list->entries[i], f);
+	}
 }
 
 bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
@@ -193,14 +261,16 @@ bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forw
 		.marker = f->packet->marker,
 		.ext = b->bytes,
 		.ext_size = b->layout.size,
+		.mid_at = b->mid_at,
+		.mid = c->mid,
 		.payload = f->payload,
 		.payload_size = f->packet->rtp_payload_size,
 	};
 	uint8_t *rtp = egress_rtx(w, &packet, seq);
 	if (rtp == NULL)
 		return false;
-	block_personalise(w, rtp + RTP_HEADER_BYTES, &b->layout, c, PACKET_RETRANSMISSION,
-			  f->packet->rtp_payload_size);
+	put_number(rtp, b,
+		   number(w, b, c->transport, PACKET_RETRANSMISSION, f->packet->rtp_payload_size));
 	if (at.patched && f->packet->layer.form == LAYER_FORM_DD)
 		patch_frame_number(rtp, b, &at);
 	else if (at.patched)

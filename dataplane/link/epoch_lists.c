@@ -214,7 +214,7 @@ static void fanout_entry_fill(const struct model *m, struct fanout_entry *entry,
 		.mid_size = (uint8_t)strnlen(c->shm.mid, sizeof(c->shm.mid)),
 		.paused = c->shm.paused != 0,
 	};
-	memcpy(entry->mid, c->shm.mid, sizeof(entry->mid));
+	memcpy(entry->mid, c->shm.mid, RTE_MIN(entry->mid_size, sizeof(entry->mid)));
 	for (unsigned i = 0; i < SHM_CODECS_MAX; i++)
 		entry->pt[i] =
 			i < track->shm.codec_count ? c->pt_by_pt[track->shm.codecs[i].pt] : 0xff;

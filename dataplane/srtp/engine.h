@@ -81,7 +81,9 @@ const struct srtp_engine *srtp_engine_start(const char *name, char *why, size_t 
 // True if every suite seals and opens its published packet to the byte, and refuses a forged one.
 bool srtp_engine_self_test(const struct srtp_engine *engine);
 
-// Bytes of master key and of master salt. 0 for an unknown suite.
+// Bytes of master key, of master salt, and of what sealing adds to an RTP packet. 0 for an unknown
+// suite.
 size_t srtp_suite_key_bytes(enum shm_suite suite);
 size_t srtp_suite_salt_bytes(enum shm_suite suite);
+size_t srtp_suite_tag_bytes(enum shm_suite suite);
 const char *srtp_suite_name(enum shm_suite suite); // the IANA name, "SRTP_" left out

@@ -267,8 +267,7 @@ static void seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count
 		struct srtp_stream *s = job->stream;
 
 		fetch_ahead(jobs, i, count);
-		assert(s->direction == SRTP_SEND && job->header_size >= RTP_HEADER_BYTES);
-		assert(job->size >= job->header_size + (job->head != NULL ? SRTP_HEAD_BYTES : 0));
+		assert(s->direction == SRTP_SEND);
 		assert(bytes_be16(job->packet + 2) == (uint16_t)job->index);
 		assert(bytes_be32(job->packet + 8) == s->ssrc);
 		if (!srtp_indices_may_seal(&s->indices, job->index)) {

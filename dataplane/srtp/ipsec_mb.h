@@ -13,6 +13,7 @@
 #include "dataplane/srtp/indices.h"
 #include "proto/rtc/replay.h"
 
+#include <assert.h>
 #include <emmintrin.h>
 #include <intel-ipsec-mb.h>
 #include <stdalign.h>
@@ -117,9 +118,11 @@ static inline void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *
 		s->suite == SHM_SUITE_AEAD_AES_128_GCM ? m->gcm128_enc : m->gcm256_enc;
 
 	ipsec_mb_gcm_iv(s, job->index, lanes->gcm_iv);
-	if (job->head != NULL) // in one store, for the library loads it back in one
+	if (job->head != NULL) { // in one store, for the library loads it back in one
+		assert(job->size >= job->header_size + SRTP_HEAD_BYTES);
 		_mm_storeu_si128((__m128i *)(uintptr_t)job->payload,
 				 _mm_loadu_si128((const __m128i *)job->head));
+	}
 	seal(&s->keys.gcm, &lanes->gcm, job->packet + job->header_size, job->payload,
 	     (uint64_t)(job->size - job->header_size), lanes->gcm_iv, job->packet, job->header_size,
 	     job->packet + job->size, GCM_TAG_BYTES);

@@ -67,7 +67,7 @@ static inline uint16_t bandwidth_number(struct transport *t, enum packet_kind ki
 	struct bandwidth *b = t->bandwidth;
 
 	if (b == NULL)
-		return (uint16_t)t->twcc_next++;
+		return t->twcc_next++;
 	uint16_t number = estimator_number(&b->estimator);
 	uint32_t size = bytes + BANDWIDTH_UDP_BYTES;
 	estimator_sent(&b->estimator, size, kind, b->probe_id, now_us);

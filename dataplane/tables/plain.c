@@ -103,7 +103,7 @@ static void learn_link(struct worker *w, struct transport *t, const struct packe
 	if (t->rtp_only && !rte_is_zero_ether_addr(&known->remote_mac))
 		return;
 	transport_tuple_checked(w, t, p);
-	egress_header_template(&t->path, &t->checked[0]);
+	egress_header_template(w->dp, &t->path, &t->checked[0]);
 }
 
 void plain_received(struct worker *w, struct transport *t, const struct packet *p)
@@ -142,6 +142,7 @@ static void start(struct worker *w, struct transport *t, const struct epoch_tran
 	t->rtp_only = c->suite == SHM_SUITE_NONE;
 	t->latching = (c->flags & SHM_TRANSPORT_LATCH) != 0;
 	t->srtcp = e->srtcp;
+	t->tag_bytes = (uint16_t)srtp_suite_tag_bytes((enum shm_suite)c->suite);
 	t->srtcp_index = 1;
 	transport_feedback_start(t, c->rtcp_ssrc);
 	t->phase = SHM_PHASE_ESTABLISHED;

@@ -107,7 +107,7 @@ bool transport_select(struct worker *w, struct transport *t, const struct rtc_ad
 	t->selected_remote = *remote;
 	t->selected_local = *local;
 	t->path_generation++;
-	egress_header_template(&t->path, to);
+	egress_header_template(w->dp, &t->path, to);
 	consent_path_changed(&t->consent, w->now_us);
 	publish_transport(w, t);
 	return true;

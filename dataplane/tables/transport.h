@@ -76,9 +76,12 @@ struct header_template {
 	alignas(64) uint8_t size; // bytes; 0: no path
 	uint8_t l2_size;
 	uint8_t l3_size;
-	// Ones' complement sums of what stands in the template: 16-bit words as they lie in memory.
-	uint32_t ip_sum; // IPv4 header
-	uint32_t pseudo_sum; // pseudo header, length left out
+	uint16_t udp_room; // bytes of UDP payload that fit the wire's MTU
+	uint16_t tx_offload; // as mbufs have it: where the headers lie
+	uint16_t tx_flags; // upper bits of ol_flags; 0: checksums are ours to compute
+	// Ones' complement sum of the pseudo header, length left out: 16-bit words as they lie in
+	// memory.
+	uint16_t pseudo_sum;
 	alignas(16) uint8_t bytes[80]; // Ethernet, VLAN, IPv4, UDP: 46; with IPv6 66
 };
 
@@ -112,7 +115,8 @@ struct transport {
 	uint32_t path_generation;
 	struct header_template path; // to the selected tuple
 	alignas(64) uint32_t phase; // enum shm_transport_phase
-	uint32_t twcc_next; // transport-wide number of the next packet sent
+	uint16_t twcc_next; // transport-wide number of the next packet sent
+	uint16_t tag_bytes; // that sealing adds to an RTP packet
 	struct bandwidth *bandwidth; // tables/bandwidth.h; NULL: plain, or not established
 	struct shm_transport_stats stats;
 	struct checked_tuple checked[SHM_CHECKED_TUPLES_MAX]; // most recently used first

@@ -92,7 +92,8 @@ struct rtp_ext_built {
 	uint16_t
 		abs_send_time_offset; // of the 3 value bytes from the block's start; 0: not written
 	uint16_t twcc_offset; // of the 2 value bytes; 0: not written
-	uint16_t mid_offset; // of the mid's first letter; 0: not written
+	uint16_t mid_offset; // of the mid's first letter, behind which nothing comes; 0: not
+			     // written
 	uint16_t dd_offset; // of the Dependency Descriptor's value; 0: not written
 	uint16_t left_out; // values that no form agreed with the consumer can carry
 };

@@ -22,6 +22,8 @@ struct plan {
 	bool two_byte;
 };
 
+static_assert(RTP_EXT_MID == 0, "the others are counted from 1");
+
 static const enum rtp_ext_kind copied[] = {
 	RTP_EXT_AUDIO_LEVEL,	  RTP_EXT_VIDEO_ORIENTATION,	 RTP_EXT_PLAYOUT_DELAY,
 	RTP_EXT_ABS_CAPTURE_TIME, RTP_EXT_DEPENDENCY_DESCRIPTOR,
@@ -73,7 +75,9 @@ static bool put_block(struct rtp_ext_built *built, struct bytes_writer *w, const
 		      const struct rtp_ext_map *consumer)
 {
 	uint8_t *head = bytes_writer_reserve(w, RTP_EXT_HEADER_BYTES);
-	for (unsigned kind = 0; kind < RTP_EXT_COUNT; kind++) {
+	// The mid comes last: whoever writes another into a copy may write zeros behind it.
+	for (unsigned i = 1; i <= RTP_EXT_COUNT; i++) {
+		unsigned kind = i < RTP_EXT_COUNT ? i : RTP_EXT_MID;
 		if (p->data[kind] == NULL)
 			continue;
 		uint16_t offset = put_value(w, p, kind, consumer->id[kind]);

@@ -106,11 +106,12 @@ static void a_sum_of_zero_is_sent_as_ones(void **state)
 
 static void template_sizes(void **state)
 {
-	(void)state;
+	struct harness *h = *state;
+
 	for (unsigned p = 0; p < PATHS; p++) {
 		struct checked_tuple t = tuple(&paths[p]);
 		struct header_template template;
-		egress_header_template(&template, &t);
+		egress_header_template(&h->dp, &template, &t);
 		assert_int_equal(template.l2_size, paths[p].l2_size);
 		assert_int_equal(template.l3_size, paths[p].l3_size);
 		assert_int_equal(template.size, paths[p].l2_size + paths[p].l3_size + 8);
@@ -125,7 +126,7 @@ static void no_path_without_addresses(void **state)
 	struct header_template template;
 
 	t.remote_mac = (struct rte_ether_addr){{0}};
-	egress_header_template(&template, &t);
+	egress_header_template(&h->dp, &template, &t);
 	assert_int_equal(template.size, 0);
 	assert_false(egress_datagram(w, &t, (const uint8_t *)"x", 1));
 	t = tuple(&paths[0]);

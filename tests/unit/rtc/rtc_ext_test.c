@@ -123,15 +123,16 @@ static void consumers_block_in_one_byte_form(void **state)
 					 [RTP_EXT_ABS_SEND_TIME] = 2,
 					 [RTP_EXT_TRANSPORT_WIDE_CC] = 3,
 					 [RTP_EXT_AUDIO_LEVEL] = 1}};
-	const uint8_t want[] = {0xbe, 0xde, 0x00, 0x03, 0x40, '1',  0x22, 1,
-				2,    3,    0x31, 0xbe, 0xef, 0x10, 0x55, 0};
+	const uint8_t want[] = {0xbe, 0xde, 0x00, 0x03, 0x22, 1,    2,	 3,
+				0x31, 0xbe, 0xef, 0x10, 0x55, 0x40, '1', 0};
 	uint8_t buf[RTP_EXT_BLOCK_BYTES_MAX];
 	struct rtp_ext_built built;
 	assert_true(rtp_ext_build(&built, buf, sizeof(buf), &in, &map, &own));
 	assert_int_equal(built.size, sizeof(want));
 	assert_memory_equal(buf, want, sizeof(want));
-	assert_int_equal(built.abs_send_time_offset, 7);
-	assert_int_equal(built.twcc_offset, 11);
+	assert_int_equal(built.abs_send_time_offset, 5);
+	assert_int_equal(built.twcc_offset, 9);
+	assert_int_equal(built.mid_offset, 14);
 	assert_int_equal(built.left_out, 0);
 	for (size_t room = 0; room < sizeof(want); room++)
 		assert_false(rtp_ext_build(&built, buf, room, &in, &map, &own));
@@ -155,13 +156,14 @@ static void high_ids_need_the_two_byte_form(void **state)
 	(void)state;
 	struct rtp_ext_set in = {0};
 	struct rtp_ext_map map = {.id = {[RTP_EXT_MID] = 4, [RTP_EXT_TRANSPORT_WIDE_CC] = 200}};
-	const uint8_t want[] = {0x10, 0x00, 0x00, 0x02, 4, 1, '1', 200, 2, 0xbe, 0xef, 0};
+	const uint8_t want[] = {0x10, 0x00, 0x00, 0x02, 200, 2, 0xbe, 0xef, 4, 1, '1', 0};
 	uint8_t buf[RTP_EXT_BLOCK_BYTES_MAX];
 	struct rtp_ext_built built;
 	assert_true(rtp_ext_build(&built, buf, sizeof(buf), &in, &map, &own));
 	assert_int_equal(built.size, sizeof(want));
 	assert_memory_equal(buf, want, sizeof(want));
-	assert_int_equal(built.twcc_offset, 9);
+	assert_int_equal(built.twcc_offset, 6);
+	assert_int_equal(built.mid_offset, 10);
 }
 
 static void long_values_need_leave_to_mix(void **state)
@@ -183,10 +185,12 @@ static void long_values_need_leave_to_mix(void **state)
 	map.allow_mixed = 1;
 	assert_true(rtp_ext_build(&built, buf, sizeof(buf), &in, &map, &own));
 	assert_int_equal(built.left_out, 0);
-	assert_memory_equal(buf, "\x10\x00\x00\x06\x04\x01\x31\x05\x11\x77", 10);
+	assert_memory_equal(buf, "\x10\x00\x00\x06\x05\x11\x77", 7);
+	assert_memory_equal(buf + 4 + 2 + 17, "\x04\x01\x31\x00\x00", 5);
 	in.size[RTP_EXT_DEPENDENCY_DESCRIPTOR] = 16; // fits the one-byte form again
 	assert_true(rtp_ext_build(&built, buf, sizeof(buf), &in, &map, &own));
-	assert_memory_equal(buf, "\xbe\xde\x00\x05\x40\x31\x5f\x77", 8);
+	assert_memory_equal(buf, "\xbe\xde\x00\x05\x5f\x77", 6);
+	assert_memory_equal(buf + 4 + 1 + 16, "\x40\x31\x00", 3);
 }
 
 static void the_largest_block_fits_its_limit(void **state)
