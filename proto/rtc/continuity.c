@@ -11,9 +11,15 @@
 
 #include <string.h>
 
+// Of a source index up to the newest, and less than a window behind it.
+static unsigned word_of(const struct rtp_continuity *c, uint64_t index)
+{
+	return (unsigned)(c->in_highest / 64 - index / 64);
+}
+
 static struct rtp_continuity_bits *bits_of(struct rtp_continuity *c, uint64_t index)
 {
-	return &c->bits[index / 64 % RTP_CONTINUITY_WORDS];
+	return &c->bits[word_of(c, index)];
 }
 
 static uint64_t bit_of(uint64_t index)
@@ -23,7 +29,7 @@ static uint64_t bit_of(uint64_t index)
 
 static bool seen(const struct rtp_continuity *c, uint64_t index)
 {
-	return (rtp_continuity_bits(c, index)->seen & bit_of(index)) != 0;
+	return (c->bits[word_of(c, index)].seen & bit_of(index)) != 0;
 }
 
 // By hand: without -mpopcnt the builtin is a call into libgcc.
@@ -43,7 +49,7 @@ static uint64_t dropped_above(const struct rtp_continuity *c, uint64_t above)
 		uint64_t span = 64 - at % 64;
 		if (span > c->in_highest - at + 1)
 			span = c->in_highest - at + 1;
-		uint64_t word = rtp_continuity_bits(c, at)->dropped >> (at % 64);
+		uint64_t word = c->bits[word_of(c, at)].dropped >> (at % 64);
 		if (span < 64)
 			word &= (UINT64_C(1) << span) - 1;
 		count += ones(word);
@@ -60,17 +66,17 @@ static void forget_all(struct rtp_continuity *c)
 // Makes 'index' the newest. What lies between stays unseen.
 static void advance(struct rtp_continuity *c, uint64_t index)
 {
-	if (index - c->in_highest >= RTP_CONTINUITY_WINDOW) {
+	uint64_t words = index / 64 - c->in_highest / 64;
+
+	if (words >= RTP_CONTINUITY_WORDS) {
 		forget_all(c);
-	} else {
-		for (uint64_t at = c->in_highest + 1; at <= index; at++) {
-			struct rtp_continuity_bits *b = bits_of(c, at);
-			b->seen &= ~bit_of(at);
-			b->dropped &= ~bit_of(at);
-		}
+	} else if (words != 0) {
+		memmove(c->bits + words, c->bits,
+			(RTP_CONTINUITY_WORDS - words) * sizeof(c->bits[0]));
+		memset(c->bits, 0, words * sizeof(c->bits[0]));
 	}
 	c->in_highest = index;
-	bits_of(c, index)->seen |= bit_of(index);
+	c->bits[0].seen |= bit_of(index);
 }
 
 // Starts over at 'index': nothing below maps any more.
@@ -220,7 +226,7 @@ bool rtp_continuity_source_of(const struct rtp_continuity *c, uint16_t seq, uint
 
 		if (back > c->in_highest - c->in_floor || back > c->in_highest)
 			return false;
-		if ((rtp_continuity_bits(c, at)->dropped & bit_of(at)) != 0)
+		if ((c->bits[word_of(c, at)].dropped & bit_of(at)) != 0)
 			continue;
 		if (steps-- != 0)
 			continue;
@@ -251,6 +257,9 @@ bool rtp_continuity_valid(const struct rtp_continuity *c)
 			return false;
 	if (c->started == 0)
 		return c->in_highest == 0 && c->in_floor == 0;
+	// Nothing is known of what has not come yet.
+	if ((c->bits[0].seen & ~(bit_of(c->in_highest) * 2 - 1)) != 0)
+		return false;
 	if (c->out_next == 0 || !seen(c, c->in_highest))
 		return false;
 	// The lowest source index that still maps must land at 0 or above.

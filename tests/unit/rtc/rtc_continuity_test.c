@@ -215,6 +215,7 @@ static void garbage_is_not_valid(void **state)
 	BAD(c.out_next = SEQ_INDEX_MAX + 2);
 	BAD(c.out_next = 0);
 	BAD(c.bits[1].dropped = 1);
+	BAD(c.bits[0].seen |= UINT64_C(1) << (c.in_highest + 1)); // not come yet
 	BAD(memset(&c, 0xff, sizeof(c)));
 	BAD((c.in_floor = 0, c.out_next = 3)); // index 0 would map below 0
 #undef BAD
