@@ -18,6 +18,7 @@
 
 #include <arpa/inet.h>
 #include <gio/gio.h>
+#include <malloc.h>
 #include <string.h>
 
 enum { HANDSHAKE_THREADS = 2, REAP_S = 5 };
@@ -216,6 +217,16 @@ static bool make_handshakes(struct node *n, GError **error)
 	return true;
 }
 
+// Once nobody is served any more, what the allocator keeps of freed memory goes back.
+static void rest(struct node *n)
+{
+	bool resting = g_hash_table_size(n->rooms) == 0 && repeats_count(n->repeats) == 0;
+
+	if (resting && !n->resting)
+		malloc_trim(0);
+	n->resting = resting;
+}
+
 // Participants without signalling and without media: their client never came so far, or is gone.
 static gboolean reap(gpointer data)
 {
@@ -232,6 +243,7 @@ static gboolean reap(gpointer data)
 		g_list_free(all);
 	}
 	g_list_free(rooms);
+	rest(n);
 	return G_SOURCE_CONTINUE;
 }
 

@@ -68,10 +68,11 @@ def main():
     at_rest = [] if LEAKS else [held(servers)]
     for number in range(WARM_UP_RUNS + RUNS):
         run(seed, number, watcher, totals)
+        trims = 0 if LEAKS else servers.trims()
         servers.rest(descriptors)
         fill_journal(warm)
         if not LEAKS:
-            at_rest.append(come_to_rest(servers, at_rest[0][0]))
+            at_rest.append(come_to_rest(servers, at_rest[0][0], trims))
     print(f"measured: {OPERATIONS} operations of {CLIENTS} clients, {totals['refused']} refused, "
           f"{totals['late']} late, {watcher.resumed} streams resumed, "
           f"{watcher.summaries} summaries, {watcher.changes} late changes told, "
@@ -98,9 +99,11 @@ def held(servers):
     return servers.allocations(), servers.control.resident_kb()
 
 
-def come_to_rest(servers, allocations):
-    """What is held when the last answer kept for request_id has expired."""
-    wait_for(lambda: servers.allocations() <= allocations + ALLOCATIONS_SLACK,
+def come_to_rest(servers, allocations, trims):
+    """What is held when the last answer kept for request_id has expired, and what it took has been
+    given back."""
+    wait_for(lambda: servers.allocations() <= allocations + ALLOCATIONS_SLACK and
+             servers.trims() > trims,
              f"{servers.allocations()} allocations to become {allocations} again",
              REQUEST_ID_TTL_S + 2 * REAP_S + PATIENCE_S)
     return held(servers)

@@ -77,14 +77,18 @@ class Servers:
 
     def count_allocations(self):
         path = work / "allocations"
-        path.write_bytes(bytes(8))
+        path.write_bytes(bytes(16))
         with open(path, "r+b") as file:
-            self.allocated = mmap.mmap(file.fileno(), 8)
+            self.allocated = mmap.mmap(file.fileno(), 16)
         return {"LD_PRELOAD": str(BUILD / "tests/system/relay/count_allocations.so"),
                 "ALLOCATIONS_FILE": str(path), "G_SLICE": "always-malloc"}
 
     def allocations(self):
         return struct.unpack("q", self.allocated[:8])[0]
+
+    def trims(self):
+        """How often freed memory was given back."""
+        return struct.unpack("q", self.allocated[8:])[0]
 
     def records(self):
         return self.relay.ask("records")

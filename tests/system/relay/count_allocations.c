@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// tests/system/relay/count_allocations.c - LD_PRELOAD: how many allocations are alive, in a file
-// that the test maps.
+// tests/system/relay/count_allocations.c - LD_PRELOAD: how many allocations are alive, and how
+// often freed memory was given back, in a file that the test maps.
 //
 // Place    between a process under test and the C library; ALLOCATIONS_FILE names the file.
-// Counts   malloc, calloc, realloc, aligned_alloc, posix_memalign and memalign up, free down.
+// Counts   first word: malloc, calloc, realloc, aligned_alloc, posix_memalign and memalign up, free
+//          down. Second: calls of malloc_trim that have returned.
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -38,7 +40,7 @@ __attribute__((constructor)) static void start(void)
 
 	if (fd < 0)
 		return;
-	void *page = mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *page = mmap(NULL, 2 * sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (page == MAP_FAILED)
 		return;
@@ -97,4 +99,17 @@ void free(void *old)
 {
 	add(-(old != NULL));
 	__libc_free(old);
+}
+
+int malloc_trim(size_t pad)
+{
+	int (*next)(size_t) = NULL;
+	_Atomic int64_t *words = atomic_load(&alive);
+
+	*(void **)&next = dlsym(RTLD_NEXT, "malloc_trim"); // as dlopen(3) has it
+	int given = next != NULL ? next(pad) : 0;
+
+	if (words != NULL)
+		atomic_fetch_add(words + 1, 1);
+	return given;
 }
