@@ -51,6 +51,7 @@ static void controlplane_add_metrics(struct controlplane *c)
 {
 	c->metrics = metrics_new();
 	metrics_add_collector(c->metrics, rpc_server_collect, c->server);
+	metrics_add_collector(c->metrics, auth_collect, c->auth);
 	metrics_add_collector(c->metrics, whip_server_collect, c->whip);
 	node_add_metrics(c->node, c->metrics);
 	metrics_add_collector(c->metrics, log_collect, NULL);

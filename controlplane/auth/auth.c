@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controlplane/auth/refusal_counts.h"
 #include "controlplane/auth/revoked.h"
 #include "controlplane/auth/roles.h"
 #include "controlplane/auth/token.h"
@@ -22,6 +23,7 @@ struct auth {
 	struct roles *roles;
 	gid_t unix_group; // (gid_t)-1: none
 	struct revoked *revoked;
+	struct refusal_counts refusals;
 	auth_tenant_fn tenant_of;
 	void *tenant_user;
 	rpc_gate_fn next;
@@ -79,6 +81,11 @@ void auth_set_next(struct auth *a, rpc_gate_fn next, void *data)
 {
 	a->next = next;
 	a->next_data = data;
+}
+
+void auth_collect(struct metrics_page *page, void *data)
+{
+	refusal_counts_collect(page, &((const struct auth *)data)->refusals);
 }
 
 void auth_revoke(struct auth *a, uint64_t token, int64_t expires_s)
@@ -255,6 +262,13 @@ bool auth_permits(struct auth *a, const struct caller *c, enum auth_need need, c
 	return tenant == NULL || caller_speaks_for(c, tenant) || room_wrong(why);
 }
 
+static bool refuse_call(struct auth *a, struct rpc_call *call, const struct auth_refusal *why)
+{
+	refusal_counts_add(&a->refusals, why, rpc_call_peer(call), rpc_call_path(call));
+	rpc_call_fail(call, why->code, why->reason, "%s", why->text);
+	return false;
+}
+
 bool auth_head(struct rpc_call *call, void *data)
 {
 	struct auth *a = data;
@@ -269,9 +283,7 @@ bool auth_head(struct rpc_call *call, void *data)
 		  (method->field != NULL || auth_permits(a, caller, method->need, NULL, &why));
 	if (caller != NULL)
 		rpc_call_attach(call, caller, caller_drop);
-	if (!ok)
-		rpc_call_fail(call, why.code, why.reason, "%s", why.text);
-	return ok;
+	return ok || refuse_call(a, call, &why);
 }
 
 // What a call inside another one is asked for is who began the outer.
@@ -294,8 +306,7 @@ bool auth_gate(struct rpc_call *call, void *data)
 	g_free(room_id);
 	if (ok)
 		return a->next == NULL || a->next(call, a->next_data);
-	rpc_call_fail(call, why.code, why.reason, "%s", why.text);
-	return false;
+	return refuse_call(a, call, &why);
 }
 
 static void answer_refusal(struct http_exchange *x, const struct auth_refusal *why)
@@ -327,6 +338,8 @@ struct caller *auth_exchange(struct auth *a, struct http_exchange *x, enum auth_
 	if (caller != NULL && auth_permits(a, caller, need, room_id, &why))
 		return caller;
 	caller_drop(caller);
+	// Never its path: that of a session is a secret.
+	refusal_counts_add(&a->refusals, &why, x->from->text, x->method);
 	answer_refusal(x, &why);
 	return NULL;
 }

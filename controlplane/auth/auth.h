@@ -12,6 +12,7 @@
 #include "controlplane/auth/caller.h"
 #include "controlplane/auth/needs.h"
 #include "controlplane/auth/refusal.h"
+#include "controlplane/ops/metrics.h"
 #include "controlplane/rpc/exchange.h"
 #include "proto/shm/revoked.h"
 
@@ -46,6 +47,9 @@ struct caller *auth_exchange(struct auth *auth, struct http_exchange *x, enum au
 // True if the one who asks may read the metrics of the node; else it has been answered. For
 // rpc/metrics_route.h; 'auth' is its data.
 bool auth_permits_metrics(struct http_exchange *x, void *auth);
+
+// A collector; 'auth' is its data.
+void auth_collect(struct metrics_page *page, void *auth);
 
 // The parts of both: who asks, and whether they may. False or NULL with '*why'.
 struct caller *auth_identify(struct auth *auth, const struct http_peer *from,

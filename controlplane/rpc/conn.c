@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "controlplane/rpc/client_certificates.h"
 #include "controlplane/rpc/h1_conn.h"
 #include "controlplane/rpc/h2_conn.h"
 #include "controlplane/rpc/peer.h"
@@ -121,6 +122,13 @@ static unsigned conn_exchange_count(const struct conn *c)
 	return c->h2 != NULL ? h2_conn_stream_count(c->h2) : 0;
 }
 
+static void conn_handshake_failed(struct conn *c)
+{
+	if (c->peer->kind == HTTP_PEER_CERTIFICATE)
+		client_certificates_failed(c->ssl, c->peer->text);
+	conn_set_state(c, CONN_DEAD);
+}
+
 static void conn_handshake(struct conn *c)
 {
 	const unsigned char *protocol;
@@ -135,7 +143,7 @@ static void conn_handshake(struct conn *c)
 
 		c->handshake_wants_write = error == SSL_ERROR_WANT_WRITE;
 		if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ)
-			conn_set_state(c, CONN_DEAD);
+			conn_handshake_failed(c);
 		return;
 	}
 	if (c->peer->kind == HTTP_PEER_CERTIFICATE)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "controlplane/rpc/certificate.h"
+#include "controlplane/rpc/client_certificates.h"
 #include "controlplane/rpc/conn.h"
 #include "controlplane/rpc/dispatch.h"
 #include "controlplane/rpc/health.h"
@@ -29,6 +30,7 @@ struct rpc_server {
 	unsigned max_connections;
 	SSL_CTX *ctx;
 	SSL_CTX *client_ctx; // the same, asking for client certificates; NULL: nowhere
+	struct client_certificate_counts client_certificates;
 	char *fingerprint, *url;
 	struct static_files *page;
 	struct rpc_dispatch *dispatch;
@@ -86,9 +88,13 @@ static bool server_load_identity(struct rpc_server *s, const struct rpc_server_o
 	if (s->ctx == NULL)
 		return false;
 	s->fingerprint = certificate_fingerprint(s->ctx);
-	if (!strv_is_empty(s->listen_mtls))
-		s->client_ctx = certificate_asking_clients(s->ctx, o->client_ca, error);
-	return strv_is_empty(s->listen_mtls) || s->client_ctx != NULL;
+	if (strv_is_empty(s->listen_mtls))
+		return true;
+	s->client_ctx = certificate_asking_clients(s->ctx, o->client_ca, error);
+	if (s->client_ctx == NULL)
+		return false;
+	client_certificates_watch(s->client_ctx, &s->client_certificates);
+	return true;
 }
 
 static bool server_load(struct rpc_server *s, const struct rpc_server_options *o, GError **error)
@@ -359,6 +365,7 @@ void rpc_server_collect(struct metrics_page *page, void *data)
 			     s->ctx != NULL ? (double)certificate_expiry(s->ctx) : 0,
 			     "When the API's certificate expires, Unix time in seconds; 0: it has "
 			     "none.");
+	client_certificates_collect(page, &s->client_certificates);
 	rpc_dispatch_collect(s->dispatch, page);
 }
 

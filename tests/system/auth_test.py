@@ -8,6 +8,7 @@ with its reason, and nothing has been created by any of them.
 Tokens are made by PyJWT, or by hand where no library would make them; certificates by openssl.
 """
 import base64
+import contextlib
 import grp
 import hashlib
 import hmac
@@ -16,6 +17,7 @@ import pathlib
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import time
 import unittest
@@ -38,7 +40,22 @@ Code = grpc.StatusCode
 FLAGS = ["--auth=tokens", f"--token-keys={WORK}/keys", f"--listen-mtls={SFU4}:{MTLS_PORT}",
          f"--client-ca={WORK}/ca.pem", f"--unix-group={grp.getgrgid(GROUP).gr_name}",
          "--client-roles=orchestrator.example=administer, spiffe://example/watcher=observe",
-         "--quota-rooms=2", "--quota-participants=3"]
+         "--quota-rooms=2", "--quota-participants=3", "--log-level=debug"]
+LOG = STATE / "controlplane.log"
+
+
+CLIENT4 = json.loads(subprocess.run(["ip", "-j", "-4", "route", "get", SFU4], check=True,
+                                    capture_output=True).stdout)[0]["prefsrc"]
+issued = []  # every token
+began = 0  # where the log of this test begins
+
+
+def log_size():
+    return LOG.stat().st_size
+
+
+def log_from(offset):
+    return LOG.read_bytes()[offset:].decode()
 
 
 def run(*words):
@@ -57,13 +74,13 @@ def make_keys():
     keys.write_text(f"hs HS256 {url64(SECRET)}\nes ES256 es.pem\n", encoding="utf-8")
 
 
-def make_certificate(name, ca, days, *san):
-    """NAME.key and NAME.pem by the CA; negative days: expired already."""
+def make_certificate(name, ca, days, *san, since=-10, use="clientAuth"):
+    """NAME.key and NAME.pem by the CA, good from `since` to `days` from now."""
     run("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
         "-keyout", f"{name}.key", "-subj", f"/CN={name}", "-out", f"{name}.csr",
-        "-addext", "subjectAltName=" + ",".join(san))
-    start = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() - 10 * 86400))
-    end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + days * 86400))
+        "-addext", "subjectAltName=" + ",".join(san), "-addext", f"extendedKeyUsage={use}")
+    start, end = (time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + d * 86400))
+                  for d in (since, days))
     (WORK / "index").write_text("", encoding="utf-8")
     (WORK / "ca.conf").write_text(
         "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nrand_serial=yes\n"
@@ -83,6 +100,8 @@ def make_certificates():
     make_certificate("watcher", "ca", 30, "URI:spiffe://example/watcher")
     make_certificate("unknown", "ca", 30, "DNS:somebody.example")
     make_certificate("expired", "ca", -1, "DNS:orchestrator.example")
+    make_certificate("early", "ca", 30, "DNS:orchestrator.example", since=10)
+    make_certificate("server", "ca", 30, "DNS:orchestrator.example", use="serverAuth")
     make_certificate("stranger", "other", 30, "DNS:orchestrator.example")
 
 
@@ -95,8 +114,11 @@ def claims(**more):
 def token(key="hs", without=(), **more):
     made = {k: v for k, v in claims(**more).items() if k not in without}
     if key == "es":
-        return jwt.encode(made, (WORK / "es.key").read_bytes(), "ES256", headers={"kid": "es"})
-    return jwt.encode(made, SECRET, "HS256", headers={"kid": key})
+        text = jwt.encode(made, (WORK / "es.key").read_bytes(), "ES256", headers={"kid": "es"})
+    else:
+        text = jwt.encode(made, SECRET, "HS256", headers={"kid": key})
+    issued.append(text)
+    return text
 
 
 def by_hand(header, secret):
@@ -104,6 +126,15 @@ def by_hand(header, secret):
     if secret is None:
         return text + "."
     return text + "." + url64(hmac.new(secret, text.encode(), hashlib.sha256).digest())
+
+
+def client_context(certificate=None):
+    """Of a client that does not look at whom it speaks to."""
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    if certificate:
+        tls.load_cert_chain(WORK / f"{certificate}.pem", WORK / f"{certificate}.key")
+    return tls
 
 
 class Caller:
@@ -172,6 +203,14 @@ def await_dataplane():
 
 
 class Auth(unittest.TestCase):
+    @classmethod
+    def tearDownClass(cls):
+        """At its most talkative the log holds nothing of a token, nor the key."""
+        text = log_from(began)
+        assert text.count(" refused (") > 20
+        for part in [p for t in issued for p in t.split(".")[1:]] + [url64(SECRET), str(SECRET)]:
+            assert part not in text, f"the log has {part}"
+
     def refused(self, code, reason, do):
         with self.assertRaises(grpc.RpcError) as caught:
             do()
@@ -208,9 +247,19 @@ class Auth(unittest.TestCase):
              "GRANT_MISSING"),
         ]
         for bearer, code, reason in rows:
-            with self.subTest(reason=reason), Caller(bearer) as caller:
+            before = log_size()
+            with self.subTest(reason=reason), Caller(bearer) as caller, \
+                    self.grows("sluice_auth_refusals_total", {reason: 1}):
                 self.refused(code, reason, caller.join)
+            self.assertRegex(log_from(before), rf"info    auth: {CLIENT4}:\d+: /sluice.v1.Signalling"
+                                               rf"Service/Join refused \({reason}\): \w+")
         self.nothing_created()
+
+    def test_leeway(self):
+        now = int(time.time())
+        for times in ({"exp": now - 20}, {"nbf": now + 20}):
+            with Caller(token(**times)) as caller:
+                self.assertTrue(caller.join().session.secret)
 
     def test_right_tokens(self):
         for key in ("hs", "es"):
@@ -230,6 +279,7 @@ class Auth(unittest.TestCase):
             joined = caller.join()
             admin.remove(joined.participant.name)
             self.refused(Code.UNAUTHENTICATED, "TOKEN_REVOKED", caller.join)
+            self.assertEqual(self.ask("/whip/t-1", bearer, b"v=0")[0], 401)
             self.assertEqual(Caller(token(jti="twice")).join().participant.name[:10], "rooms/t-1/")
 
     def test_removed_joins_no_more_after_a_restart(self):
@@ -270,16 +320,28 @@ class Auth(unittest.TestCase):
                              [3, 2])
             self.assertEqual(sorted(acme.rooms()), ["rooms/t-2", "rooms/t-acme"])
 
+    def counts(self, name):
+        """{reason: how often} of a counter."""
+        text = self.text("/metrics", token(room="*", observe=True))
+        return {r: int(n) for r, n in re.findall(rf'(?m)^{name}{{reason="(\w+)"}} (\d+)$', text)}
+
+    @contextlib.contextmanager
+    def grows(self, name, wanted):
+        """By that much, and nothing else of the counter."""
+        before = self.counts(name)
+        yield
+        after = self.counts(name)
+        self.assertEqual({r: n - before[r] for r, n in after.items() if n != before[r]}, wanted)
+
     def refusals(self, quota):
         """Of this process, so far: only one test here goes beyond its quotas."""
         metrics = self.text("/metrics", token(room="*", observe=True))
         return int(re.search(rf'sluice_quota_refusals_total{{quota="{quota}"}} (\d+)', metrics)[1])
 
     def text(self, path, bearer):
-        tls = ssl._create_unverified_context()  # pylint: disable=protected-access
-        request = urllib.request.Request(f"https://{SFU4}:{PORT}{path}")
-        request.add_header("Authorization", f"Bearer {bearer}")
-        with urllib.request.urlopen(request, context=tls, timeout=PATIENCE_S) as answer:
+        request = self.request(path, bearer, None, "text/plain")
+        with urllib.request.urlopen(request, context=client_context(),
+                                    timeout=PATIENCE_S) as answer:
             return answer.read().decode()
 
     def test_certificates(self):
@@ -288,13 +350,18 @@ class Auth(unittest.TestCase):
             caller.delete("made")
         with Caller(certificate="watcher", port=MTLS_PORT) as caller:
             self.assertEqual(caller.rooms(), [])
-            self.refused(Code.PERMISSION_DENIED, "GRANT_MISSING", lambda: caller.create("x"))
-        with Caller(certificate="unknown", port=MTLS_PORT) as caller:
-            self.refused(Code.PERMISSION_DENIED, "CERTIFICATE_ROLE_MISSING",
-                         lambda: caller.create("x"))
-        with Caller(token(room="*", administer=True), port=MTLS_PORT) as caller:
-            self.refused(Code.UNAUTHENTICATED, "CERTIFICATE_MISSING", lambda: caller.create("x"))
-        for certificate in ("expired", "stranger"):
+        admin = token(room="*", administer=True)
+        for certificate, bearer, code, reason in (
+                ("watcher", None, Code.PERMISSION_DENIED, "GRANT_MISSING"),
+                ("unknown", None, Code.PERMISSION_DENIED, "CERTIFICATE_ROLE_MISSING"),
+                (None, None, Code.UNAUTHENTICATED, "CERTIFICATE_MISSING"),
+                (None, admin, Code.UNAUTHENTICATED, "CERTIFICATE_MISSING")):
+            before = log_size()
+            with Caller(bearer, certificate, MTLS_PORT) as caller, \
+                    self.grows("sluice_auth_refusals_total", {reason: 1}):
+                self.refused(code, reason, lambda: caller.create("x"))
+            self.assertRegex(log_from(before), rf"auth: {CLIENT4}:\d+: .* refused \({reason}\)")
+        for certificate in ("expired", "early", "server", "stranger"):
             with self.subTest(certificate), Caller(certificate=certificate,
                                                    port=MTLS_PORT) as caller:
                 with self.assertRaises(grpc.RpcError) as caught:
@@ -303,17 +370,32 @@ class Auth(unittest.TestCase):
         self.nothing_created()
 
     def test_alerts_of_the_handshake(self):
-        """RFC 8446 6.2: which alert ends it tells the orchestrator what to mend."""
-        for certificate, alert in (("expired", "certificate_expired|certificate expired"),
-                                   ("stranger", "unknown_ca|unknown ca")):
-            with self.subTest(certificate):
-                tls = ssl.create_default_context()
-                tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-                tls.load_cert_chain(WORK / f"{certificate}.pem", WORK / f"{certificate}.key")
+        """RFC 8446 6.2: which alert ends it tells the orchestrator what to mend; the log and a counter
+        tell whoever runs the server."""
+        counter = "sluice_api_client_certificates_refused_total"
+        for certificate, alert, reason, sentence in (
+                ("expired", "certificate.expired", "expired", "certificate has expired"),
+                ("early", "bad.certificate", "not_yet_valid", "certificate is not yet valid"),
+                ("server", "unsupported.certificate", "wrong_purpose", "purpose"),
+                ("stranger", "unknown.ca", "unknown_ca", "unable to get local issuer")):
+            with self.subTest(certificate), self.grows(counter, {reason: 1}):
+                before = log_size()
+                tls = client_context(certificate)
                 with socket.create_connection((SFU4, MTLS_PORT), PATIENCE_S) as s, \
                         self.assertRaises(ssl.SSLError) as caught, tls.wrap_socket(s) as wrapped:
                     wrapped.recv(1)  # with TLS 1.3 the client is done before it is judged
                 self.assertRegex(str(caught.exception).lower(), alert)
+                self.assertRegex(log_from(before), rf"info    rpc: {CLIENT4}:\d+: client certificate "
+                                                   rf"refused \({reason}\): .*{sentence}")
+
+    def test_who_is_asked_for_a_certificate(self):
+        """The public listener asks nobody; the other names the CAs it takes (RFC 8446 4.3.2)."""
+        for port, asks in ((PORT, False), (MTLS_PORT, True)):
+            said = subprocess.run(["openssl", "s_client", "-msg", "-connect", f"{SFU4}:{port}"],
+                                  input="", capture_output=True, text=True, timeout=PATIENCE_S,
+                                  check=False).stdout
+            self.assertIn("Verify return code", said)
+            self.assertEqual(("CertificateRequest" in said, "CN = ca" in said), (asks, asks), said)
 
     def test_peers(self):
         with grpc.insecure_channel(f"unix:{STATE}/api.sock") as channel:
@@ -338,15 +420,20 @@ class Auth(unittest.TestCase):
                 timeout=60, check=True)
             self.assertRegex(said.stdout, wanted, said.stderr)
 
-    def ask(self, path, bearer, offer=None):
-        """(status, WWW-Authenticate) of a plain HTTP request; with an offer it is a POST."""
-        tls = ssl.create_default_context()
-        tls.check_hostname = False
-        tls.verify_mode = ssl.CERT_NONE
-        request = urllib.request.Request(f"https://{SFU4}:{PORT}{path}", data=offer)
-        request.add_header("Content-Type", "application/sdp")
+    def request(self, path, bearer, body, kind):
+        request = urllib.request.Request(f"https://{SFU4}:{PORT}{path}", data=body)
+        request.add_header("Content-Type", kind)
         if bearer:
             request.add_header("Authorization", f"Bearer {bearer}")
+        return request
+
+    def ask(self, path, bearer, offer=None, certificate=None):
+        """(status, WWW-Authenticate) of a plain HTTP request; with an offer it is a POST. With a
+        certificate, or "" for none, it goes to the listener that wants one."""
+        request = self.request(path, bearer, offer, "application/sdp")
+        tls = client_context(certificate)
+        if certificate is not None:
+            request.host = f"{SFU4}:{MTLS_PORT}"
         try:
             with urllib.request.urlopen(request, context=tls, timeout=PATIENCE_S) as answer:
                 return answer.status, ""
@@ -357,10 +444,30 @@ class Auth(unittest.TestCase):
         self.assertEqual(self.ask("/metrics", token(room="*", observe=True)), (200, ""))
         self.assertEqual(self.ask("/metrics", token()), (403, ""))
         self.assertEqual(self.ask("/metrics", None), (401, 'Bearer realm="sluice"'))
+        for certificate, status in (("watcher", 200), ("good", 200), ("unknown", 403), ("", 401)):
+            self.assertEqual(self.ask("/metrics", None, certificate=certificate)[0], status)
         status, challenge = self.ask("/metrics", token(exp=1))
         self.assertEqual(status, 401)
         self.assertIn('error="invalid_token"', challenge)
         self.assertIn("expired", challenge)
+
+    def web(self, bearer):
+        """grpc-status of a Join by gRPC-Web, from the fields or from the trailers' frame."""
+        message = signalling_pb2.JoinRequest(room="rooms/t-1").SerializeToString()
+        request = self.request("/sluice.v1.SignallingService/Join", bearer,
+                               struct.pack(">BI", 0, len(message)) + message,
+                               "application/grpc-web+proto")
+        with urllib.request.urlopen(request, context=client_context(),
+                                    timeout=PATIENCE_S) as answer:
+            told = str(answer.headers) + answer.read().decode("latin-1")
+        return int(re.search(r"(?i)grpc-status: ?(\d+)", told)[1])
+
+    def test_grpc_web(self):
+        for bearer, code in ((None, Code.UNAUTHENTICATED), (token(exp=1), Code.UNAUTHENTICATED),
+                             (token(room="other"), Code.PERMISSION_DENIED)):
+            self.assertEqual(self.web(bearer), code.value[0])
+            self.nothing_created()
+        self.assertEqual(self.web(token()), 0)
 
     def test_whip_and_whep(self):
         """Bearer tokens (RFC 9725 4.7). Whoever may gets further: to an offer without media, to a
@@ -380,6 +487,8 @@ def main():
     make_keys()
     make_certificates()
     ctl("stop", "controlplane")
+    global began  # pylint: disable=global-statement
+    began = log_size()
     ctl("start", "controlplane", *FLAGS)
     await_dataplane()
     unittest.main(verbosity=2)

@@ -66,6 +66,9 @@ class Scrapes(unittest.TestCase):
         failure(grpc.StatusCode.NOT_FOUND, self.api.get, "nobody-made-it")
         after = series(scrape())
         self.assertEqual(set(before), set(after))
+        for name in ("sluice_auth_refusals_total", "sluice_quota_refusals_total",
+                     "sluice_api_client_certificates_refused_total", "sluice_whip_requests_total"):
+            self.assertEqual(set(values(before, name)), {0}, name)
         self.assertEqual(value(before, "sluice_rooms"), 0)
         self.assertEqual(value(after, "sluice_rooms"), 1)
         self.assertEqual(value(after, "sluice_participants"), 1)
