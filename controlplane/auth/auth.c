@@ -198,10 +198,11 @@ static unsigned grants_of(enum auth_need need)
 	return 0;
 }
 
-static bool grant_missing(struct auth_refusal *why, const char *text)
+static bool grant_missing(struct auth_refusal *why, const char *grant)
 {
 	auth_refuse(why, RPC_PERMISSION_DENIED, RPC_REASON(GRANT_MISSING),
-		    "this needs the grant \"%s\", which the caller has not", text);
+		    "this needs the grant %s, which the caller has not", grant);
+	why->grant = grant;
 	return false;
 }
 
@@ -228,7 +229,7 @@ static bool holds(const struct caller *c, enum auth_need need, struct auth_refus
 	};
 
 	if (need == NEED_JOIN)
-		return is_member(c) || grant_missing(why, "publish\" or \"subscribe");
+		return is_member(c) || grant_missing(why, "publish or subscribe");
 	if (need == NEED_ROOM_MEMBER)
 		return is_member(c) || caller_holds(c, GRANT_OBSERVE) ||
 		       grant_missing(why, "observe");
@@ -265,6 +266,8 @@ bool auth_permits(struct auth *a, const struct caller *c, enum auth_need need, c
 static bool refuse_call(struct auth *a, struct rpc_call *call, const struct auth_refusal *why)
 {
 	refusal_counts_add(&a->refusals, why, rpc_call_peer(call), rpc_call_path(call));
+	if (why->grant != NULL)
+		rpc_call_fact(call, "value", "%s", why->grant);
 	rpc_call_fail(call, why->code, why->reason, "%s", why->text);
 	return false;
 }

@@ -15,6 +15,7 @@ void *auth_refuse(struct auth_refusal *why, enum rpc_status code, Sluice__V1__Er
 
 	why->code = code;
 	why->reason = reason;
+	why->grant = NULL;
 	va_start(args, format);
 	g_vsnprintf(why->text, sizeof(why->text), format, args);
 	va_end(args);

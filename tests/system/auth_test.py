@@ -9,6 +9,7 @@ Tokens are made by PyJWT, or by hand where no library would make them; certifica
 """
 import base64
 import contextlib
+import functools
 import grp
 import hashlib
 import hmac
@@ -184,10 +185,13 @@ class Caller:
                          statistics_pb2.GetStatisticsRequest())
 
 
+def details_of(error):
+    """google.rpc.Status, which is not among Debian's Python packages: its texts stand in it."""
+    return dict(error.trailing_metadata()).get("grpc-status-details-bin", b"")
+
+
 def reason_of(error):
-    details = dict(error.trailing_metadata()).get("grpc-status-details-bin", b"")
-    # google.rpc.Status is not among Debian's Python packages; the reason's name stands in it as text.
-    words = re.findall(rb"[A-Z][A-Z_]{4,}", details)
+    words = re.findall(rb"[A-Z][A-Z_]{4,}", details_of(error))
     return words[0].decode() if words else ""
 
 
@@ -211,10 +215,13 @@ class Auth(unittest.TestCase):
         for part in [p for t in issued for p in t.split(".")[1:]] + [url64(SECRET), str(SECRET)]:
             assert part not in text, f"the log has {part}"
 
-    def refused(self, code, reason, do):
+    def refused(self, code, reason, do, grant=None):
         with self.assertRaises(grpc.RpcError) as caught:
             do()
         self.assertEqual((caught.exception.code(), reason_of(caught.exception)), (code, reason))
+        if grant:  # an entry of ErrorInfo.metadata
+            self.assertIn(b"\n\x05value\x12" + bytes([len(grant)]) + grant,
+                          details_of(caught.exception))
 
     def nothing_created(self):
         with administrator() as admin:
@@ -265,9 +272,10 @@ class Auth(unittest.TestCase):
         for key in ("hs", "es"):
             with Caller(token(key)) as caller:
                 self.assertTrue(caller.join(f"t-{key}").session.secret)
-                self.refused(Code.PERMISSION_DENIED, "GRANT_MISSING", lambda: caller.create("t-9"))
-                self.refused(Code.PERMISSION_DENIED, "GRANT_MISSING", caller.rooms)
-                self.refused(Code.PERMISSION_DENIED, "GRANT_MISSING", caller.statistics)
+                denied = functools.partial(self.refused, Code.PERMISSION_DENIED, "GRANT_MISSING")
+                denied(lambda: caller.create("t-9"), b"administer")
+                denied(caller.rooms, b"observe")
+                denied(caller.statistics, b"observe")
         with Caller(token(administer=True)) as caller:
             self.assertEqual(caller.create("t-9").name, "rooms/t-9")
             self.refused(Code.PERMISSION_DENIED, "TOKEN_ROOM_WRONG", lambda: caller.create("u"))
