@@ -10,6 +10,7 @@ the host is listed before and after by the same list that `quickstart --check` u
 import contextlib
 import os
 import pathlib
+import re
 import select
 import signal
 import subprocess
@@ -85,8 +86,18 @@ def expect_same(before, what):
     print(f"pass: {what}")
 
 
+def says_who_may_come_in(run, public):
+    """Development is for the own machine alone, and told."""
+    command = pathlib.Path(f"/run/sluice/{NAME}/controlplane.command").read_text(encoding="utf-8")
+    auth = re.findall(r"--auth (\w+)", command)[-1]  # the last one wins
+    told = "(auth = development)" in run.output, "Join link" in run.output
+    assert (auth, told) == (("tokens", (False, True)) if public else
+                            ("development", (True, False))), f"{auth}, and says {run.output}"
+
+
 def ends_by_signal(build, before, sent, options=()):
     run = Quickstart(build, *options)
+    says_who_may_come_in(run, "--public" in options)
     during = host_state()
     for item in (f"namespace {NAME}", f"interface {NAME}-lab", f"runtime /run/sluice/{NAME}"):
         assert item in during, f"the lab has no {item!r}"

@@ -3,8 +3,8 @@
 # timeout: 120
 #
 # `quickstart --public ADDRESS` is reachable from elsewhere: two browsers on another machine (a
-# namespace behind a link of the host's own) meet through the address it announces, and nothing of
-# it is left afterwards.
+# namespace behind a link of the host's own) meet through the address it announces, nobody comes in
+# without the link's token, and nothing of it is left afterwards.
 set -euo pipefail
 
 cd "$(dirname "$(realpath "$0")")/../.."
@@ -55,6 +55,14 @@ quickstart=$!
 await_greeting
 url=$(sed -n "s/.*Join link, with a token for a day: //p" "$work/log")
 [[ $url == "https://$here:"* ]] || { echo "FAIL: it greets with \"$url\"" && exit 1; }
+# Refused for the token, or (422) for an offer that is none.
+knock() {
+	ip netns exec $outside curl -sk -o /dev/null -w '%{http_code}' -H 'content-type: application/sdp' \
+		"$@" -d v=0 "https://$here:8443/whip/demo"
+}
+token=${url##*#token=}
+[[ "$(knock) $(knock -H "authorization: Bearer ${token}x") $(knock -H "authorization: Bearer $token")" == \
+	"401 401 422" ]] || { echo "FAIL: who may come in" && exit 1; }
 ip netns exec $outside node tests/browser/check.mjs --url "$url" --participants 2 --seconds 5 \
 	--video 320x180@15 | tee "$work/check"
 # Whoever comes from outside is told that address and no other.
