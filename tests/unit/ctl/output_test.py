@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables, words and lines as sluicectl shows them."""
+import pathlib
 import unittest
 
 from sluice.v1 import room_pb2
 
-from sluice_ctl import events, output, rooms, stats
+from sluice_ctl import endpoint, events, output, rooms, stats
+
+TREE = pathlib.Path(__file__).resolve().parents[3]
 
 
 class Output(unittest.TestCase):
@@ -57,6 +60,13 @@ class Events(unittest.TestCase):
 
 
 class Names(unittest.TestCase):
+    def test_default_endpoint_is_where_the_documents_put_the_socket(self):
+        path = endpoint.DEFAULT.removeprefix("unix:")
+        self.assertTrue(path.startswith("/"))
+        for document, words in (("README.md", f"--unix-socket {path}"),
+                                ("deploy/sluice-controlplane.conf", f" {path} is where")):
+            self.assertIn(words, (TREE / document).read_text(encoding="utf-8"))
+
     def test_short_and_long(self):
         self.assertEqual(rooms.room_name("demo"), "rooms/demo")
         self.assertEqual(rooms.room_name("rooms/demo"), "rooms/demo")
