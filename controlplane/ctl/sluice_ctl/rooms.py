@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """rooms, room, participants: who is where."""
+import grpc
 from sluice.v1 import room_pb2
 
 from sluice_ctl import output
@@ -19,6 +20,18 @@ def list_participants(api, room):
     return list(api.pages(api.rooms.ListParticipants,
                           room_pb2.ListParticipantsRequest(parent=room, page_size=PAGE),
                           "participants"))
+
+
+def list_everybody(api):
+    """Participants of all rooms, without those of a room that ends meanwhile."""
+    everybody = []
+    for room in list_rooms(api):
+        try:
+            everybody += list_participants(api, room.name)
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+    return everybody
 
 
 def last(name):
@@ -75,8 +88,8 @@ def run_room(api, options):
 
 
 def run_participants(api, options):
-    names = [room_name(options.room)] if options.room else [r.name for r in list_rooms(api)]
-    participants = [p for name in names for p in list_participants(api, name)]
+    participants = list_participants(api, room_name(options.room)) if options.room \
+        else list_everybody(api)
     if options.json:
         output.print_json([output.as_dict(p) for p in participants])
         return

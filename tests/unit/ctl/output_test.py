@@ -3,6 +3,7 @@
 import pathlib
 import unittest
 
+import grpc
 from sluice.v1 import room_pb2
 
 from sluice_ctl import endpoint, events, output, rooms, stats
@@ -57,6 +58,39 @@ class Events(unittest.TestCase):
             event = room_pb2.Event()
             getattr(event, field.name).SetInParent()
             self.assertIsInstance(events.subject(event), str, field.name)
+
+
+class Ended(grpc.RpcError):
+    def __init__(self, status):
+        super().__init__()
+        self.status = status
+
+    def code(self):
+        return self.status
+
+
+class Rooms:
+    """Three of them, of which "b" has ended when it is asked for its participants."""
+    rooms = type("Stub", (), {"ListRooms": "rooms", "ListParticipants": "participants"})
+
+    def __init__(self, status):
+        self.status = status
+
+    def pages(self, method, request, _):
+        if method == "rooms":
+            return [room_pb2.Room(name=f"rooms/{one}") for one in "abc"]
+        if request.parent == "rooms/b":
+            raise Ended(self.status)
+        return [room_pb2.Participant(name=f"{request.parent}/participants/p")]
+
+
+class Everybody(unittest.TestCase):
+    def test_a_room_that_ends_meanwhile(self):
+        listed = rooms.list_everybody(Rooms(grpc.StatusCode.NOT_FOUND))
+        self.assertEqual([p.name for p in listed], ["rooms/a/participants/p",
+                                                    "rooms/c/participants/p"])
+        with self.assertRaises(Ended):
+            rooms.list_everybody(Rooms(grpc.StatusCode.UNAVAILABLE))
 
 
 class Names(unittest.TestCase):
