@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 import unittest
 
-from api_lab import SFU4, STATE, TREE, Api, drop_names, failure, sdp, snapshot, wait_for
+from api_lab import PATIENCE_S, SFU4, STATE, TREE, Api, drop_names, failure, sdp, snapshot, wait_for
 from google.protobuf import json_format
 from grpc import StatusCode as Code
+from sluice.v1 import node_pb2
 
 SLUICECTL = TREE / "controlplane/ctl/sluicectl"
 ENVIRONMENT = {"PATH": os.environ["PATH"], "SLUICE_ENDPOINT": f"unix:{STATE}/api.sock",
@@ -144,6 +145,22 @@ class Commands(unittest.TestCase):
         self.assertIn("rooms/ctl-demo/participants/nobody",
                       run("stats", "rooms/ctl-demo/participants/nobody", status=1))
 
+    def test_doctor(self):
+        """Of this host: every check speaks, and what is not well comes with what to do."""
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write("wire = net_af_packet0,iface=x\nworker_cores = 0\nidle = adaptive\n")
+            file.flush()
+            done = subprocess.run(
+                [SLUICECTL, "doctor", "--json", "--dataplane-config", file.name], text=True,
+                capture_output=True, env=ENVIRONMENT, check=False, timeout=30)
+        found = json.loads(done.stdout)
+        self.assertEqual([f["check"] for f in found if f["check"] != "hugetlbfs"],
+                         ["hugepages", "IOMMU", "driver", "governor", "isolated cores", "NUMA",
+                          "certificate"])
+        for one in found:
+            self.assertEqual(bool(one["cure"]), one["status"] != "ok", one)
+        self.assertEqual(done.returncode, int("fail" in {f["status"] for f in found}))
+
     def test_failures(self):
         text = run("room", "nowhere", status=1)
         self.assertRegex(text, r"^sluicectl: NOT_FOUND: .*rooms/nowhere.*\n$")
@@ -180,6 +197,38 @@ class Top(unittest.TestCase):
         polls = [int(line["cores"][0]["stats"]["polls"]) for line in lines]
         self.assertGreater(polls[1], polls[0])
 
+    def looks_right(self, screen):
+        """What is on the screen, read as a person would, is what the API says to another client."""
+        api = Api()
+        self.addCleanup(api.close)
+        api.create("on-the-screen")
+        self.addCleanup(api.delete, "on-the-screen")
+        api.join("on-the-screen", "alice")
+
+        def rates():
+            return re.findall(r"(received|forwarded|consumed|dropped) (\S+)/s", screen())
+
+        # By TCP through the dataplane, so that there is a rate to see.
+        wait_for(lambda: api.get_node() and "on-the-screen" in screen() and
+                 rates() and float(dict(rates())["received"].rstrip("k")) > 0, "packets and a room")
+        head, *parts = (part.splitlines() for part in screen().strip().split("\n\n"))
+        parts = {part[0].split()[0]: part for part in parts}
+        self.assertRegex(head[0], r"^sluice \d+\.\d+\.\d+   in service   1 rooms   1 participants   "
+                                  r"0 orphans   \d\d:\d\d:\d\d$")
+        self.assertRegex(head[1], r"   books differ by -?\d+$")
+        self.assertEqual(list(dict(rates())), ["received", "forwarded", "consumed", "dropped"])
+        cores = api.node.ListCores(node_pb2.ListCoresRequest(), timeout=PATIENCE_S).cores
+        for row, core in zip(parts["CORE"][1:], cores, strict=True):
+            name = "main" if core.role == node_pb2.Core.ROLE_MAIN else f"worker {core.worker}"
+            cpu = core.cpu if core.cpu >= 0 else "-"
+            self.assertRegex(row, rf"^{name} +{cpu} +\d+\.\d% +(\d+%|-) +\S+ +\S+ +"
+                                  rf"{core.transports} +\d+\.\d ms$")
+        ports = api.node.ListInterfaces(node_pb2.ListInterfacesRequest(), timeout=PATIENCE_S)
+        self.assertEqual([row.split()[1:3] for row in parts["PORT"][1:]],
+                         [[port.name, "up"] for port in ports.interfaces])
+        self.assertEqual([row.split() for row in parts["ROOM"][1:]],
+                         [["on-the-screen", "1", "0", "0"]])
+
     def test_in_a_terminal(self):
         """Drawn, drawn anew, ended by q with the terminal as it was."""
         with tempfile.TemporaryDirectory() as directory:
@@ -200,6 +249,7 @@ class Top(unittest.TestCase):
                 self.assertNotIn("before", first)
                 self.assertLessEqual(max(map(len, first.splitlines())), 110)
                 wait_for(lambda: screen() != first, "another table")
+                self.looks_right(screen)
                 ask("resize-window", "-t", "top", "-x", "60", "-y", "8")
                 wait_for(lambda: len(screen().splitlines()) <= 8 and "sluice" in screen(), "a small one")
                 ask("send-keys", "-t", "top", "q")
