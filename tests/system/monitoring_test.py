@@ -17,9 +17,11 @@ import urllib.parse
 import prometheus_lab
 from prometheus_lab import ADDRESS, BUILD, METRICS, TREE, curl, promtool, scrape, series, value, values
 
-from api_lab import MEDIA_PORT, SFU4, STATE, Api, ctl, drop_names, failure, wait_for
+from api_lab import MEDIA_PORT, SFU4, STATE, Api, ctl, drop_names, failure, sdp, wait_for
 import grpc
+from renegotiation_test import Half
 from sluice.v1 import room_pb2
+from webrtc_peer import Identity
 
 MONITORING = TREE / "deploy/monitoring"
 NAME = re.compile(r"\b((?:sluice|grpc_server|process)_\w+)(\{[^}]*\})?")
@@ -200,15 +202,52 @@ class Scrapes(unittest.TestCase):
 
 
     def test_on_the_api_itself(self):
-        """Over both HTTP versions, on the Unix socket."""
-        socket = ("--unix-socket", f"{STATE}/api.sock", "http://localhost/metrics")
-        for version in ("--http1.1", "--http2-prior-knowledge"):
-            done = subprocess.run(["curl", "-sS", "-i", "--compressed", version, *socket],
+        """Over both HTTP versions, on the Unix socket and on the TLS port."""
+        unix = ("--unix-socket", f"{STATE}/api.sock", "http://localhost/metrics")
+        tls = ("-k", f"https://{SFU4}:{API_PORT}/metrics")
+        for version, option, where in (("1.1", "--http1.1", unix), ("1.1", "--http1.1", tls),
+                                       ("2", "--http2-prior-knowledge", unix),
+                                       ("2", "--http2", tls)):
+            done = subprocess.run(["curl", "-sS", "-i", "--compressed", option, *where],
                                   capture_output=True, text=True, check=True)
             head, body = done.stdout.replace("\r", "").split("\n\n", 1)
+            self.assertRegex(head, rf"^HTTP/{version} 200")
             self.assertRegex(head, r"(?i)content-type: text/plain; version=0\.0\.4")
             self.assertRegex(head, r"(?i)content-encoding: gzip")
             self.assertEqual(set(series(body)), set(series(scrape())))
+
+    def test_latencies_are_histograms(self):
+        """What is answered falls into the buckets: calls, the epochs that applied them, and the steps
+        of a transport's set-up by a peer that is no browser."""
+        def count(name, **labels):
+            found = series(scrape())
+            buckets = [n for le, n in sorted((float(dict(pairs)["le"]), n)
+                                             for (its, pairs), n in found.items()
+                                             if its == f"{name}_bucket" and
+                                             set(labels.items()) <= set(pairs))]
+            self.assertEqual(buckets, sorted(buckets))
+            self.assertGreater(len(buckets), 5)
+            self.assertEqual(buckets[-1], value(found, f"{name}_count", **labels))
+            return buckets[-1], value(found, f"{name}_sum", **labels)
+
+        def counts():
+            return {"call": count("grpc_server_handling_seconds", grpc_method="Join"),
+                    "epoch": count("sluice_epoch_seconds"),
+                    "ice": count("sluice_handshake_seconds", step="ice"),
+                    "dtls": count("sluice_handshake_seconds", step="dtls")}
+
+        before = counts()
+        half, session = Half(Identity()), self.api.join("timed", "somebody").session
+        self.addCleanup(half.peer.socket.close)
+        self.addCleanup(self.api.delete, "timed")
+        half.connect(self.api.publish(session, half.describe(sdp())).sdp)
+        wait_for(lambda: counts()["dtls"] != before["dtls"], "the handshake to be counted")
+        after = counts()
+        self.assertGreater(after["epoch"][0], before["epoch"][0])
+        for one in ("call", "ice", "dtls"):
+            self.assertEqual(after[one][0], before[one][0] + 1, one)
+        for one, (_, seconds) in after.items():
+            self.assertTrue(0 < seconds - before[one][1] < 20, one)
 
     def status(self, *arguments):
         """Of /metrics on the API's TLS port."""
