@@ -24,6 +24,10 @@ PACKET_PATH = ("dataplane/ingress/", "dataplane/forward/", "dataplane/egress/")
 SET_UP = re.compile(r"(^|_)(create|init|new|free|destroy|set_up|tear_down|attach|detach)$")
 NO_NAMES = re.compile(r"^(utils?|common|helpers?|misc|managers?)$", re.IGNORECASE)
 TAG = re.compile(r"^\s*(?:struct|enum|union)\s+(\w+)\s*\{", re.MULTILINE)
+# What is guessed byte by byte if the time of the answer says how far a guess was right.
+SECRET_COMPARED = re.compile(r"\b(memcmp|strn?cmp|strn?casecmp|g_str_equal|g_strcmp0|g_str_has_prefix)"
+                             r"\s*\((?:[^();]|\([^();]*\))*?"
+                             r"(secret|hmac|integrity|signature|\btag\b)", re.IGNORECASE)
 # Spelt so that this file itself holds none.
 LEFTOVER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
@@ -188,6 +192,19 @@ def check_packet_path(tree, complaints):
                 complaints.add(path, line, f"{name}() on the packet path {what}", fix)
 
 
+def check_secrets(tree, complaints):
+    for path in tree.sources(".c", ".h"):
+        if path.startswith("tests/"):
+            continue
+        code = c_text.code_only(tree.text(path))
+        for match in SECRET_COMPARED.finditer(code):
+            if match.group(2) == "tag" and not path.startswith("dataplane/"):
+                continue  # HTTP's
+            complaints.add(path, code.count("\n", 0, match.start()) + 1,
+                           f"{match.group(1)}() of a secret ends at the first difference",
+                           "compare with CRYPTO_memcmp()")
+
+
 def check_format(tree, complaints):
     tool = shutil.which("clang-format-14") or shutil.which("clang-format")
     if tool is None:
@@ -217,6 +234,7 @@ RULES = {
     "comments": check_comments,
     "typedefs": check_typedefs,
     "packet-path": check_packet_path,
+    "secrets": check_secrets,
     "format": check_format,
 }
 

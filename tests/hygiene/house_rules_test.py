@@ -139,6 +139,17 @@ class HouseRules(unittest.TestCase):
         self.plant("dataplane/core/a.c", "void f(void)\n{\n\tmalloc(1);\n}\n")
         self.assert_only("packet-path")
 
+    def test_secrets(self):
+        self.plant("controlplane/a.c", "bool f(void)\n{\n\treturn strcmp(a->secret, b) == 0;\n}\n")
+        self.plant("dataplane/b.c", "bool f(void)\n{\n\treturn memcmp(x,\n\t\t\ttag, 10) == 0;\n}\n")
+        self.plant("controlplane/fine.c", "bool f(void)\n{\n\t// strcmp(secret, x)\n"
+                   "\tif (strcmp(a, b) != 0)\n\t\treturn false;\n"
+                   "\treturn CRYPTO_memcmp(a->secret, b, size) == 0 && stage(tag);\n}\n")
+        self.plant("controlplane/fine2.c", "bool f(void)\n{\n\tif (strcmp(a, \"x\") == 0)\n"
+                   "\t\treturn read_secret(a);\n\treturn strcmp(etag, tag) == 0;\n}\n")
+        self.plant("tests/unit/fine.c", "int a = strcmp(secret, x);\n")
+        self.assert_only("secrets", "controlplane/a.c:3:", "dataplane/b.c:3:")
+
     def test_exceptions_need_a_reason(self):
         self.plant("dataplane/a.c", "int a;\n")
         self.plant("dataplane/b.c", "int b;\n")
