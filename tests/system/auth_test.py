@@ -14,6 +14,7 @@ import grp
 import hashlib
 import hmac
 import json
+import os
 import pathlib
 import re
 import socket
@@ -420,13 +421,37 @@ class Auth(unittest.TestCase):
                   "except grpc.RpcError as e: print(e.code(), e.details())")
         for folder in (STATE, WORK):
             folder.chmod(0o755)
-        for groups, wanted in (("--clear-groups", r"PERMISSION_DENIED user 65534 may not use "),
-                               (f"--groups={GROUP}", "^$")):  # unix_group
-            said = subprocess.run(
-                ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", groups, "/usr/bin/python3",
-                 "-c", script, f"{STATE}/api.sock", str(WORK)], capture_output=True, text=True,
-                timeout=60, check=True)
+        for groups, wanted, counted in (
+                ("--clear-groups", r"PERMISSION_DENIED user 65534 may not use ", {"PEER_DENIED": 1}),
+                (f"--groups={GROUP}", "^$", {})):  # unix_group
+            with self.grows("sluice_auth_refusals_total", counted):
+                said = subprocess.run(
+                    ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", groups,
+                     "/usr/bin/python3", "-c", script, f"{STATE}/api.sock", str(WORK)],
+                    capture_output=True, text=True, timeout=60, check=True)
             self.assertRegex(said.stdout, wanted, said.stderr)
+
+    def test_sluicectl(self):
+        """By token and by certificate, as an orchestrator's operator does."""
+        pem = ssl.get_server_certificate((SFU4, PORT))
+        (WORK / "server-root.pem").write_text(pem, encoding="ascii")
+        for name, text in (("observer", token(room="*", observe=True)), ("late", token(exp=1))):
+            (WORK / f"{name}.token").write_text(text, encoding="ascii")
+        pair = [f"--client-certificate={WORK}/watcher.pem", f"--client-key={WORK}/watcher.key"]
+        for port, status, said, *options in (
+                (PORT, 0, r"^\[\]\n$", f"--token-file={WORK}/observer.token"),
+                (PORT, 1, "UNAUTHENTICATED: the token has expired", f"--token-file={WORK}/late.token"),
+                (PORT, 1, "UNAUTHENTICATED: .* wants a bearer token.*sluicectl token"),
+                (MTLS_PORT, 0, r"^\[\]\n$", *pair),
+                (MTLS_PORT, 1, "UNAUTHENTICATED: .* wants a client certificate")):
+            done = subprocess.run(
+                [api_lab.TREE / "controlplane/ctl/sluicectl", "rooms", "--json",
+                 f"--endpoint={SFU4}:{port}", f"--ca={WORK}/server-root.pem", *options],
+                capture_output=True, text=True, timeout=60, check=False,
+                env={"PATH": os.environ["PATH"],
+                     "SLUICE_BUILD": os.environ.get("LAB_BUILD", str(api_lab.TREE / "build"))})
+            self.assertEqual(done.returncode, status, done.stderr)
+            self.assertRegex(done.stdout + done.stderr, said)
 
     def request(self, path, bearer, body, kind):
         request = urllib.request.Request(f"https://{SFU4}:{PORT}{path}", data=body)
