@@ -41,7 +41,8 @@ GROUP, NOBODY = 1, 65534  # "daemon"; a user of no rights
 Code = grpc.StatusCode
 FLAGS = ["--auth=tokens", f"--token-keys={WORK}/keys", f"--listen-mtls={SFU4}:{MTLS_PORT}",
          f"--client-ca={WORK}/ca.pem", f"--unix-group={grp.getgrgid(GROUP).gr_name}",
-         "--client-roles=orchestrator.example=administer, spiffe://example/watcher=observe",
+         "--client-roles=orchestrator.example=administer, spiffe://example/watcher=observe, "
+         "192.0.2.77=administer@acme",
          "--quota-rooms=2", "--quota-participants=3", "--log-level=debug"]
 LOG = STATE / "controlplane.log"
 
@@ -100,6 +101,7 @@ def make_certificates():
             "-days", "30")
     make_certificate("good", "ca", 30, "DNS:orchestrator.example")
     make_certificate("watcher", "ca", 30, "URI:spiffe://example/watcher")
+    make_certificate("acme", "ca", 30, "IP:192.0.2.77")
     make_certificate("unknown", "ca", 30, "DNS:somebody.example")
     make_certificate("expired", "ca", -1, "DNS:orchestrator.example")
     make_certificate("early", "ca", 30, "DNS:orchestrator.example", since=10)
@@ -310,6 +312,10 @@ class Auth(unittest.TestCase):
             self.assertEqual(acme.create("t-acme").tenant, "acme")
             self.assertEqual(umbrella.create("t-umbrella").tenant, "umbrella")
             self.assertEqual(acme.rooms(), ["rooms/t-acme"])
+            with Caller(certificate="acme", port=MTLS_PORT) as other:  # of the same tenant
+                self.assertEqual(other.rooms(), ["rooms/t-acme"])
+                self.refused(Code.PERMISSION_DENIED, "TOKEN_ROOM_WRONG",
+                             lambda: other.delete("t-umbrella"))
             self.refused(Code.PERMISSION_DENIED, "TOKEN_ROOM_WRONG", lambda: acme.join("t-umbrella"))
             self.refused(Code.PERMISSION_DENIED, "TOKEN_ROOM_WRONG",
                          lambda: umbrella.delete("t-acme"))
