@@ -4,6 +4,7 @@
 // are RpcError with a canonical code.
 import { GrpcWebFetchTransport } from "@protobuf-ts/grpcweb-transport";
 import { RpcError, type RpcMetadata } from "@protobuf-ts/runtime-rpc";
+import { note } from "./journal";
 import { NodeServiceClient } from "./gen/sluice/v1/node.client";
 import type { Node } from "./gen/sluice/v1/node";
 import { SignallingServiceClient } from "./gen/sluice/v1/signalling.client";
@@ -24,6 +25,7 @@ export type { PublishedTrack, Session, SessionEvent };
 export type LayerWishes = Partial<Record<"minimum" | "wanted" | "maximum", Layer>>;
 
 const DEADLINE_MS = 10_000;
+const REPEAT_MS = [100, 400, 1_600]; // how long to wait before each repeat
 export const CANDIDATES_PER_CALL = 32;
 
 // Codes that say the server does not know this session (any more).
@@ -50,6 +52,27 @@ export function failureText(error: unknown): string {
 function transport(fetchInit: RequestInit, token: string): GrpcWebFetchTransport {
   const meta: RpcMetadata = token ? { authorization: `Bearer ${token}` } : {};
   return new GrpcWebFetchTransport({ baseUrl: location.origin, format: "binary", fetchInit, meta });
+}
+
+// A fetch that brought no answer: a change of network cuts whatever is under way. The library makes
+// it INTERNAL, without the fields that an answer of the server has.
+function isNetwork(error: unknown): boolean {
+  return isCode(error, "INTERNAL") && Object.keys((error as RpcError).meta).length === 0;
+}
+
+// Asks again where the network broke. By the request id in it the server knows a repeat, and gives
+// the first answer if it was that which got lost.
+async function persistent<T>(ask: () => Promise<T>): Promise<T> {
+  for (const wait of REPEAT_MS) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isNetwork(error)) throw error;
+      note(`asking again in ${wait} ms: ${failureText(error)}`);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+  return ask();
 }
 
 // The abort signal frees the page from a server that never answers; the deadline tells the server.
@@ -83,12 +106,12 @@ export class Api {
       displayName,
       requestId: requestId(),
     };
-    return this.#client.join(request, deadline()).response;
+    return persistent(() => this.#client.join(request, deadline()).response);
   }
 
   publish(session: Session, sdp: string, tracks: PublishedTrack[]): Promise<PublishResponse> {
     const request = { session, sdp, tracks, requestId: requestId() };
-    return this.#client.publish(request, deadline()).response;
+    return persistent(() => this.#client.publish(request, deadline()).response);
   }
 
   watch(session: Session, abort: AbortSignal): AsyncIterable<SessionEvent> {

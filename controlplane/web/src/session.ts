@@ -32,6 +32,9 @@ export interface RemoteParticipant {
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 3_000;
 
+// Checks that get lost come back by themselves; an address that is gone does not.
+const DISCONNECTED_MS = 3_000;
+
 // Setting up to be seen takes the processor from setting up to see, which people wait for.
 const HEAR_FIRST_MS = 800;
 
@@ -97,14 +100,23 @@ export class Session {
       }
     });
     publisher.pc.addEventListener("connectionstatechange", () => {
-      if (publisher.pc.connectionState === "failed" && this.state === "joined") {
-        publisher.negotiate(true).catch((error) => console.warn("ICE restart:", error));
+      if (publisher.pc.connectionState === "failed") this.#restart(publisher);
+      else if (publisher.pc.connectionState === "disconnected") {
+        setTimeout(() => {
+          if (publisher.pc.connectionState === "disconnected") this.#restart(publisher);
+        }, DISCONNECTED_MS);
       }
     });
     noteConnection("subscribe", subscriber.pc);
     noteConnection("publish", publisher.pc);
     this.subscriber = subscriber;
     this.publisher = publisher;
+  }
+
+  // Whatever signalling does: if this does not get through, resume() tries once more.
+  #restart(publisher: Publisher): void {
+    if (this.over) return;
+    publisher.negotiate(true).catch((error) => console.warn("ICE restart:", failureText(error)));
   }
 
   async #giveUp(reason: string): Promise<void> {
