@@ -67,6 +67,23 @@ class Log(unittest.TestCase):
         for secret in secrets:
             self.assertNotIn(secret, text)
 
+    def test_limit(self):
+        """Who is refused a hundred times fills 50 lines, log_limit.h's, and a counter has the rest."""
+        def held_back():
+            text = subprocess.run(["curl", "-s", "--unix-socket", STATE / "api.sock",
+                                   "http://localhost/metrics"], check=True, capture_output=True,
+                                  text=True).stdout
+            return int(re.search(r"(?m)^sluice_log_lines_held_back_total (\d+)$", text)[1])
+
+        def spoken():
+            return sum("CERTIFICATE_MISSING" in line["text"] for line in self.lines())
+
+        before = held_back() + spoken()
+        subprocess.run(["curl", "-sk", "-o", "/dev/null", f"https://{MTLS}/metrics?n=[1-100]"],
+                       check=True)
+        self.assertEqual(held_back() + spoken(), before + 100)
+        self.assertLessEqual(spoken(), 50)
+
     def test_addresses(self):
         """Of somebody who is refused: by curl, which says what its own address was."""
         done = subprocess.run(["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code} %{local_ip}",
