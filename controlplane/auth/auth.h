@@ -6,7 +6,8 @@
 //          auth_exchange().
 // Thread   the API's GMainContext.
 // Order    a bearer token is looked at first, then the socket's peer, then the certificate. A
-//          listener that asks for certificates lets nobody in without one.
+//          listener that asks for certificates lets nobody in without one. Health checks and
+//          reflection are for everybody (needs.c).
 #pragma once
 
 #include "controlplane/auth/caller.h"

@@ -479,6 +479,12 @@ class Auth(unittest.TestCase):
         except urllib.error.HTTPError as error:
             return error.code, error.headers.get("WWW-Authenticate", "")
 
+    def test_health_asks_nobody(self):
+        for port in (PORT, MTLS_PORT):
+            with Caller(port=port) as caller:
+                check = caller.channel.unary_unary("/grpc.health.v1.Health/Check")
+                self.assertEqual(check(b"", timeout=PATIENCE_S), b"\x08\x01")  # SERVING
+
     def test_plain_http(self):
         self.assertEqual(self.ask("/metrics", token(room="*", observe=True)), (200, ""))
         self.assertEqual(self.ask("/metrics", token()), (403, ""))
