@@ -220,11 +220,11 @@ static bool make_handshakes(struct node *n, GError **error)
 // Once nobody is served any more, what the allocator keeps of freed memory goes back.
 static void rest(struct node *n)
 {
-	bool resting = g_hash_table_size(n->rooms) == 0 && repeats_count(n->repeats) == 0;
-
-	if (resting && !n->resting)
-		malloc_trim(0);
-	n->resting = resting;
+	if (g_hash_table_size(n->rooms) != 0 || repeats_count(n->repeats) != 0 ||
+	    n->rooms_rested == n->rooms_made)
+		return;
+	malloc_trim(0);
+	n->rooms_rested = n->rooms_made;
 }
 
 // Participants without signalling and without media: their client never came so far, or is gone.

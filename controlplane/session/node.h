@@ -54,7 +54,7 @@ struct node {
 	struct node_counts counts;
 	struct link_metrics *link_metrics;
 	unsigned reap_source; // looks for participants nobody waits for
-	bool resting; // neither rooms nor kept answers, when last looked at
+	uint64_t rooms_rested; // 'rooms_made' when nobody was served any more
 	struct journal *journal; // of events
 	GPtrArray *watches; // struct event_watch: streams of WatchEvents
 	struct sockaddr_storage addresses[ICE_ADDRESSES_MAX];

@@ -70,9 +70,16 @@ def main():
         run(seed, number, watcher, totals)
         trims = 0 if LEAKS else servers.trims()
         servers.rest(descriptors)
+        if LEAKS:
+            continue
+        # First what the run took goes back, so that the journal's events do not lie between.
+        come_to_rest(servers, trims)
+        trims = servers.trims()
         fill_journal(warm)
-        if not LEAKS:
-            at_rest.append(come_to_rest(servers, at_rest[0][0], trims))
+        come_to_rest(servers, trims)
+        wait_for(lambda: servers.allocations() <= at_rest[0][0] + ALLOCATIONS_SLACK,
+                 f"{servers.allocations()} allocations to become {at_rest[0][0]} again")
+        at_rest.append(held(servers))
     print(f"measured: {OPERATIONS} operations of {CLIENTS} clients, {totals['refused']} refused, "
           f"{totals['late']} late, {watcher.resumed} streams resumed, "
           f"{watcher.summaries} summaries, {watcher.changes} late changes told, "
@@ -99,14 +106,10 @@ def held(servers):
     return servers.allocations(), servers.control.resident_kb()
 
 
-def come_to_rest(servers, allocations, trims):
-    """What is held when the last answer kept for request_id has expired, and what it took has been
-    given back."""
-    wait_for(lambda: servers.allocations() <= allocations + ALLOCATIONS_SLACK and
-             servers.trims() > trims,
-             f"{servers.allocations()} allocations to become {allocations} again",
+def come_to_rest(servers, trims):
+    """Until the last answer kept for request_id has expired, and what it took was given back."""
+    wait_for(lambda: servers.trims() > trims, "freed memory to be given back",
              REQUEST_ID_TTL_S + 2 * REAP_S + PATIENCE_S)
-    return held(servers)
 
 
 def check_rest(at_rest):
