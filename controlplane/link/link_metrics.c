@@ -167,7 +167,9 @@ static void collect_drops(struct metrics_page *page, const struct link_metrics *
 	X(polls, "sluice_worker_polls_total", "Polls of the worker's port queue.")                 \
 	X(polls_empty, "sluice_worker_empty_polls_total", "Polls that found nothing.")             \
 	X(handovers, "sluice_worker_handovers_total",                                              \
-	  "Packets given to another worker, which owns their transport.")
+	  "Packets given to another worker, which owns their transport.")                          \
+	X(keyframe_groups_sent, "sluice_worker_keyframe_groups_sent_total",                        \
+	  "Consumers that began with the last keyframe, so that no new one was asked for.")
 
 static const struct {
 	size_t offset;

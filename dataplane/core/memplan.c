@@ -6,6 +6,7 @@
 #include "dataplane/core/limits.h"
 #include "dataplane/core/pools.h"
 #include "dataplane/core/xmsg.h"
+#include "dataplane/forward/keyframe_group.h"
 #include "dataplane/srtp/srtcp.h"
 #include "dataplane/tables/bandwidth.h"
 #include "dataplane/tables/subscription.h"
@@ -21,6 +22,8 @@ enum {
 	ELEMENT_BYTES = 128, // rte_malloc: in front of what it gives
 	CHUNK_BYTES = 16, // malloc: the same, and its rounding
 	SMALL_PAGE_BYTES = 4096,
+	// A worker's own of every track: its consumers, what newcomers may begin with, wishes.
+	TRACK_BYTES = sizeof(void *) + sizeof(struct keyframe_groups) + sizeof(struct track_wishes),
 	WORKER_BYTES = 1 << 20, // egress jobs and frames, and the worker itself
 	PROGRAM_BYTES = 30 << 20,
 	DRIVERS_BYTES = 48 << 20, // ethdevs, mempool caches, the EAL's own
@@ -58,7 +61,7 @@ static void units_make(struct memplan *p, const struct shm_limits_config *limits
 	};
 	p->track = (struct memplan_unit){
 		.reserved = sizeof(struct track) + sizeof(struct shm_track_slot) +
-			    limits->workers * (sizeof(void *) + sizeof(struct track_wishes)),
+			    limits->workers * TRACK_BYTES,
 		.dpdk = element_bytes(sizeof(struct track_config)) +
 			element_bytes(SHM_ENCODINGS_MAX * sizeof(struct nack_generator)),
 		.heap = 2 * stream_bytes(srtp, SRTP_RECEIVE),
@@ -91,8 +94,7 @@ void memplan_make(struct memplan *p, const struct shm_limits_config *l, uint32_t
 	};
 	uint64_t history = pools_history_packets(packets, l->workers) * sizeof(struct history_slot);
 
-	p->workers = l->workers * (hash_bytes(tuples) + history +
-				   l->tracks * (sizeof(void *) + sizeof(struct track_wishes)) +
+	p->workers = l->workers * (hash_bytes(tuples) + history + l->tracks * TRACK_BYTES +
 				   l->transports * sizeof(uint32_t) + WORKER_BYTES);
 	p->total = p->tables + p->workers + p->rings + p->packets;
 	units_make(p, l, srtp);

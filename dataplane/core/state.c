@@ -8,6 +8,7 @@
 #include "dataplane/core/pools.h"
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/allocation.h"
+#include "dataplane/forward/keyframe_group.h"
 #include "dataplane/forward/repair.h"
 #include "dataplane/srtp/engine.h"
 #include "dataplane/tables/plain.h"
@@ -51,7 +52,7 @@ static bool history_new(struct dataplane *dp, struct worker *w)
 
 	if (slots == NULL)
 		return false;
-	history_init(&w->history, slots, count, REPAIR_AGE_US);
+	history_init(&w->history, slots, count, REPAIR_KEPT_US);
 	return true;
 }
 
@@ -65,6 +66,7 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	snprintf(name, sizeof(name), "tuples%u", id);
 	w->tuples = tuple_table_new(name, dp->limits.transports);
 	w->fanout = zeroed("fanout", dp->limits.tracks, sizeof(struct fanout_list *));
+	w->groups = zeroed("groups", dp->limits.tracks, sizeof(struct keyframe_groups));
 	w->wishes = zeroed("wishes", dp->limits.tracks, sizeof(struct track_wishes));
 	w->transports_owned = zeroed("owned", dp->limits.transports, sizeof(uint32_t));
 	w->paced = zeroed("paced", dp->limits.transports, sizeof(uint32_t));
@@ -74,7 +76,7 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->egress = egress_new(dp, id);
 	w->allocation = allocation_new();
 	bool kept = history_new(dp, w) && w->allocation != NULL;
-	return w->tuples != NULL && w->fanout != NULL && w->wishes != NULL &&
+	return w->tuples != NULL && w->fanout != NULL && w->groups != NULL && w->wishes != NULL &&
 	       w->transports_owned != NULL && w->paced != NULL && w->hmac != NULL &&
 	       w->srtp != NULL && w->egress != NULL && kept;
 }
@@ -132,6 +134,7 @@ static void worker_free(struct dataplane *dp, struct worker *w)
 	dp->srtp->lanes_free(w->srtp);
 	tuple_table_free(w->tuples);
 	rte_free(w->fanout);
+	rte_free(w->groups);
 	rte_free(w->wishes);
 	rte_free(w->transports_owned);
 	rte_free(w->paced);

@@ -77,5 +77,8 @@ bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forw
 void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
 		   const struct placement *at);
 
+// Places a packet of the history's for one consumer, and sends it or lets it wait (rewrite.c).
+void consumer_send_kept(struct worker *w, const struct fanout_entry *c, struct rte_mbuf *m);
+
 // Places the packet for each consumer of the list and sends it, or lets it wait (rewrite.c).
 void consumers_send(struct worker *w, const struct fanout_list *list, struct forwarding *f);

@@ -4,7 +4,9 @@
 //
 // Path     forward/rewrite.c -> [pacing] -> forward/rewrite.c -> egress/
 // Thread   the worker that owns the subscriber's transport.
-// Gone     a note whose consumer, or whose packet, went meanwhile ends as PACER_STALE.
+// Gone     a note whose consumer, or whose packet, went meanwhile, or that waited for
+// REPAIR_AGE_US,
+//          ends as PACER_STALE.
 #include "dataplane/forward/pacing.h"
 
 #include "dataplane/forward/repair.h"
@@ -103,7 +105,9 @@ static bool leave(struct worker *w, const struct paced_packet *p)
 
 	if (m == NULL || !forwarding_read(w, m, &f))
 		return false;
+	rte_mbuf_refcnt_update(m, 1); // it may leave the history before it is sealed
 	consumer_emit(w, c, &f, &p->at);
+	egress_release(w, m);
 	return true;
 }
 
@@ -114,7 +118,7 @@ static void transport_due(struct worker *w, struct transport *t)
 
 	while (pacer_poll(&b->pacer, w->now_us, &out)) {
 		t->stats.pacer_delay_us += w->now_us - out.queued_us;
-		if (!leave(w, &b->paced[out.handle])) {
+		if (w->now_us - out.queued_us > REPAIR_AGE_US || !leave(w, &b->paced[out.handle])) {
 			pacer_undo(&b->pacer, &out);
 			drop_egress(w, SHM_EGRESS_DROP_PACER_STALE);
 		}

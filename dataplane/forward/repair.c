@@ -11,6 +11,7 @@
 // Spec     RFC 4585 6.2.1, RFC 4588.
 #include "dataplane/forward/repair.h"
 #include "dataplane/forward/consumer.h"
+#include "dataplane/forward/keyframe_group.h"
 #include "dataplane/forward/pacing.h"
 
 #include <rte_mempool.h>
@@ -28,6 +29,7 @@ void repair_keep(struct worker *w, struct rte_mbuf *m)
 
 	if (p->kind != SHM_KIND_VIDEO)
 		return;
+	keyframe_group_keep(w, p);
 	rte_mbuf_refcnt_update(m, 1);
 	uintptr_t released = history_put(&w->history, source_of(p->track, p->encoding), p->index,
 					 (uintptr_t)m, w->now_us);
@@ -90,7 +92,8 @@ static bool answer(struct worker *w, const struct fanout_entry *c, uint16_t seq)
 	    resend_under_way(&s->resend, index, w->now_us, s->stats.round_trip_us))
 		return false;
 	struct rte_mbuf *m = repair_find(w, c->config->shm.track, s->encoding, index);
-	if (m == NULL || packet_of(m)->ssrc != s->continuity.source || !forwarding_read(w, m, &f) ||
+	if (m == NULL || packet_of(m)->ssrc != s->continuity.source ||
+	    w->now_us - packet_of(m)->arrival_us > REPAIR_AGE_US || !forwarding_read(w, m, &f) ||
 	    !resend_budget_take(&c->transport->resend, packet_of(m)->payload_size, w->now_us) ||
 	    !consumer_resend(w, c, &f, seq))
 		return false;

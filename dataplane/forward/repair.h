@@ -8,12 +8,17 @@
 
 #include "dataplane/core/worker.h"
 #include "dataplane/tables/subscription.h"
+#include "proto/rtc/loss/keyframe_cache.h"
 #include "proto/rtc/rtcp.h"
 
 struct rte_mbuf;
 
-// Keeps a reference to a forwarded video packet for REPAIR_AGE_US at the most.
-enum { REPAIR_AGE_US = 1000000 };
+enum {
+	REPAIR_AGE_US = 1000000, // an older packet helps nobody who missed it
+	REPAIR_KEPT_US = KEYFRAME_CACHE_AGE_MAX_US, // but may be one that newcomers begin with
+};
+
+// Keeps a reference to a forwarded video packet for REPAIR_KEPT_US at the most.
 void repair_keep(struct worker *w, struct rte_mbuf *m);
 
 // Housekeeping: lets go of what is too old, and of more where the pool runs low.

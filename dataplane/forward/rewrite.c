@@ -213,6 +213,17 @@ static __rte_always_inline void consumer_send(struct worker *w, const struct fan
 		emit(w, c, f, &at);
 }
 
+void consumer_send_kept(struct worker *w, const struct fanout_entry *c, struct rte_mbuf *m)
+{
+	struct forwarding f;
+
+	if (!forwarding_read(w, m, &f))
+		return;
+	rte_mbuf_refcnt_update(m, 1); // it may leave the history before it is sealed
+	consumer_send(w, c, &f);
+	egress_release(w, m);
+}
+
 // Everything a packet will touch of a consumer, but for its keys: the engine fetches those.
 static void fetch(const struct fanout_entry *c)
 {

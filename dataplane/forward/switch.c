@@ -7,17 +7,22 @@
 //
 // A consumer is sent one encoding: the allocation's target (forward/allocation.c), or as long as
 // there is none the best that runs. It begins, and changes the encoding, at a keyframe: what comes
-// before could not be decoded. Where the payload is encrypted end to end and nothing describes it,
-// no keyframe can be told, so it waits BEGIN_WAIT_US at most. Without a target it moves up to a
-// higher encoding when that sends a keyframe, and down when its own has been silent for SILENT_US.
+// before could not be decoded. The last one will do where all behind it is kept
+// (forward/keyframe_group.h); else one is asked for. Where the payload is encrypted end to end and
+// nothing describes it, no keyframe can be told, so it waits BEGIN_WAIT_US at most. Without a
+// target it moves up to a higher encoding when that sends a keyframe, and down when its own has
+// been silent for SILENT_US.
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/consumer.h"
+#include "dataplane/forward/keyframe_group.h"
 #include "dataplane/forward/layers.h"
 
 enum {
 	BEGIN_WAIT_US = 1000000,
 	ASK_AGAIN_US = 500000,
 	SILENT_US = 1000000,
+	// How far back a consumer may begin that has pictures: it sees that time once more.
+	CHANGE_BACK_US = 500000,
 };
 
 static bool drop(struct worker *w, enum shm_egress_drop why)
@@ -53,6 +58,14 @@ static bool may_begin(struct worker *w, struct subscription *s, const struct pac
 		return true;
 	ask(w, s, p, p->encoding);
 	return false;
+}
+
+// True if the consumer could begin at the last keyframe. Tried once, before a new one is asked for.
+static bool began_earlier(struct worker *w, const struct fanout_entry *c, const struct packet *p,
+			  uint64_t age_max_us)
+{
+	return p->kind == SHM_KIND_VIDEO && !p->keyframe && c->subscription->waiting_us == 0 &&
+	       keyframe_group_send(w, c, p, age_max_us);
 }
 
 // Held back on purpose: what follows moves up, so that the consumer sees no gap.
@@ -130,15 +143,18 @@ static bool follow_next(struct worker *w, struct subscription *s, const struct f
 }
 
 // A packet of another encoding than the one sent.
-static bool change(struct worker *w, struct subscription *s, const struct forwarding *f,
+static bool change(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		   struct placement *out)
 {
+	struct subscription *s = c->subscription;
 	const struct packet *p = f->packet;
 	const struct layer_target *target = &s->layers.target;
 	bool wanted =
 		target->set ? p->encoding == target->encoding
 			    : p->encoding > s->encoding || w->now_us - s->last_sent_us >= SILENT_US;
 
+	if (wanted && began_earlier(w, c, p, CHANGE_BACK_US))
+		return follow(w, s, f, out);
 	if (!wanted || !may_begin(w, s, p))
 		return drop(w, SHM_EGRESS_DROP_OTHER_ENCODING);
 	return begin(w, s, f, out);
@@ -189,7 +205,7 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 		return drop(w, SHM_EGRESS_DROP_NO_BANDWIDTH);
 	}
 	if (s->started && p->encoding != s->encoding)
-		return change(w, s, f, out);
+		return change(w, c, f, out);
 	if (s->started && p->ssrc == s->continuity.source) {
 		if (p->kind == SHM_KIND_VIDEO)
 			ask_for_layer(w, s, p);
@@ -197,6 +213,8 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 	}
 	if (elsewhere(s, p))
 		return drop(w, SHM_EGRESS_DROP_OTHER_ENCODING);
+	if (began_earlier(w, c, p, KEYFRAME_CACHE_AGE_MAX_US))
+		return follow(w, s, f, out);
 	if (!may_begin(w, s, p))
 		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
 	return begin(w, s, f, out);

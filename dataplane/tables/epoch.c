@@ -10,6 +10,7 @@
 #include "dataplane/core/worker.h"
 #include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/forward.h"
+#include "dataplane/forward/keyframe_group.h"
 #include "dataplane/forward/pacing.h"
 #include "dataplane/ingress/streams.h"
 #include "dataplane/tables/plain.h"
@@ -201,7 +202,9 @@ static void apply_subscription(struct worker *w, const struct epoch_subscription
 		subscription_start(w, s, c);
 	else if (other)
 		subscription_follow(s);
-	if (!c->shm.paused && (other || e->before->shm.paused))
+	if (!c->shm.paused && (other || e->before->shm.paused) &&
+	    !keyframe_group_serves(w, &w->dp->transports[c->shm.transport.index], c->shm.track,
+				   s->encoding))
 		forward_keyframe_request(w, c->shm.track, s->encoding);
 }
 

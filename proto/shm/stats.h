@@ -28,6 +28,7 @@ struct shm_worker_stats {
 	uint64_t polls;
 	uint64_t polls_empty;
 	uint64_t handovers; // packets given to another worker because it owns the transport
+	uint64_t keyframe_groups_sent; // instead of asking a publisher for a keyframe
 	uint64_t drift_max_us; // the longest time between two polls since start: the machine's gaps
 	uint64_t busy_us; // spent in turns that found work; the share of it in a time is the load
 	// Main lcore: what the wire port's own counters say.
