@@ -7,6 +7,8 @@
 #include "controlplane/session/participant.h"
 #include "controlplane/session/watch.h"
 
+#include <math.h>
+
 static void stream_free(gpointer data)
 {
 	Sluice__V1__StreamSummary *m = data;
@@ -21,15 +23,31 @@ void summary_clear(struct summary *s)
 	g_clear_pointer(&s->subscribed, g_ptr_array_unref);
 }
 
+// G.107 7.4: the impairment Idd by a delay as such. Its sixth powers and roots are of numbers of a
+// few units; below 100 ms nothing is noticed.
+static double delay_impairment(double ms)
+{
+	if (ms <= 100)
+		return 0;
+	double x = log2(ms / 100);
+
+	return 25 * (pow(1 + pow(x, 6), 1.0 / 6) - 3 * pow(1 + pow(x / 3, 6), 1.0 / 6) + 2);
+}
+
+// G.107 7.5: the effective impairment Ie-eff of a codec that itself has none.
+static double loss_impairment(double percent)
+{
+	const double robustness = 25.1, burst_ratio = 1;
+
+	return 95 * percent / (percent / burst_ratio + robustness);
+}
+
 double summary_mos(double loss, double jitter, double round_trip_time)
 {
-	const double base = 93.2, packet_ms = 20, robustness = 25.1, percent = 100 * loss;
+	const double base = 93.2, packet_ms = 20;
 	double delay_ms = 1000 * (round_trip_time / 2 + 2 * jitter) + packet_ms;
-	double impairment = 0.024 * delay_ms;
+	double r = base - delay_impairment(delay_ms) - loss_impairment(100 * loss);
 
-	if (delay_ms > 177.3)
-		impairment += 0.11 * (delay_ms - 177.3);
-	double r = base - impairment - 95 * percent / (percent + robustness);
 	r = CLAMP(r, 0, 100);
 	return CLAMP(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6, 1, 4.5);
 }

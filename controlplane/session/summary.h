@@ -46,6 +46,11 @@ void summary_note_sent(struct summary *s, struct link_client *link,
 // The event of a participant that goes; everything of it has been noted.
 void summary_tell(const struct participant *p);
 
-// Mean opinion score by the E-model, as room.proto says it. 'loss' is a share of 1, times are in
-// seconds.
+// Mean opinion score by the E-model (ITU-T G.107), as room.proto says it. 'loss' is a share of 1,
+// times are in seconds.
+//
+// What a server cannot know is taken at its best: no echo (Idte, Idle), no advantage (A), losses at
+// random (BurstR 1). Nobody has published Ie and Bpl of Opus; those of G.711 with concealment
+// (G.113 appendix I) stand in for them, so the score compares sessions and is no measurement of
+// speech.
 double summary_mos(double loss, double jitter, double round_trip_time);

@@ -24,7 +24,9 @@ def score(stream):
     delay = 1000 * (stream.round_trip_time / 2 + 2 * stream.jitter) + 20
     lost = max(stream.packets_lost, 0)
     percent = 100 * lost / (stream.packets + lost)
-    r = 93.2 - 0.024 * delay - 0.11 * max(delay - 177.3, 0) - 95 * percent / (percent + 25.1)
+    x = math.log2(max(delay, 100) / 100)
+    idd = 25 * ((1 + x**6)**(1 / 6) - 3 * (1 + (x / 3)**6)**(1 / 6) + 2)
+    r = 93.2 - idd - 95 * percent / (percent + 25.1)
     r = min(max(r, 0), 100)
     return min(max(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6, 1), 4.5)
 

@@ -30,54 +30,63 @@ static double rating_of(double mos)
 	return low;
 }
 
-// G.107 7.4, with the defaults of its table 3: talker echo, listener echo, and delay as such.
-static double delay_impairment(double ms)
-{
-	double echo = 65 - 40 * log10((1 + ms / 10) / (1 + ms / 150)) + 6 * exp(-0.3 * ms * ms);
-	double talker = (-1.5 * (-61.18 - 2) - (80 + 2.5 * (echo - 14))) / 2;
-	double listener = (94.77 - 10.5 * (110 + 7) * pow(2 * ms + 1, -0.25)) / 2;
-	double x = log2(ms / 100);
-	double absolute =
-		25 * (pow(1 + pow(x, 6), 1.0 / 6) - 3 * pow(1 + pow(x / 3, 6), 1.0 / 6) + 2);
-
-	return talker + sqrt(talker * talker + 100) - 1 + listener +
-	       sqrt(listener * listener + 169) + (ms > 100 ? absolute : 0);
-}
-
 // One packet of speech is 20 ms of the delay.
 static double mos_at_delay(double ms)
 {
 	return summary_mos(0, 0, 2 * (ms - 20) / 1000);
 }
 
-static void test_scores_of_ratings(void **state)
+// G.107 7.4, by hand: Idd = 25 ((1 + X^6)^(1/6) - 3 (1 + (X/3)^6)^(1/6) + 2), X = log2(ms / 100).
+//   100 ms  X 0: 25 (1 - 3 + 2) = 0
+//   200 ms  X 1: 2^(1/6) = 1.12246, (1 + 1/729)^(1/6) = 1.000229: 25 (1.12246 - 3.00069 + 2)
+//   = 3.044 400 ms  X 2: 65^(1/6) = 2.00518, (1 + 64/729)^(1/6) = 1.014124: 25 (2.00518 - 3.04237 +
+//   2) = 24.070 800 ms  X 3: 730^(1/6) = 3.00069, 2^(1/6) = 1.12246: 25 (3.00069 - 3.36739 + 2)
+//   = 40.833
+// The score of R = 93.2 - Idd, by MOS = 1 + 0.035 R + R (R - 60) (100 - R) 7e-6:
+//   93.200  1 + 3.26200 + 93.200 * 33.200 * 6.800 * 7e-6 (0.14729) = 4.4093
+//   90.156  1 + 3.15546 + 90.156 * 30.156 * 9.844 * 7e-6 (0.18734) = 4.3428
+//   69.130  1 + 2.41955 + 69.130 * 9.130 * 30.870 * 7e-6 (0.13639) = 3.5559
+//   52.367  1 + 1.83285 - 52.367 * 7.633 * 47.633 * 7e-6 (0.13328) = 2.6996
+static void test_delay(void **state)
 {
-	// G.107 table B.1, with the delay at which the rating is that one.
 	static const struct {
-		double ms, mos;
+		double ms, impairment, mos;
 	} rows[] = {
-		{133.33, 4.34}, // 90
-		{244.05, 4.03}, // 80
-		{318.68, 3.60}, // 70
-		{393.31, 3.10}, // 60
-		{467.93, 2.58}, // 50
+		{20, 0, 4.4093},       {100, 0, 4.4093},      {200, 3.044, 4.3428},
+		{400, 24.070, 3.5559}, {800, 40.833, 2.6996},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_true(fabs(mos_at_delay(rows[i].ms) - rows[i].mos) < 0.006);
-	// What is left of 93.2, 4.41, when nothing but a packet's length is lost.
-	assert_true(fabs(summary_mos(0, 0, 0) - 4.40) < 0.006);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		double mos = mos_at_delay(rows[i].ms);
+		assert_true(fabs(mos - rows[i].mos) < 0.0002);
+		assert_true(fabs(93.2 - rating_of(mos) - rows[i].impairment) < 0.002);
+	}
+	for (double ms = 100; ms < 2000; ms += 10)
+		assert_true(mos_at_delay(ms + 10) < mos_at_delay(ms));
 }
 
-static void test_delay(void **state)
+// G.107 7.5, by hand, Bpl 25.1, BurstR 1, Ie 0: Ie-eff = 95 Ppl / (Ppl + 25.1).
+//    1 %   95 / 26.1 = 3.640      R 89.560   MOS 1 + 3.13461 + 0.19347 = 4.3281
+//    5 %  475 / 30.1 = 15.781     R 77.419   MOS 1 + 2.70968 + 0.21316 = 3.9228
+//   20 % 1900 / 45.1 = 42.129     R 51.071   MOS 1 + 1.78750 - 0.15618 = 2.6313
+// and with 400 ms: 5 %            R 53.349   MOS 1 + 1.86722 - 0.11587 = 2.7514
+static void test_loss_by_the_formula(void **state)
 {
+	static const struct {
+		double percent, ms, mos;
+	} rows[] = {
+		{1, 20, 4.3281},
+		{5, 20, 3.9228},
+		{20, 20, 2.6313},
+		{5, 400, 2.7514},
+	};
+
 	(void)state;
-	for (double ms = 30; ms <= 300; ms += 10)
-		assert_true(fabs(93.2 - rating_of(mos_at_delay(ms)) - delay_impairment(ms)) < 1.1);
-	// Beyond, the score is on the severe side.
-	for (double ms = 310; ms <= 500; ms += 10)
-		assert_true(93.2 - rating_of(mos_at_delay(ms)) > delay_impairment(ms) - 0.5);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		double mos = summary_mos(rows[i].percent / 100, 0, 2 * (rows[i].ms - 20) / 1000);
+		assert_true(fabs(mos - rows[i].mos) < 0.0002);
+	}
 }
 
 static void test_loss(void **state)
@@ -101,25 +110,24 @@ static void test_jitter_is_delay(void **state)
 	(void)state;
 	// A buffer of twice the jitter holds it.
 	assert_true(fabs(summary_mos(0.02, 0.04, 0.1) - summary_mos(0.02, 0, 0.26)) < 1e-9);
-	assert_true(summary_mos(0, 0.1, 0) < summary_mos(0, 0.02, 0));
+	assert_true(summary_mos(0, 0.1, 0) < summary_mos(0, 0.02, 0)); // 220 ms, 60 ms
 }
 
 static void test_ends(void **state)
 {
 	(void)state;
-	assert_true(summary_mos(0, 0, 60) == 1);
 	assert_true(summary_mos(1, 1, 1) == 1);
+	// A delay alone costs at most 25 * 2: X - 3 (X / 3) is 0 in the end.
+	assert_true(fabs(93.2 - rating_of(summary_mos(0, 0, 1e6)) - 50) < 0.01);
 	for (double loss = 0; loss < 1; loss += 0.01)
-		assert_true(summary_mos(loss, 0, 0.1) >= summary_mos(loss + 0.01, 0, 0.1));
+		assert_true(summary_mos(loss, 0, 0.1) > summary_mos(loss + 0.01, 0, 0.1));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scores_of_ratings),
-		cmocka_unit_test(test_delay),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_jitter_is_delay),
+		cmocka_unit_test(test_delay), cmocka_unit_test(test_loss_by_the_formula),
+		cmocka_unit_test(test_loss),  cmocka_unit_test(test_jitter_is_delay),
 		cmocka_unit_test(test_ends),
 	};
 
