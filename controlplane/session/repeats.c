@@ -27,7 +27,7 @@ struct kept {
 	uint32_t slot; // in the segment
 	enum rpc_status code;
 	Sluice__V1__ErrorReason reason;
-	uint8_t *bytes; // the packed answer, or the error's sentence
+	uint8_t *bytes; // the packed answer, or the error: see error_bytes()
 	size_t size;
 };
 
@@ -218,12 +218,57 @@ unsigned repeats_count(const struct repeats *r)
 	return g_hash_table_size(r->by_key);
 }
 
+// The sentence, then key and value of each fact, with a NUL between any two of them.
+static GString *error_bytes(const struct rpc_error *e)
+{
+	GString *text = g_string_new(e->text);
+
+	for (unsigned i = 0; e->facts != NULL && i < e->facts->count; i++)
+		for (int part = 0; part < 2; part++) {
+			g_string_append_c(text, '\0');
+			g_string_append(text, part == 0 ? e->facts->keys[i] : e->facts->values[i]);
+		}
+	return text;
+}
+
+// The piece that begins at '*at', as a string of its own, and '*at' behind it; NULL: none is left.
+static char *next_piece(const struct kept *k, size_t *at)
+{
+	const char *from = (const char *)k->bytes + *at;
+
+	if (*at >= k->size)
+		return NULL;
+	size_t size = strnlen(from, k->size - *at);
+	*at += size + 1;
+	return g_utf8_make_valid(from, (gssize)size); // whoever wrote the segment
+}
+
+static void answer_error(const struct kept *k, struct rpc_call *call)
+{
+	size_t at = 0;
+	char *text = next_piece(k, &at);
+	char *keys[RPC_ERROR_FACTS_MAX] = {NULL};
+
+	for (unsigned i = 0; i < RPC_ERROR_FACTS_MAX; i++) {
+		char *value;
+
+		keys[i] = next_piece(k, &at);
+		value = next_piece(k, &at);
+		if (value != NULL)
+			rpc_call_fact(call, keys[i], "%s", value);
+		g_free(value);
+	}
+	rpc_call_fail(call, k->code, k->reason, "%s", text != NULL ? text : "");
+	for (unsigned i = 0; i < RPC_ERROR_FACTS_MAX; i++)
+		g_free(keys[i]);
+	g_free(text);
+}
+
 // Ends a call with what the first one ended with.
 static void answer(const struct kept *k, struct rpc_call *call)
 {
 	if (k->code != RPC_OK) {
-		rpc_call_fail(call, k->code, k->reason, "%.*s", (int)k->size,
-			      (const char *)k->bytes);
+		answer_error(k, call);
 		return;
 	}
 	ProtobufCMessage *m =
@@ -258,11 +303,15 @@ static void take_outcome(struct kept *k, const struct rpc_outcome *o)
 		g_free(bytes);
 		return;
 	}
-	const char *text = o->error != NULL ? o->error->text
-					    : "The first call with this request_id was given up: "
-					      "send it again.";
-	k->reason = o->error != NULL ? o->error->reason : RPC_REASON(DEADLINE_PASSED);
-	kept_finish(k, text, strlen(text), until_us);
+	const struct rpc_error given_up = {
+		.reason = RPC_REASON(DEADLINE_PASSED),
+		.text = "The first call with this request_id was given up: send it again.",
+	};
+	const struct rpc_error *error = o->error != NULL ? o->error : &given_up;
+	GString *text = error_bytes(error);
+	k->reason = error->reason;
+	kept_finish(k, text->str, text->len, until_us);
+	g_string_free(text, TRUE);
 }
 
 static void on_outcome(const struct rpc_outcome *outcome, void *data)
@@ -343,13 +392,25 @@ static void digest_body(const struct rpc_call *call, uint8_t *body)
 	g_free(bytes);
 }
 
-static bool has_room(struct repeats *r, const uint8_t *tenant)
+// False after refusing: there is no room to keep another answer.
+static bool has_room(const struct repeats *r, struct rpc_call *call, const uint8_t *tenant)
 {
+	static const struct usage none;
 	const struct usage *u = g_hash_table_lookup(r->tenants, tenant);
+	bool counted_out = g_hash_table_size(r->by_key) >= REPEATS_MAX;
 
-	return g_hash_table_size(r->by_key) < REPEATS_MAX && r->bytes < REPEATS_BYTES_MAX &&
-	       (u == NULL ||
-		(u->count < REPEATS_PER_TENANT_MAX && u->bytes < REPEATS_BYTES_PER_TENANT_MAX));
+	u = u != NULL ? u : &none;
+	counted_out = counted_out || u->count >= REPEATS_PER_TENANT_MAX;
+	if (!counted_out && r->bytes < REPEATS_BYTES_MAX && u->bytes < REPEATS_BYTES_PER_TENANT_MAX)
+		return true;
+	rpc_call_fact(call, "limit", "%d",
+		      counted_out ? REPEATS_PER_TENANT_MAX : REPEATS_BYTES_PER_TENANT_MAX);
+	rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(REQUEST_IDS_FULL),
+		      "request_id: no room to keep another answer for %d s: at most %d answers and "
+		      "%d bytes; send it without request_id, or later.",
+		      (int)(r->ttl_us / G_USEC_PER_SEC), REPEATS_PER_TENANT_MAX,
+		      REPEATS_BYTES_PER_TENANT_MAX);
+	return false;
 }
 
 static void repeat(struct kept *k, struct rpc_call *call)
@@ -403,15 +464,8 @@ bool repeats_gate(struct rpc_call *call, void *data)
 		repeat(k, call);
 		return false;
 	}
-	if (!has_room(r, tenant)) {
-		rpc_call_fact(call, "limit", "%d", REPEATS_PER_TENANT_MAX);
-		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(REQUEST_IDS_FULL),
-			      "request_id: no room to keep another answer for %d s: at most %d "
-			      "answers and %d bytes; send it without request_id, or later.",
-			      (int)(r->ttl_us / G_USEC_PER_SEC), REPEATS_PER_TENANT_MAX,
-			      REPEATS_BYTES_PER_TENANT_MAX);
+	if (!has_room(r, call, tenant))
 		return false;
-	}
 	rpc_call_on_outcome(call, on_outcome, kept_new(r, key, body, tenant));
 	return true;
 }

@@ -8,8 +8,9 @@
 // Kept     final answers and errors for as long as is configured (request_id_ttl_s), here and in
 // the
 //          shared segment, from which the next control plane takes them up, for no longer than its
-//          own time. An error is kept as code, reason and sentence.
+//          own time. An error is kept as code, reason, sentence and facts.
 // Bounds   by count and bytes of a tenant and of the whole; beyond them the newcomer is refused.
+//          Bytes are those of answers: a call under way has none yet.
 // Secrets  answers carry secrets: wiped when they expire, in both places.
 // Thread   the API's GMainContext.
 #pragma once

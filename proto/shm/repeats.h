@@ -33,7 +33,7 @@ struct shm_repeat {
 	uint8_t tenant[SHM_REPEAT_TENANT_BYTES]; // a digest; zeros: none
 	uint32_t code; // canonical gRPC code
 	uint32_t reason; // ErrorReason, 0 with code OK
-	uint32_t size; // bytes: the packed answer, or the error's sentence
+	uint32_t size; // bytes: the packed answer, or the error's sentence and facts
 	uint32_t first_block; // SHM_REPEAT_NO_BLOCK if size is 0
 	uint8_t reserved_zero[16];
 };

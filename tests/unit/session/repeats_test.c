@@ -28,6 +28,7 @@ struct rpc_call {
 	int code; // -1: not ended
 	Sluice__V1__ErrorReason reason;
 	char *said; // uid of the room, or the sentence
+	char facts[128]; // "key=value " each
 };
 
 enum { TTL_S = 600 };
@@ -88,9 +89,14 @@ void __wrap_rpc_call_finish(struct rpc_call *call)
 void __wrap_rpc_call_fact(struct rpc_call *call, const char *key, const char *format, ...);
 void __wrap_rpc_call_fact(struct rpc_call *call, const char *key, const char *format, ...)
 {
-	(void)call;
-	(void)key;
-	(void)format;
+	size_t used = strlen(call->facts);
+	va_list args;
+
+	va_start(args, format);
+	char *value = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_snprintf(call->facts + used, sizeof(call->facts) - used, "%s=%s ", key, value);
+	g_free(value);
 }
 
 void __wrap_rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *answer);
@@ -259,6 +265,37 @@ static void test_errors(void **state)
 	repeats_free(&r);
 }
 
+// A repeat of an error is told all that the first was, also by another control plane.
+static void test_facts(void **state)
+{
+	struct shm_repeats *s = g_new0(struct shm_repeats, 1);
+	struct repeats *r = repeats_new(TTL_S);
+	char name[] = "rooms/a", none[] = "", text[] = "a b";
+	const struct rpc_facts facts = {
+		.keys = {"resource", "value", "field"}, .values = {name, none, text}, .count = 3};
+	const struct rpc_error error = {RPC_ALREADY_EXISTS, RPC_REASON(ROOM_EXISTS),
+					"There is one.", &facts};
+	struct rpc_call c = new_call("a", "1");
+
+	(void)state;
+	repeats_attach(r, s);
+	assert_true(repeats_gate(&c, r));
+	c.outcome(&(struct rpc_outcome){.code = error.code, .error = &error}, c.outcome_data);
+	for (int i = 0; i < 2; i++) {
+		struct rpc_call again = new_call("a", "1");
+		assert_false(repeats_gate(&again, r));
+		assert_int_equal(again.reason, RPC_REASON(ROOM_EXISTS));
+		assert_string_equal(again.said, "There is one.");
+		assert_string_equal(again.facts, "resource=rooms/a value= field=a b ");
+		g_free(again.said);
+		repeats_free(&r);
+		r = repeats_new(TTL_S);
+		repeats_attach(r, s);
+	}
+	repeats_free(&r);
+	g_free(s);
+}
+
 static void test_expiry(void **state)
 {
 	struct repeats *r = repeats_new(TTL_S);
@@ -287,6 +324,7 @@ static void test_bounds(void **state)
 	assert_false(repeats_gate(&late, r));
 	assert_int_equal(late.code, RPC_RESOURCE_EXHAUSTED);
 	assert_int_equal(late.reason, RPC_REASON(REQUEST_IDS_FULL));
+	assert_string_equal(late.facts, "limit=8192 ");
 	g_free(late.said);
 	assert_repeats(r, "a", "0", "x"); // those already in are not disturbed
 	memset(id, 'x', sizeof(id) - 1);
@@ -296,6 +334,32 @@ static void test_bounds(void **state)
 	assert_int_equal(longer.reason, RPC_REASON(REQUEST_ID_INVALID));
 	g_free(longer.said);
 	repeats_free(&r);
+}
+
+static void test_bounds_by_bytes(void **state)
+{
+	enum { SIZE = 64 << 10 };
+	struct repeats *r = repeats_new(TTL_S);
+	struct rpc_call late = new_call("a", "late"), other = new_call("a", "late");
+	char *big = g_strnfill(SIZE, 'b'), theirs[] = "another";
+
+	(void)state;
+	for (int i = 0; i < REPEATS_BYTES_PER_TENANT_MAX / SIZE; i++) {
+		char id[8];
+		g_snprintf(id, sizeof(id), "%d", i);
+		first(r, "a", id, big);
+	}
+	assert_false(repeats_gate(&late, r));
+	assert_int_equal(late.reason, RPC_REASON(REQUEST_IDS_FULL));
+	assert_string_equal(late.facts, "limit=4194304 ");
+	g_free(late.said);
+	assert_repeats(r, "a", "0", big);
+	other.caller.tenant = theirs; // another one's room is its own
+	assert_true(repeats_gate(&other, r));
+	now_us += TTL_S * G_USEC_PER_SEC;
+	assert_is_new(r, "a", "late");
+	repeats_free(&r);
+	g_free(big);
 }
 
 static bool is_wiped(const struct shm_repeats *s)
@@ -395,8 +459,10 @@ int main(void)
 		cmocka_unit_test(test_key),
 		cmocka_unit_test(test_running),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_facts),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_bounds_by_bytes),
 		cmocka_unit_test(test_scribbled),
 		cmocka_unit_test(test_outlives_the_control_plane),
 		cmocka_unit_test(test_outlives_into_a_shorter_time),
