@@ -30,13 +30,13 @@ RSS_GROWTH_MAX = 48 << 20
 
 
 class Server:
-    def __init__(self, directory):
+    def __init__(self, directory, *flags):
         self.unix = os.path.join(directory, 'api.sock')
         self.process = subprocess.Popen(
             [CONTROLPLANE, '--listen=127.0.0.1:0', f'--unix-socket={self.unix}',
              f'--state-directory={directory}/state', f'--max-connections={CONNECTIONS_MAX}',
              f'--dataplane-socket={directory}/none', '--media-address=127.0.0.1',
-             '--log-level=error', '--auth=development'], stdout=subprocess.PIPE, text=True)
+             '--log-level=error', '--auth=development', *flags], stdout=subprocess.PIPE, text=True)
         ready = self.process.stdout.readline()
         self.port = int(re.match(r'ready url=https://127\.0\.0\.1:(\d+)/', ready)[1])
 
@@ -253,6 +253,16 @@ class Abuse(unittest.TestCase):
             s = self.plain(b'POST / HTTP/1.1\r\nhost: x\r\n' + fields + b'\r\n\r\n0\r\n\r\n')
             self.assertRegex(b''.join(iter(lambda s=s: s.recv(65536), b'')), rb'^HTTP/1.1 400 ')
 
+    def test_pages_of_other_origins(self):
+        """In development too, which wants no token, nobody's page may call but our own."""
+        for origin, status in ((b'http://x', b'200'), (b'https://evil.example', b'403'),
+                               (b'null', b'403')):
+            s = self.plain(b'POST ' + LIST_ROOMS.encode() + b' HTTP/1.1\r\nhost: x\r\norigin: ' +
+                           origin + b'\r\ncontent-type: application/grpc-web+proto\r\n'
+                           b'connection: close\r\ncontent-length: 5\r\n\r\n' + b'\0' * 5)
+            answer = b''.join(iter(lambda s=s: s.recv(65536), b''))
+            self.assertTrue(answer.startswith(b'HTTP/1.1 ' + status), answer)
+
     def test_tls_garbage(self):
         for data in (b'GET / HTTP/1.1\r\n\r\n', b'\0' * 1000, os.urandom(1000)):
             with socket.create_connection(('127.0.0.1', self.server.port)) as s:
@@ -269,6 +279,36 @@ class Abuse(unittest.TestCase):
             with context.wrap_socket(s) as tls:
                 tls.sendall(b'GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
                 self.assertRegex(tls.recv(65536), rb'^HTTP/1.1 404 ')
+
+
+class ReceiveLimit(unittest.TestCase):
+    """As configured: the largest message is taken, one byte more is not."""
+
+    def test_max_request_bytes(self):
+        for limit in (65536, 2 << 20):
+            with self.subTest(limit), tempfile.TemporaryDirectory(prefix='sluice-limit-') as directory:
+                server = Server(directory, f'--max-request-bytes={limit}')
+                try:
+                    self.assertEqual([self.status(server, limit), self.status(server, limit + 1)],
+                                     [b'0', b'8'])
+                finally:
+                    self.assertEqual(server.stop(), 0)
+
+    def status(self, server, size):
+        """grpc-status of a message of that size, most of it a field that no message knows."""
+        filling = size - 2 - 4
+        message = (b'\xfa\x07' + bytes([0x80 | filling & 0x7f, 0x80 | filling >> 7 & 0x7f,
+                                        0x80 | filling >> 14 & 0x7f, filling >> 21]) + bytes(filling))
+        self.assertEqual(len(message), size)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(server.unix)
+            s.sendall(b'POST ' + LIST_ROOMS.encode() + b' HTTP/1.1\r\nhost: x\r\n'
+                      b'content-type: application/grpc-web+proto\r\nconnection: close\r\n'
+                      b'content-length: %d\r\n\r\n' % (size + 5) +
+                      b'\0' + size.to_bytes(4, 'big') + message)
+            answer = b''.join(iter(lambda: s.recv(65536), b''))
+        return re.search(rb'grpc-status: ?(\d+)', answer, re.I)[1]
 
 
 if __name__ == '__main__':

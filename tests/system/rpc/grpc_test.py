@@ -5,6 +5,7 @@ usage: grpc_test.py RPC_SERVER SOURCE_ROOT
 """
 import gzip
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -134,8 +135,10 @@ class Refusals(WithServer):
         self.assertEqual(dict(info_of(raised.exception).metadata)['value'], 'fail' + 'é' * 98)
 
     def test_unknown_compression(self):
-        self.assertEqual(code_of(lambda: self.create('x', compression=grpc.Compression.Deflate)),
-                         grpc.StatusCode.UNIMPLEMENTED)
+        call = self.rooms.CreateRoom.future(room_pb2.CreateRoomRequest(room_id='x'),
+                                            compression=grpc.Compression.Deflate)
+        self.assertEqual(call.code(), grpc.StatusCode.UNIMPLEMENTED)
+        self.assertEqual(info_of(call).reason, 'COMPRESSION_UNKNOWN')
 
     def raw_call(self, body):
         call = self.channel.unary_unary('/sluice.v1.RoomService/CreateRoom')
@@ -340,6 +343,28 @@ class Drain(unittest.TestCase):
             self.assertEqual(next(watch).status, health_pb2.HealthCheckResponse.NOT_SERVING)
         self.assertFalse(os.path.exists(server.unix))
 
+    def test_goaway_in_two_steps(self):
+        """RFC 9113 6.8: first none is refused, then those that came are served and the rest are not."""
+        server = Server()
+        connection = Connection(server.unix)
+        self.addCleanup(connection.close)
+        body = room_pb2.CreateRoomRequest(room_id='later').SerializeToString()
+        call = lambda stream: (
+            frame(h2_raw.HEADERS, h2_raw.END_HEADERS, stream,
+                  request('/sluice.v1.RoomService/CreateRoom')) +
+            frame(h2_raw.DATA, h2_raw.END_STREAM, stream, b'\0' + struct.pack('>I', len(body)) + body))
+        connection.send(call(1))
+        connection.ping()  # it has come
+        server.process.send_signal(signal.SIGTERM)
+        seen = connection.until(lambda kind, *_: kind == h2_raw.GOAWAY)
+        self.assertEqual(seen[-1][3][:8], b'\x7f\xff\xff\xff\0\0\0\0')  # any stream, NO_ERROR
+        seen += connection.until(lambda kind, *_: kind == h2_raw.GOAWAY)
+        self.assertEqual(seen[-1][3][:8], b'\0\0\0\1\0\0\0\0')
+        seen += connection.ends()
+        data = b''.join(f[3] for f in seen if f[0] == h2_raw.DATA)
+        self.assertEqual(room_pb2.Room.FromString(data[5:]).name, 'later')
+        self.assertEqual(server.stop(), 0)
+
 
 class Health(WithServer):
     def test_check(self):
@@ -353,6 +378,17 @@ class Health(WithServer):
                                        health_pb2.HealthCheckResponse.SERVING))
         self.assertEqual(code_of(lambda: stub.Check(health_pb2.HealthCheckRequest(service='no'))),
                          grpc.StatusCode.NOT_FOUND)
+
+    def test_watch(self):
+        """One answer at once, also for what is not there; the stream stays open for a change."""
+        stub = health_pb2_grpc.HealthStub(self.channel)
+        kinds = health_pb2.HealthCheckResponse
+        for name, status in (('', kinds.SERVING), ('sluice.v1.RoomService', kinds.SERVING),
+                             ('no', kinds.SERVICE_UNKNOWN)):
+            watch = stub.Watch(health_pb2.HealthCheckRequest(service=name))
+            self.assertEqual(next(watch).status, status, name)
+            self.assertTrue(watch.is_active())
+            watch.cancel()
 
 
 class Reflection(WithServer):

@@ -123,6 +123,26 @@ class Web(WithCurl):
         self.assertEqual(self.curl('/', '-X', 'PUT')[0], 405)
 
 
+class OwnOriginOnly(WithCurl):
+    """What holds while nobody has named allowed_origins."""
+    origin = None
+
+    def test_pages_of_others_are_refused(self):
+        path = '/sluice.v1.RoomService/GetRoom'
+        preflight = ('-X', 'OPTIONS', '-H', 'access-control-request-method: POST')
+        call = ('-X', 'POST', '-H', 'content-type: application/grpc-web+proto',
+                '--data-binary', '@-')
+        for version in ('--http2', '--http1.1'):
+            self.version = version
+            for origin, allowed in ((self.server.url, True), ('https://app.example.org', False),
+                                    ('http://localhost:5173', False), ('null', False)):
+                for options, status in ((preflight, 204), (call, 200)):
+                    got, fields, _ = self.curl(path, *options, '-H', f'origin: {origin}',
+                                               body=b'\0' * 5)
+                    self.assertEqual((got, fields.get('access-control-allow-origin')),
+                                     (status, origin) if allowed else (403, None), origin)
+
+
 class Routes(WithCurl):
     """What is neither gRPC nor the page."""
 
