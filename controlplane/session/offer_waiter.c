@@ -23,19 +23,23 @@ void offer_answered(struct participant *p, const char *sdp)
 		waiter.answered(waiter.data, sdp);
 }
 
+static void refuse(struct participant *p, const struct rpc_error *error)
+{
+	struct offer_waiter waiter = take(p);
+
+	if (waiter.failed != NULL)
+		waiter.failed(waiter.data, error);
+}
+
 void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__ErrorReason reason,
 		  const char *format, ...)
 {
-	struct offer_waiter waiter = take(p);
 	va_list args;
 
-	if (waiter.failed == NULL)
-		return;
 	va_start(args, format);
 	char *text = g_strdup_vprintf(format, args);
 	va_end(args);
-	waiter.failed(waiter.data,
-		      &(struct rpc_error){.code = code, .reason = reason, .text = text});
+	refuse(p, &(struct rpc_error){.code = code, .reason = reason, .text = text});
 	g_free(text);
 }
 
@@ -48,15 +52,30 @@ void offer_refuse_open(struct participant *p, const char *reason)
 		     "The transport could not be made: %s.", reason);
 }
 
+static void refuse_change(struct participant *p, const char *why)
+{
+	struct rpc_facts facts = {0};
+	char *text = g_strdup_printf(
+		"The dataplane refused the offer, and nothing of it is left: %s.", why);
+
+	rpc_facts_add(&facts, "value", g_strdup(why));
+	refuse(p, &(struct rpc_error){
+			  .code = RPC_RESOURCE_EXHAUSTED,
+			  .reason = RPC_REASON(DATAPLANE_REFUSED),
+			  .text = text,
+			  .facts = &facts,
+		  });
+	rpc_facts_clear(&facts);
+	g_free(text);
+}
+
 void offer_refuse_result(struct participant *p, const struct link_result *result)
 {
 	if (result->kind == LINK_GONE)
 		offer_refuse(p, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
 			     "No dataplane is attached: try again later.");
 	else
-		offer_refuse(p, RPC_RESOURCE_EXHAUSTED, RPC_REASON(DATAPLANE_REFUSED),
-			     "The dataplane refused the offer, and nothing of it is left: %s.",
-			     link_result_text(result));
+		refuse_change(p, link_result_text(result));
 }
 
 void offer_restart(struct participant *p, struct media_transport *t,

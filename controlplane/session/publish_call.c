@@ -49,9 +49,10 @@ static void on_answered(void *data, const char *sdp)
 static void on_failed(void *data, const struct rpc_error *error)
 {
 	struct publish_call *c = data;
-
 	struct rpc_call *call = change_wait_take(c->wait);
 
+	for (unsigned i = 0; call != NULL && error->facts != NULL && i < error->facts->count; i++)
+		rpc_call_fact(call, error->facts->keys[i], "%s", error->facts->values[i]);
 	if (call != NULL)
 		rpc_call_fail(call, error->code, error->reason, "%s", error->text);
 	end(c, error->text);

@@ -16,6 +16,8 @@ import tempfile
 import time
 import unittest
 
+import google
+
 TREE = pathlib.Path(__file__).resolve().parents[2]
 LAB = os.environ["LAB_NAME"]
 STATE = pathlib.Path(os.environ["LAB_STATE"])
@@ -39,14 +41,17 @@ def make_stubs():
                     "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin",
                     f"--grpc_out={work.name}", "sluice/v1/room.proto", "sluice/v1/node.proto",
                     "sluice/v1/statistics.proto", "sluice/v1/transport.proto",
-                    "sluice/v1/signalling.proto"], check=True)
+                    "sluice/v1/signalling.proto", "google/rpc/status.proto",
+                    "google/rpc/error_details.proto"], check=True)
     sys.path.insert(0, work.name)
+    google.__path__.append(f"{work.name}/google")  # beside protobuf's own
 
 
 enter_namespace(f"{LAB}-c1")
 make_stubs()
 # pylint: disable=wrong-import-position
 import grpc  # noqa: E402
+from google.rpc import error_details_pb2, status_pb2  # noqa: E402
 from sluice.v1 import node_pb2, node_pb2_grpc, room_pb2, room_pb2_grpc  # noqa: E402
 from sluice.v1 import signalling_pb2, signalling_pb2_grpc  # noqa: E402
 
@@ -178,6 +183,14 @@ def failure(code, call, *arguments, **fields):
         assert error.code() == code, f"{error.code()}, not {code}: {error.details()}"
         return error.details()
     raise AssertionError(f"answered {answer}, not {code}")
+
+
+def reason_of(call):
+    """Reason and metadata of the ErrorInfo that a call has failed with."""
+    details = dict(call.trailing_metadata())["grpc-status-details-bin"]
+    info = error_details_pb2.ErrorInfo()
+    assert status_pb2.Status.FromString(details).details[0].Unpack(info), details
+    return info.reason, dict(info.metadata)
 
 
 def sdp(name="chromium-publish"):

@@ -10,7 +10,7 @@ import re
 import time
 import unittest
 
-from api_lab import PATIENCE_S, failure, sdp, wait_for
+from api_lab import PATIENCE_S, failure, reason_of, sdp, wait_for
 import grpc
 from relay_lab import AT_ONCE_S, Outcomes, RelayLab, sdp_of
 from sluice.v1 import room_pb2, signalling_pb2, transport_pb2, transport_pb2_grpc
@@ -422,11 +422,32 @@ class Deadlines(Outcomes):
         self.lab.relay.pass_all()
         self.lab.api.await_dataplane()
 
+    def test_a_repeat_waits_for_the_first(self):
+        """Sent again while the first is held: neither is answered before, then both are, alike."""
+        change = CreatePlain(self.lab)
+        change.request.request_id = "held"
+        self.lab.relay.tell("hold")
+        first = change.call.future(change.request, timeout=PATIENCE_S)
+        self.lab.relay.await_held()
+        again = [change.call.future(change.request, timeout=PATIENCE_S) for _ in range(3)]
+        other = transport_pb2.CreateTransportRequest(transport_id="other", request_id="held")
+        failure(Code.FAILED_PRECONDITION, change.call, other, timeout=PATIENCE_S)
+        # That answer came after them on the same connection: they have been looked at.
+        self.assertFalse(any(call.done() for call in (first, *again)))
+        again.pop().cancel()  # one that gives up waiting disturbs nobody
+        self.lab.relay.pass_all()
+        self.assertEqual([call.result() for call in again], [first.result()] * 2)
+        self.assertEqual(self.lab.relay.records(), (1, 0, 0))
+        self.assertEqual(change.call(change.request, timeout=PATIENCE_S), first.result())
+
     def test_without_a_deadline(self):
         change = CreatePlain(self.lab)
         self.lab.relay.tell("hold")
         start = time.monotonic()
-        self.assertIn("stays desired", failure(Code.DEADLINE_EXCEEDED, change.call, change.request))
+        pending = change.call.future(change.request)
+        self.assertEqual(pending.code(), Code.DEADLINE_EXCEEDED)
+        self.assertIn("stays desired", pending.details())
+        self.assertEqual(reason_of(pending)[0], "DATAPLANE_LATE")
         self.assertGreaterEqual(time.monotonic() - start, UNASKED_S - AT_ONCE_S)
         self.lab.relay.pass_all()
         self.event(Event.KIND_CHANGE_APPLIED, change)

@@ -10,13 +10,14 @@ import threading
 import time
 import unittest
 
-from api_lab import PATIENCE_S, STATE, TREE, Api, ctl, failure, wait_for
+from api_lab import PATIENCE_S, STATE, TREE, Api, ctl, failure, reason_of, wait_for
 import grpc
 from sluice.v1 import room_pb2
 
 Code = grpc.StatusCode
 Event = room_pb2.Event
 LATE_S, AT_ONCE_S = 0.3, 1
+NO_MEMORY = "a limit of the memory plan is reached"  # as proto/shm/command.h says it
 BUILD = os.environ.get("LAB_BUILD", TREE / "build")
 
 
@@ -139,8 +140,10 @@ class Outcomes(unittest.TestCase):
     def refused(self, change):
         before = self.lab.relay.records()
         self.lab.relay.refuse_all()
-        self.assertIn("nothing of it is left", failure(
-            Code.RESOURCE_EXHAUSTED, change.call, change.request, timeout=PATIENCE_S))
+        pending = change.call.future(change.request, timeout=PATIENCE_S)
+        self.assertEqual(pending.code(), Code.RESOURCE_EXHAUSTED)
+        self.assertIn("nothing of it is left", pending.details())
+        self.assertEqual(reason_of(pending), ("DATAPLANE_REFUSED", {"value": NO_MEMORY}))
         self.lab.relay.pass_all()
         self.assertEqual(self.lab.relay.records(), before)
         self.assertTrue(change.undone())
@@ -189,6 +192,8 @@ class Outcomes(unittest.TestCase):
         self.lab.relay.tell("gone")
         self.assertEqual(pending.code(), wanted)
         self.assertLess(time.monotonic() - start, AT_ONCE_S)
+        if wanted == Code.UNAVAILABLE:
+            self.assertEqual(reason_of(pending)[0], "DATAPLANE_GONE")
         self.lab.relay.pass_all()
         self.lab.api.await_dataplane()
         self.assertEqual(self.lab.relay.records(), (0, 0, 0))
