@@ -4,6 +4,7 @@
 
 #include "controlplane/session/node.h"
 #include "controlplane/session/orphans.h"
+#include "controlplane/session/paging.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/transport/fields.h"
 #include "controlplane/session/transport/transport_service.h"
@@ -29,19 +30,6 @@ void transport_service_get(struct rpc_call *call, void *data)
 	struct transport *t = field_transport(n, call, "name", q->name);
 	if (t != NULL)
 		transport_service_reply(call, t);
-}
-
-enum { PAGE = 100, PAGE_MAX = 1000 };
-
-// The serial behind which a page begins.
-static bool page_from(struct rpc_call *call, const char *token, uint64_t *after)
-{
-	*after = 0;
-	if (token[0] == '\0' || g_ascii_string_to_unsigned(token, 16, 1, G_MAXUINT64, after, NULL))
-		return true;
-	rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(PAGE_TOKEN_INVALID),
-		      "page_token: \"%.100s\" is not a token of this list.", token);
-	return false;
 }
 
 static bool in_room(const struct transport *t, const char *room)
@@ -70,10 +58,10 @@ void transport_service_list(struct rpc_call *call, void *data)
 	struct node *n = data;
 	const Sluice__V1__ListTransportsRequest *q = (const void *)rpc_call_request(call);
 	Sluice__V1__ListTransportsResponse response = SLUICE__V1__LIST_TRANSPORTS_RESPONSE__INIT;
-	guint size = q->page_size == 0 ? PAGE : MIN(q->page_size, PAGE_MAX);
-	uint64_t after, last = 0;
+	guint size = page_size_of(q->page_size);
+	uint64_t after, last = 0; // serials
 
-	if (!page_from(call, q->page_token, &after))
+	if (!page_number_of(call, q->page_token, &after))
 		return;
 	GPtrArray *page = g_ptr_array_new_with_free_func((GDestroyNotify)transport_message_free);
 	GList *all = transports_list(n);
@@ -86,7 +74,7 @@ void transport_service_list(struct rpc_call *call, void *data)
 		if (t->serial <= after || !in_room(t, q->room))
 			continue;
 		if (page->len == size) {
-			next = g_strdup_printf("%" G_GINT64_MODIFIER "x", last);
+			next = g_strdup_printf("%" G_GUINT64_FORMAT, last);
 			break;
 		}
 		g_ptr_array_add(page, transport_message(t));
