@@ -5,14 +5,17 @@
 """Rooms: their settings, lists in pages, and WatchEvents: snapshots, what is missed and resumed,
 heartbeats, streams that end.
 """
+import time
 import unittest
 
-from api_lab import WithApi, failure, snapshot
+from api_lab import PATIENCE_S, Api, WithApi, failure, snapshot
 import grpc
 from sluice.v1 import room_pb2
 
 Code = grpc.StatusCode
 Event = room_pb2.Event
+ANSWER_S = 0.1
+UPDATES_MAX = 1000  # of 4 KiB each: the server holds 1 MiB for one reader, the journal 4
 
 
 class Rooms(WithApi):
@@ -128,6 +131,48 @@ class Events(WithApi):
         beats = [stream.next() for _ in range(2)]
         self.assertEqual([e.kind for e in beats], [Event.KIND_HEARTBEAT] * 2)
         self.assertGreaterEqual(beats[1].time_ms - beats[0].time_ms, 990)
+
+    def test_heartbeat_too_far_apart(self):
+        self.assertIn("300", failure(Code.INVALID_ARGUMENT,
+                                     self.api.watch_events(heartbeat_seconds=301).next))
+
+    def test_slow_reader_is_cut_delays_nobody_and_resumes(self):
+        """One reader reads nothing while more is told than the server holds for it."""
+        room = f"rooms/{self.room()}"
+        self.api.create(self.room())
+        slow_api = Api(options=(("grpc.http2.bdp_probe", 0),  # a small window
+                                ("grpc.compression_enabled_algorithms_bitset", 1)))
+        self.addCleanup(slow_api.close)
+        slow = slow_api.watch_events(room)
+        token = snapshot(slow)[-1].resume_token
+        beside = self.api.watch_events(room)
+        snapshot(beside)
+        told = []
+        while slow.call.is_active():
+            self.assertLess(len(told), UPDATES_MAX, "the slow reader was not cut")
+            start = time.monotonic()
+            text = f"{len(told):<4096}"
+            self.api.rooms.UpdateRoom(room_pb2.UpdateRoomRequest(
+                room=room_pb2.Room(name=room, metadata=text)), timeout=PATIENCE_S)
+            event = beside.next()
+            self.assertEqual((event.kind, event.room.metadata), (Event.KIND_ROOM_CHANGED, text))
+            told.append(time.monotonic() - start)
+        late = sorted(told)[int(len(told) * 0.9)]  # the machine may hold up one in ten
+        self.assertLess(late, ANSWER_S, "the reader beside waited")
+        got = 0
+        with self.assertRaises(grpc.RpcError) as cut:
+            while True:  # what had come before it was cut
+                event = slow.next()
+                token, got = event.resume_token, got + 1
+        self.assertEqual(cut.exception.code(), Code.RESOURCE_EXHAUSTED)
+        self.assertLess(got, len(told))
+        again = self.api.watch_events(room, resume_token=token)
+        first = again.next()
+        self.assertEqual((first.kind, first.snapshot_follows), (Event.KIND_RESUMED, False))
+        missed = [int(again.next().room.metadata) for _ in range(len(told) - got)]
+        self.assertEqual(missed, list(range(got, len(told))))
+        again.cancel()
+        beside.cancel()
 
     def test_streams_that_end(self):
         for _ in range(20):

@@ -14,6 +14,7 @@ import grpc
 from sluice.v1 import room_pb2, signalling_pb2, transport_pb2, transport_pb2_grpc
 
 Code = grpc.StatusCode
+PEER = f"{SFU4.rsplit('.', 1)[0]}.250"  # nobody's
 SIGNAL = "/sluice.v1.SignallingService/Signal"
 OPUS = transport_pb2.RtpCodec(mime_type="audio/opus", payload_type=111, clock_rate=48000,
                               channels=2)
@@ -103,18 +104,19 @@ class Signal(WithApi):
             pass
         self.assertEqual(stream.call.code(), code)
 
-    def producer(self):
-        """A track of a gateway's: live at once, with no client."""
+    def producers(self, count):
+        """Tracks of a gateway's: live at once, with no client."""
         calls = transport_pb2_grpc.TransportServiceStub(self.api.channel)
         made = calls.CreateTransport(transport_pb2.CreateTransportRequest(
             room=f"rooms/{self.room()}", transport_id=self.room(),
             plain=transport_pb2.PlainOptions(connect=transport_pb2.PlainConnect(
-                remote=f"{SFU4.rsplit('.', 1)[0]}.250:5004"))))
+                remote=f"{PEER}:5004"))))
         self.addCleanup(calls.DeleteTransport,
                         transport_pb2.DeleteTransportRequest(name=made.name))
-        return calls.Produce(transport_pb2.ProduceRequest(
+        return [calls.Produce(transport_pb2.ProduceRequest(
             transport=made.name, kind=room_pb2.MEDIA_KIND_AUDIO, codecs=[OPUS],
-            encodings=[transport_pb2.RtpEncoding(ssrc=1)])).track
+            encodings=[transport_pb2.RtpEncoding(ssrc=ssrc)])).track
+            for ssrc in range(1, count + 1)]
 
     def test_a_whole_session(self):
         stream = self.joined()
@@ -125,10 +127,17 @@ class Signal(WithApi):
             direction=signalling_pb2.TRANSPORT_DIRECTION_PUBLISH, candidates=["nonsense"])
         self.assertEqual(
             stream.ask(add_ice_candidates=candidates).add_ice_candidates.ignored, 1)
+        # Another offer with other credentials restarts ICE (RFC 8839 4.4.1.1): ours are others too.
+        ufrag = lambda text: re.search(r"a=ice-ufrag:(\S+)", text)[1]
+        again = re.sub(r"a=ice-pwd:\S+", "a=ice-pwd:" + "q" * 24,
+                       re.sub(r"a=ice-ufrag:\S+", "a=ice-ufrag:again", sdp()))
+        restarted = stream.ask(publish=signalling_pb2.PublishRequest(sdp=again)).publish
+        self.assertNotEqual(ufrag(restarted.sdp), ufrag(published.sdp))
+        self.assertEqual([t.uid for t in restarted.tracks], [t.uid for t in published.tracks])
         muted = stream.ask(set_track_muted=signalling_pb2.SetTrackMutedRequest(
             track=published.tracks[0].name, muted=True)).set_track_muted
         self.assertTrue(muted.track.muted)
-        track = self.producer()
+        track, = self.producers(1)
         self.assertEqual(stream.event("track_published").track.name, track)
         offer = stream.event("subscribe_offer")
         self.assertEqual([t.track for t in offer.tracks], [track])
@@ -136,6 +145,10 @@ class Signal(WithApi):
                                                        sdp=answer_to(offer.sdp))
         self.assertEqual(stream.ask(answer_subscribe=answer).WhichOneof("answer"),
                          "answer_subscribe")
+        candidates.direction = signalling_pb2.TRANSPORT_DIRECTION_SUBSCRIBE
+        candidates.candidates[:] = [f"candidate:1 1 udp 2122129151 {PEER} 50000 typ host"]
+        self.assertEqual(
+            stream.ask(add_ice_candidates=candidates).add_ice_candidates.ignored, 0)
         paused = stream.ask(set_subscription=signalling_pb2.SetSubscriptionRequest(
             track=track, paused=True)).set_subscription
         self.assertTrue(paused.subscription.paused)
@@ -144,6 +157,32 @@ class Signal(WithApi):
         self.assertEqual(stream.event("removed").reason, "left")
         self.ended(stream)
         failure(Code.NOT_FOUND, self.api.participant, stream.session.participant)
+
+    def test_subscriptions_in_pages(self):
+        stream = self.joined()
+        tracks = self.producers(5)
+        name = stream.session.participant
+
+        def pages():
+            sizes, listed, token = [], [], ""
+            while not sizes or token:
+                answer = self.api.rooms.ListSubscriptions(room_pb2.ListSubscriptionsRequest(
+                    parent=name, page_size=2, page_token=token))
+                sizes.append(len(answer.subscriptions))
+                listed += answer.subscriptions
+                token = answer.next_page_token
+            return sizes, listed
+        wait_for(lambda: len(pages()[1]) > 0, "the first offer")
+        stream.event("subscribe_offer")
+        offer = stream.events[-1].subscribe_offer
+        if len(offer.tracks) < len(tracks):  # those that came after it are in the next one
+            stream.ask(answer_subscribe=signalling_pb2.AnswerSubscribeRequest(
+                revision=offer.revision, sdp=answer_to(offer.sdp)))
+        wait_for(lambda: len(pages()[1]) == len(tracks), "a subscription to each")
+        sizes, listed = pages()
+        self.assertEqual(sizes, [2, 2, 1])
+        self.assertEqual([s.track for s in listed], tracks)
+        self.assertEqual(len({s.uid for s in listed}), len(tracks))
 
     def test_errors_end_nothing(self):
         stream = self.stream()
