@@ -3,6 +3,7 @@
 // consumers: many at once, in one epoch.
 
 #include "controlplane/session/node.h"
+#include "controlplane/session/paging.h"
 #include "controlplane/session/room.h"
 #include "controlplane/session/services.h"
 #include "controlplane/session/transport/fields.h"
@@ -302,18 +303,16 @@ static gint by_id(gconstpointer a, gconstpointer b)
 	return strcmp(((const struct consumer *)a)->id, ((const struct consumer *)b)->id);
 }
 
-enum { PAGE = 100, PAGE_MAX = 1000 };
-
 // In order of their ids; a page's token is the last id on the one before.
 void transport_service_list_consumers(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__ListConsumersRequest *q = (const void *)rpc_call_request(call);
 	Sluice__V1__ListConsumersResponse response = SLUICE__V1__LIST_CONSUMERS_RESPONSE__INIT;
-	const struct transport *t = field_transport(data, call, "parent", q->parent);
-	guint size = q->page_size == 0 ? PAGE : MIN(q->page_size, PAGE_MAX);
+	guint size = page_size_of(q->page_size);
 	char *last = NULL;
 
-	if (t == NULL)
+	const struct transport *t = field_transport(data, call, "parent", q->parent);
+	if (t == NULL || !page_id_ok(call, q->page_token))
 		return;
 	GPtrArray *page = g_ptr_array_new_with_free_func((GDestroyNotify)consumer_message_free);
 	GList *all = g_list_sort(g_hash_table_get_values(t->consumers), by_id);
