@@ -18,6 +18,7 @@ from srtp_peer import SUITES, SrtpPeer
 from sluice.v1 import node_pb2, room_pb2, transport_pb2, transport_pb2_grpc
 
 Code = grpc.StatusCode
+SFU6 = os.environ["LAB_SFU6"]
 SSRC, PT, PACKETS = 0x5eed, 111, 50
 OPUS = transport_pb2.RtpCodec(mime_type="audio/opus", payload_type=PT, clock_rate=48000, channels=2)
 
@@ -29,22 +30,27 @@ def rtp(seq, ssrc=SSRC, payload=b"sluice"):
 class Peer:
     """A socket and, with a suite, its keys."""
 
-    def __init__(self, suite=""):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.connect((SFU4, 9))
-        self.address = "{}:{}".format(*self.socket.getsockname())
+    def __init__(self, suite="", sfu=SFU4):
+        self.family = socket.AF_INET6 if ":" in sfu else socket.AF_INET
+        self.socket = socket.socket(self.family, socket.SOCK_DGRAM)
+        self.socket.connect((sfu, 9))
+        self.address = self.own_address()
         self.suite = suite
         if suite:
             size = SUITES[suite]
             self.send_key, self.receive_key = os.urandom(size), os.urandom(size)
             self.srtp = SrtpPeer(suite, self.send_key, self.receive_key)
 
+    def own_address(self):
+        host, port, *_ = self.socket.getsockname()
+        return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
+
     def move(self):
         """To another address, with the same keys; nothing comes to the former one any more."""
         self.socket.close()
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = socket.socket(self.family, socket.SOCK_DGRAM)
         self.socket.connect(self.to)
-        self.address = "{}:{}".format(*self.socket.getsockname())
+        self.address = self.own_address()
 
     def parameters(self, latch=False):
         srtp = transport_pb2.SrtpParameters(suite=self.suite, receive_key=self.send_key,
@@ -87,12 +93,13 @@ class WithTransports(unittest.TestCase):
         self.addCleanup(peer.close)
         return peer
 
-    def create(self, peer, latch=False, **fields):
+    def create(self, peer, latch=False, ipv6=False, **fields):
         made = self.calls.CreateTransport(transport_pb2.CreateTransportRequest(
-            plain=transport_pb2.PlainOptions(connect=peer.parameters(latch)), **fields), timeout=10)
+            plain=transport_pb2.PlainOptions(connect=peer.parameters(latch), ipv6=ipv6),
+            **fields), timeout=10)
         self.addCleanup(self.delete, made.name)
         host, port = made.plain.local.rsplit(":", 1)
-        peer.to = (host, int(port))
+        peer.to = (host.strip("[]"), int(port))
         peer.socket.connect(peer.to)
         return made
 
@@ -169,6 +176,40 @@ class Plain(WithTransports):
                 transport_pb2.ConnectTransportRequest(name=transport.name,
                                                       plain=forger.parameters()), timeout=10)
         self.assertEqual(self.remote(transport), peer.address)
+
+    def test_latches_on_a_packet_of_its_ssrc(self):
+        """Without SRTP there is nothing else to tell the peer by."""
+        peer, forger, listener = self.peer(), self.peer(), self.peer()
+        transport = self.create(peer, latch=True)
+        producer = self.produce(transport)
+        self.consume(transport_pb2.ConsumerSpec(transport=self.create(listener).name,
+                                                source=producer.name))
+        before = self.dropped("RTP_UNKNOWN_SSRC")
+        for packet in (b"", rtp(1)[:11], rtp(1, ssrc=SSRC + 1), b"\x80" + bytes(11)):
+            forger.send(packet, peer.to)
+        wait_for(lambda: self.dropped("RTP_UNKNOWN_SSRC") == before + 2,
+                 "the forger's packets to be looked at")
+        self.assertEqual(self.remote(transport), "")
+        peer.send(rtp(2), peer.to)
+        wait_for(lambda: self.remote(transport) == peer.address, "the peer's address to latch")
+        forger.send(rtp(3, payload=b"forged"), peer.to)
+        wait_for(lambda: self.reaches(peer, [listener]), "a path to the listener")
+        self.assertEqual(self.remote(transport), peer.address)
+
+    def dropped(self, name):
+        return sum(d.packets for d in self.api.statistics().drops if d.name == name)
+
+    def test_over_ipv6(self):
+        sender, receiver = Peer("AEAD_AES_256_GCM", SFU6), Peer("", SFU6)
+        self.addCleanup(sender.close)
+        self.addCleanup(receiver.close)
+        producer = self.produce(self.create(sender, latch=True, ipv6=True))
+        self.consume(transport_pb2.ConsumerSpec(transport=self.create(receiver).name,
+                                                source=producer.name))
+        wait_for(lambda: self.reaches(sender, [receiver]), "a path over IPv6")
+        for seq in range(1000, 1000 + PACKETS):
+            sender.send(rtp(seq), sender.to)
+        self.assertEqual([p[12:] for p in receiver.media()], [b"sluice"] * PACKETS)
 
     def test_a_fixed_peer_moves(self):
         for suite in ("", "AEAD_AES_128_GCM"):
