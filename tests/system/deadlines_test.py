@@ -6,11 +6,13 @@
 deadline and then applied or rolled back, without a dataplane. A relay holds epochs and refuses
 them. Refused or rolled back, nothing may be left: no record, no track; what was before holds.
 """
+import os
 import re
+import signal
 import time
 import unittest
 
-from api_lab import PATIENCE_S, failure, reason_of, sdp, wait_for
+from api_lab import PATIENCE_S, ctl, failure, reason_of, sdp, wait_for
 import grpc
 from relay_lab import AT_ONCE_S, Outcomes, RelayLab, sdp_of
 from sluice.v1 import room_pb2, signalling_pb2, transport_pb2, transport_pb2_grpc
@@ -452,6 +454,30 @@ class Deadlines(Outcomes):
         self.lab.relay.pass_all()
         self.event(Event.KIND_CHANGE_APPLIED, change)
         self.assertTrue(change.done())
+
+
+class Stopping(unittest.TestCase):
+    """SIGTERM while a change is on its way: no stream goes on, the change gets its answer."""
+
+    def test_a_call_under_way(self):
+        lab = Lab()
+        self.addCleanup(lab.end)
+        change = CreatePlain(lab)
+        transports = lab.relay.records()[0]
+        lab.relay.tell("hold")
+        pending = change.call.future(change.request, timeout=PATIENCE_S)
+        lab.relay.await_held()
+        pid = int(ctl("pid", "controlplane"))
+        os.kill(pid, signal.SIGTERM)
+        self.assertEqual(lab.stream.code(), Code.UNAVAILABLE)
+        self.assertEqual(reason_of(lab.stream)[0], "SERVER_SHUTTING_DOWN")
+        self.assertFalse(pending.done())
+        lab.relay.pass_all()
+        answer = pending.result()
+        self.assertEqual((answer.generation, answer.state),
+                         (answer.applied_generation, room_pb2.TRANSPORT_STATE_CONNECTED))
+        wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the process to end")
+        self.assertEqual(lab.relay.records()[0], transports + 1)  # media goes on
 
 
 if __name__ == "__main__":
