@@ -393,7 +393,7 @@ void rpc_call_begin_inner(const struct rpc_call *outer, const ProtobufCMessage *
 {
 	struct rpc_call *call = call_new_inner(outer, inner);
 	size_t size = protobuf_c_message_get_packed_size(request);
-	uint8_t *bytes = g_malloc(size);
+	uint8_t *bytes = g_malloc(size + 1);
 	const char *field;
 
 	assert(inner->method->request == request->descriptor);

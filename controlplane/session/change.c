@@ -158,7 +158,7 @@ void change_settle(struct room *room, struct rpc_call *call, const char *resourc
 		   const ProtobufCMessage *message)
 {
 	size_t size = protobuf_c_message_get_packed_size(message);
-	uint8_t *bytes = g_malloc(size);
+	uint8_t *bytes = g_malloc(size + 1);
 
 	protobuf_c_message_pack(message, bytes);
 	change_submit(room, call, resource, &settle_steps,

@@ -296,7 +296,7 @@ static void take_outcome(struct kept *k, const struct rpc_outcome *o)
 	k->code = o->code;
 	if (o->answer != NULL) {
 		size_t size = protobuf_c_message_get_packed_size(o->answer);
-		uint8_t *bytes = g_malloc(size);
+		uint8_t *bytes = g_malloc(size + 1); // an answer may have nothing in it
 		protobuf_c_message_pack(o->answer, bytes);
 		kept_finish(k, bytes, size, until_us);
 		explicit_bzero(bytes, size);

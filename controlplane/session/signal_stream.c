@@ -74,7 +74,7 @@ static void drop_session(struct signal_stream *s)
 static void keep_session(struct signal_stream *s, const Sluice__V1__Session *from)
 {
 	size_t size = sluice__v1__session__get_packed_size(from);
-	uint8_t *bytes = g_malloc(size);
+	uint8_t *bytes = g_malloc(size + 1);
 
 	drop_session(s);
 	sluice__v1__session__pack(from, bytes);
