@@ -269,6 +269,26 @@ class Plain(WithCurl):
         self.assertTrue(answer.startswith(b'HTTP/1.1 201 '), answer)
         self.assertTrue(answer.endswith(b'\r\n\r\nabc'), answer)
 
+    def test_slow_reader_is_cut_and_delays_nobody(self):
+        """There is no reset in HTTP/1.1: the answer ends without its end, and the connection with it."""
+        before = self.cancelled()
+        message = room_pb2.WatchEventsRequest(parent='flood').SerializeToString()
+        body = b'\0' + struct.pack('>I', len(message)) + message
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.server.unix)
+            s.sendall(b'POST /sluice.v1.RoomService/WatchEvents HTTP/1.1\r\nhost: x\r\n'
+                      b'content-type: application/grpc-web+proto\r\n'
+                      b'content-length: %d\r\n\r\n' % len(body) + body)
+            self.await_cancelled(before + 1)
+            self.assertEqual(self.create('beside').name, 'beside')
+            try:
+                answer = b''.join(iter(lambda: s.recv(65536), b''))
+            except ConnectionResetError:
+                answer = b''
+        self.assertNotIn(b'grpc-status', answer)
+        self.assertFalse(answer.endswith(b'\r\n0\r\n\r\n'))
+
     def test_pipelined(self):
         for path in (b'/echo/now', b'/echo/later'):
             one = b'POST ' + path + b' HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n'
