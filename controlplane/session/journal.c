@@ -11,7 +11,7 @@ enum { RUN_BYTES = 8 };
 
 struct entry {
 	uint64_t number;
-	char *room;
+	char *room; // NULL: every room's
 	GBytes *event;
 };
 
@@ -106,7 +106,8 @@ void journal_each(const struct journal *j, uint64_t after, const char *room, jou
 {
 	for (const GList *i = j->entries.head; i != NULL; i = i->next) {
 		const struct entry *e = i->data;
-		if (e->number > after && (room == NULL || g_str_equal(room, e->room)))
+		bool heard = room == NULL || e->room == NULL || g_str_equal(room, e->room);
+		if (e->number > after && heard)
 			each(user, e->event);
 	}
 }

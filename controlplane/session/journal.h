@@ -22,7 +22,7 @@ void journal_free(struct journal **journal);
 char *journal_token(const struct journal *journal);
 char *journal_next_token(const struct journal *journal);
 
-// Takes the packed event. 'room' is an id.
+// Takes the packed event. 'room' is an id; NULL: readers of every room get it.
 void journal_add(struct journal *journal, const char *room, GBytes *event);
 
 enum journal_place {

@@ -41,7 +41,8 @@ static void send_mark(struct event_watch *w, Sluice__V1__Event__Kind kind, bool 
 	g_free(token);
 }
 
-// To those who listen to the room, or to everything. 'room' is an id; of a hidden one it is empty.
+// To those who listen to the room, or to everything. 'room' is an id; of a hidden one it is empty;
+// NULL: to all.
 static void tell(struct node *node, const char *room, Sluice__V1__Event *event)
 {
 	char *token = journal_next_token(node->journal);
@@ -54,7 +55,7 @@ static void tell(struct node *node, const char *room, Sluice__V1__Event *event)
 	journal_add(node->journal, room, g_bytes_new_take(bytes, size));
 	for (guint i = 0; i < node->watches->len; i++) {
 		struct event_watch *w = node->watches->pdata[i];
-		if (w->room == NULL || g_str_equal(w->room, room))
+		if (w->room == NULL || room == NULL || g_str_equal(w->room, room))
 			send_event(w, event);
 	}
 	g_free(token);
@@ -109,14 +110,10 @@ static void fill_track(Sluice__V1__Event *event, Sluice__V1__Track *m, enum room
 void watch_node_drained(struct node *node, const char *reason)
 {
 	Sluice__V1__Event event = SLUICE__V1__EVENT__INIT;
-	char *token = journal_token(node->journal);
 
 	event.kind = SLUICE__V1__EVENT__KIND__KIND_NODE_DRAINED;
 	event.reason = (char *)(uintptr_t)reason;
-	event.resume_token = token;
-	for (guint i = 0; i < node->watches->len; i++)
-		send_event(node->watches->pdata[i], &event);
-	g_free(token);
+	tell(node, NULL, &event);
 }
 
 void watch_room(const struct room *room, enum room_change change)

@@ -250,6 +250,23 @@ class Drain(WithNode):
         self.drain()
         self.assertEqual(self.drained(events).reason, "empty")
 
+    def test_who_was_away_is_told_later(self):
+        """Of a room or of all: whoever resumes hears that the node was drained meanwhile."""
+        room = f"rooms/{self.room()}"
+        self.api.create(self.room())
+        tokens = {}
+        for parent in ("", room):
+            events = self.api.watch_events(parent)
+            tokens[parent] = snapshot(events)[-1].resume_token
+            events.cancel()
+        self.drain()
+        wait_for(lambda: self.api.get_node().drain.drained, "the node to be drained")
+        for parent, token in tokens.items():
+            events = self.api.watch_events(parent, resume_token=token)
+            self.assertFalse(events.next().snapshot_follows)
+            self.assertEqual(self.drained(events).reason, "empty")
+            events.cancel()
+
     def test_errors_and_repeats(self):
         text = failure(Code.INVALID_ARGUMENT, self.drain, deadline_seconds=604801)
         self.assertIn("deadline_seconds", text)

@@ -76,6 +76,23 @@ static void test_reads_on(void **state)
 	assert_null(j);
 }
 
+// What concerns the node is read on by whoever listens to a room.
+static void test_of_every_room(void **state)
+{
+	struct journal *j = journal_new();
+	char *start = journal_token(j);
+
+	(void)state;
+	add(j, "a", 0, 1);
+	add(j, NULL, 0, 2);
+	add(j, "b", 0, 3);
+	assert_numbers(read_on(j, start, NULL), (const unsigned[]){1, 2, 3}, 3);
+	assert_numbers(read_on(j, start, "a"), (const unsigned[]){1, 2}, 2);
+	assert_numbers(read_on(j, start, "c"), (const unsigned[]){2}, 1);
+	g_free(start);
+	journal_free(&j);
+}
+
 static void test_what_is_no_token(void **state)
 {
 	struct journal *j = journal_new();
@@ -238,6 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads_on),
+		cmocka_unit_test(test_of_every_room),
 		cmocka_unit_test(test_what_is_no_token),
 		cmocka_unit_test(test_the_oldest_goes_by_count),
 		cmocka_unit_test(test_an_event_larger_than_all),
