@@ -22,6 +22,8 @@ from h2_raw import Connection, frame, request
 
 CONTROLPLANE = sys.argv[1]
 LIST_ROOMS = '/sluice.v1.RoomService/ListRooms'
+WATCH_EVENTS = '/sluice.v1.RoomService/WatchEvents'
+WATCHES_MAX = 1024  # as controlplane/session/watch.h
 ANSWER_S = 0.1
 CALLS_MIN = 20
 HEAD_S = 10  # H1_HEAD_S and CONN_HANDSHAKE_S
@@ -184,6 +186,30 @@ class Abuse(unittest.TestCase):
                                       request(LIST_ROOMS)) +
                                 frame(h2_raw.DATA, h2_raw.END_STREAM, stream, b'\0' * 5))
             connection.ping()
+
+    def watch(self, connection, stream):
+        """Opens a stream of events; True if events come, False if it is refused."""
+        connection.send(frame(h2_raw.HEADERS, h2_raw.END_HEADERS, stream, request(WATCH_EVENTS)) +
+                        frame(h2_raw.DATA, h2_raw.END_STREAM, stream, b'\0' * 5))
+        seen = connection.until(lambda kind, flags, of: of == stream and (
+            kind == h2_raw.DATA or flags & h2_raw.END_STREAM))
+        return seen[-1][0] == h2_raw.DATA
+
+    def test_streams_of_events_are_bounded(self):
+        per_connection, watched, refused = 100, 0, None
+        while refused is None:
+            connection = self.connect()
+            for stream in range(1, 2 * per_connection, 2):
+                if not self.watch(connection, stream):
+                    refused = stream
+                    break
+                watched += 1
+            self.assertLessEqual(watched, WATCHES_MAX)
+        self.assertEqual(watched, WATCHES_MAX)
+        # Whoever is in stays in, and what one gives back the next may have.
+        connection.send(frame(h2_raw.RST_STREAM, 0, 1, b'\0\0\0\x08'))
+        self.assertTrue(self.watch(connection, refused + 2))
+        self.assertFalse(self.watch(connection, refused + 4))
 
     def test_thousand_idle_connections(self):
         for _ in range(1000):
