@@ -9,7 +9,7 @@ enum { AUTH_TEXT_BYTES = 192 };
 struct auth_refusal {
 	enum rpc_status code; // RPC_UNAUTHENTICATED or RPC_PERMISSION_DENIED
 	Sluice__V1__ErrorReason reason;
-	const char *grant; // that is missing, or NULL: the fact "value"
+	const char *grant; // GRANT_MISSING: what is needed, a literal (the fact "value"); else NULL
 	char text[AUTH_TEXT_BYTES];
 };
 

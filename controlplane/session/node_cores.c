@@ -162,6 +162,7 @@ void node_drain(struct rpc_call *call, void *data)
 
 	if (q->deadline_seconds > DRAIN_SECONDS_MAX) {
 		rpc_call_fact(call, "field", "deadline_seconds");
+		rpc_call_fact(call, "value", "%u", q->deadline_seconds);
 		rpc_call_fact(call, "limit", "%d", DRAIN_SECONDS_MAX);
 		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID),
 			      "deadline_seconds: %u: at most %d.", q->deadline_seconds,

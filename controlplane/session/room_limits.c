@@ -67,6 +67,7 @@ static void answer(void *user, struct rpc_call *call)
 	const struct room *r = room_of(l);
 
 	if (r == NULL) {
+		rpc_call_fact(call, "resource", "rooms/%s", l->id);
 		rpc_call_fail(call, RPC_NOT_FOUND, RPC_REASON(ROOM_NOT_FOUND),
 			      "rooms/%s went while the call was running.", l->id);
 		return;

@@ -238,11 +238,15 @@ static bool fill_session(struct signal_stream *s, const Sluice__V1__SignalReques
 		*session = s->session; // what we unpacked is ours, and freed as a whole
 	if (g_str_equal((*session)->participant, s->session->participant))
 		return true;
+	struct rpc_facts facts = {0};
+	rpc_facts_add(&facts, "field", g_strdup("session.participant"));
+	rpc_facts_add(&facts, "value", g_strdup((*session)->participant));
 	refuse(s, q,
-	       (struct rpc_error){RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID), NULL, NULL},
+	       (struct rpc_error){RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_INVALID), NULL, &facts},
 	       "session.participant: \"%.200s\" is not the session of this stream, %s: leave "
 	       "session out.",
 	       (*session)->participant, s->session->participant);
+	rpc_facts_clear(&facts);
 	return false;
 }
 
@@ -253,11 +257,13 @@ static bool admit(struct signal_stream *s, const Sluice__V1__SignalRequest *q,
 	bool opens = q->request_case == SLUICE__V1__SIGNAL_REQUEST__REQUEST_JOIN ||
 		     q->request_case == SLUICE__V1__SIGNAL_REQUEST__REQUEST_RESUME;
 	bool open = s->session != NULL || s->opening != NULL;
+	char request[] = "request";
+	const struct rpc_facts missing = {.keys = {"field"}, .values = {request}, .count = 1};
 
 	if (method == NULL)
 		refuse(s, q,
 		       (struct rpc_error){RPC_INVALID_ARGUMENT, RPC_REASON(FIELD_MISSING), NULL,
-					  NULL},
+					  &missing},
 		       "request: missing, or not known to this server: send one of %s's.",
 		       q->base.descriptor->name);
 	else if (s->pending >= SIGNAL_PENDING_MAX)

@@ -188,7 +188,9 @@ class Signal(WithApi):
         stream = self.stream()
         error = stream.error(publish=signalling_pb2.PublishRequest(sdp=sdp()))
         self.assertEqual((error.code, error.reason), (9, "SESSION_NOT_OPEN"))
-        self.assertEqual(stream.error().reason, "FIELD_MISSING")
+        error = stream.error()
+        self.assertEqual((error.reason, dict(error.metadata)),
+                         ("FIELD_MISSING", {"field": "request"}))
         error = stream.error(join=signalling_pb2.JoinRequest(room="rooms/a b"))
         self.assertEqual((error.code, error.reason), (3, "NAME_INVALID"))
         self.assertEqual(dict(error.metadata), {"field": "room", "value": "rooms/a b"})
@@ -203,8 +205,10 @@ class Signal(WithApi):
         error = stream.error(publish=signalling_pb2.PublishRequest(sdp="hello"))
         self.assertEqual((error.code, error.reason), (3, "SDP_MALFORMED"))
         other = self.api.join(self.room()).session
-        self.assertEqual(stream.error(leave=signalling_pb2.LeaveRequest(session=other)).reason,
-                         "FIELD_INVALID")
+        error = stream.error(leave=signalling_pb2.LeaveRequest(session=other))
+        self.assertEqual((error.reason, dict(error.metadata)),
+                         ("FIELD_INVALID", {"field": "session.participant",
+                                            "value": other.participant}))
         wrong = signalling_pb2.Session(participant=joined.session.participant, secret="x")
         self.assertEqual(stream.error(leave=signalling_pb2.LeaveRequest(session=wrong)).reason,
                          "SESSION_SECRET_WRONG")

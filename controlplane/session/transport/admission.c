@@ -64,6 +64,7 @@ static bool may_come(struct node *n, struct rpc_call *call,
 	if (*room != NULL &&
 	    g_hash_table_size((*room)->participants) >= (*room)->max_participants) {
 		rpc_call_fact(call, "resource", "%s", q->room);
+		rpc_call_fact(call, "limit", "%u", (*room)->max_participants);
 		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(ROOM_FULL),
 			      "%s is full: %u participants.", q->room, (*room)->max_participants);
 		return false;

@@ -219,16 +219,23 @@ struct webrtc_peer {
 	enum dtls_role our_role;
 };
 
+static bool candidates_fit(struct rpc_call *call, size_t count)
+{
+	if (count <= TRANSPORT_CANDIDATES_PER_CALL)
+		return true;
+	rpc_call_fact(call, "field", "candidates");
+	rpc_call_fact(call, "value", "%zu", count);
+	rpc_call_fact(call, "limit", "%d", TRANSPORT_CANDIDATES_PER_CALL);
+	rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(TOO_MANY_ITEMS),
+		      "candidates: %zu of them: at most %d.", count, TRANSPORT_CANDIDATES_PER_CALL);
+	return false;
+}
+
 static bool read_peer(struct rpc_call *call, const Sluice__V1__WebRtcConnect *m,
 		      struct webrtc_peer *out)
 {
-	if (m->n_candidates > TRANSPORT_CANDIDATES_PER_CALL) {
-		rpc_call_fact(call, "field", "candidates");
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(TOO_MANY_ITEMS),
-			      "candidates: %zu of them: at most %d.", m->n_candidates,
-			      TRANSPORT_CANDIDATES_PER_CALL);
+	if (!candidates_fit(call, m->n_candidates))
 		return false;
-	}
 	if (!field_ice(call, m->ice, &out->ice) ||
 	    !field_fingerprint(call, m->dtls, &out->fingerprint))
 		return false;
@@ -446,13 +453,8 @@ static void add_candidates(struct rpc_call *call, void *data)
 
 	if (t == NULL || !kind_is(call, t, false))
 		return;
-	if (q->n_candidates > TRANSPORT_CANDIDATES_PER_CALL) {
-		rpc_call_fact(call, "field", "candidates");
-		rpc_call_fail(call, RPC_INVALID_ARGUMENT, RPC_REASON(TOO_MANY_ITEMS),
-			      "candidates: %zu of them: at most %d.", q->n_candidates,
-			      TRANSPORT_CANDIDATES_PER_CALL);
+	if (!candidates_fit(call, q->n_candidates))
 		return;
-	}
 	response.ignored =
 		media_transport_add_candidates(transport_media(t), q->candidates, q->n_candidates);
 	rpc_call_reply(call, &response.base);
