@@ -26,10 +26,6 @@ static void restart(struct whip_session *s, struct http_exchange *x, const struc
 {
 	struct offer_waiter waiter;
 
-	if (s->pending) {
-		whip_refuse(x, 409, "The restart before is not answered yet: wait for it.");
-		return;
-	}
 	s->remote_before = s->remote;
 	s->remote = f->ice;
 	waiter = whip_session_wait(s, x, WHIP_WAITS_RESTART);
@@ -37,12 +33,21 @@ static void restart(struct whip_session *s, struct http_exchange *x, const struc
 	trickle(s, f);
 }
 
+// The request that is under way again waits for its end; any other has to come later.
+static void wait_again(struct whip_session *s, struct http_exchange *x, bool same)
+{
+	if (!same || !whip_session_wait_again(s, x))
+		whip_refuse(x, 409, "The request before is not answered yet: wait for it.");
+}
+
 // RFC 9725 4.3.1: who does not know the ICE session must not touch it.
-static bool may_change(const struct whip_session *s, struct http_exchange *x)
+static bool may_change(struct whip_session *s, struct http_exchange *x)
 {
 	switch (whip_precondition(http_field_get(x, "if-match"), s->etag)) {
-	case WHIP_IF_MATCH_ANY:
 	case WHIP_IF_MATCH_HELD:
+		s->unheard = false;
+		return true;
+	case WHIP_IF_MATCH_ANY:
 		return true;
 	case WHIP_IF_MATCH_MISSING:
 		whip_refuse(x, 428,
@@ -69,9 +74,12 @@ static void take_fragment(struct whip_session *s, struct http_exchange *x)
 		whip_refuse(x, 400, "fragment: %s.", reason);
 		return;
 	}
-	if (f->has_ice && !same_ice(&f->ice, &s->remote)) {
+	bool same = same_ice(&f->ice, &s->remote);
+	if (f->has_ice && s->pending) {
+		wait_again(s, x, same);
+	} else if (f->has_ice && !same) {
 		restart(s, x, f);
-	} else if (f->has_ice && s->unheard) { // the restart again, whose 200 came too late
+	} else if (f->has_ice && s->unheard) { // the restart again, whose 200 may be lost
 		trickle(s, f);
 		whip_session_reply_restart(s, x);
 	} else {
@@ -93,12 +101,11 @@ static void take_answer(struct whip_session *s, struct http_exchange *x)
 		whip_refuse(x, 400, "sdp: %s.", reason);
 		return;
 	}
-	if (s->pending) {
-		whip_refuse(x, 409, "The answer before is on its way: wait for it.");
-	} else if (player_answer(s->p, text, size, reason) != 0) {
+	if (player_answer(s->p, text, size, reason) != 0) {
 		whip_refuse(x, 422, "sdp: %s.", reason);
 	} else {
 		whip_session_remember(s, d);
+		whip_session_take_answer(s, x->body);
 		s->p->waiter = whip_session_wait(s, x, WHIP_WAITS_ADMISSION);
 	}
 	sdp_description_destroy(&d);
@@ -106,8 +113,14 @@ static void take_answer(struct whip_session *s, struct http_exchange *x)
 
 void whip_patch(struct whip_session *s, struct http_exchange *x)
 {
-	if (s->countered && whip_content_is(x, WHIP_TYPE_SDP)) {
+	bool sdp = whip_content_is(x, WHIP_TYPE_SDP);
+
+	if (sdp && s->countered && s->pending) {
+		wait_again(s, x, whip_session_took(s, x->body));
+	} else if (sdp && s->countered) {
 		take_answer(s, x);
+	} else if (sdp && whip_session_took(s, x->body)) { // again: its 204 may be lost
+		http_reply(x, 204, NULL, 0, NULL);
 	} else if (!whip_content_is(x, WHIP_TYPE_FRAGMENT)) {
 		whip_refuse_with(x, 415, "accept-patch", WHIP_TYPE_FRAGMENT,
 				 "content-type: send a fragment as " WHIP_TYPE_FRAGMENT

@@ -30,6 +30,7 @@ static void session_free(void *data)
 	ice_credentials_wipe(&s->remote_before);
 	g_free(s->url);
 	g_free(s->etag);
+	g_free(s->taken);
 	g_free(s->line);
 	g_free(s->mid);
 	g_free(s);
@@ -147,6 +148,29 @@ static gboolean on_counter_offer_void(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static void await_answer(struct whip_session *s)
+{
+	int64_t left_us = MAX(s->counter_until_us - g_get_monotonic_time(), 0);
+
+	s->counter_timer = g_timeout_add((unsigned)(left_us / 1000), on_counter_offer_void, s);
+}
+
+void whip_session_take_answer(struct whip_session *s, GBytes *answer)
+{
+	g_clear_handle_id(&s->counter_timer, g_source_remove);
+	g_free(s->taken);
+	s->taken = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, answer);
+}
+
+bool whip_session_took(const struct whip_session *s, GBytes *answer)
+{
+	char *digest = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, answer);
+	bool took = g_strcmp0(s->taken, digest) == 0;
+
+	g_free(digest);
+	return took;
+}
+
 static void reply_offer(struct whip_session *s, struct http_exchange *x, const char *sdp)
 {
 	GDateTime *now = g_date_time_new_now_utc();
@@ -161,7 +185,8 @@ static void reply_offer(struct whip_session *s, struct http_exchange *x, const c
 	};
 
 	s->countered = true;
-	s->counter_timer = g_timeout_add(timeout_ms, on_counter_offer_void, s);
+	s->counter_until_us = g_get_monotonic_time() + (int64_t)timeout_ms * 1000;
+	await_answer(s);
 	http_reply(x, 406, fields, G_N_ELEMENTS(fields), g_bytes_new(sdp, strlen(sdp)));
 	g_free(type);
 	g_date_time_unref(until);
@@ -190,7 +215,6 @@ void whip_session_reply_restart(struct whip_session *s, struct http_exchange *x)
 		{"etag", s->etag},
 	};
 
-	s->unheard = false;
 	http_reply(x, 200, fields, G_N_ELEMENTS(fields), g_bytes_new_take(text, strlen(text)));
 	ice_credentials_wipe(&local.ice);
 }
@@ -201,11 +225,14 @@ static bool is_known(const struct whip_session *s)
 	return s->waiting == WHIP_WAITS_RESTART || s->waiting == WHIP_WAITS_ADMISSION;
 }
 
-// A change that nobody waited for to its end.
-static void tell_late(const struct whip_session *s, const char *refusal)
+// How it ended, if somebody did not wait for that.
+static void tell_late(struct whip_session *s, const char *refusal)
 {
 	const struct participant *p = s->p;
 
+	if (!s->late)
+		return;
+	s->late = false;
 	watch_change(p->node, p->room->id,
 		     &(struct watch_outcome){
 			     .method = "PATCH",
@@ -244,12 +271,10 @@ static void on_answered(void *data, const char *sdp)
 		s->unheard = true;
 	} else if (s->waiting == WHIP_WAITS_ADMISSION) {
 		s->countered = false;
-		g_clear_handle_id(&s->counter_timer, g_source_remove);
 	}
 	if (x != NULL)
 		reply_now(s, x, sdp);
-	else if (is_known(s))
-		tell_late(s, NULL);
+	tell_late(s, NULL);
 }
 
 static void on_failed(void *data, const struct rpc_error *error)
@@ -261,12 +286,13 @@ static void on_failed(void *data, const struct rpc_error *error)
 	// A failed restart keeps the session; an answer that failed, our offer.
 	if (s->waiting == WHIP_WAITS_RESTART)
 		s->remote = s->remote_before;
+	else if (s->waiting == WHIP_WAITS_ADMISSION)
+		await_answer(s);
 	if (!is_known(s))
 		leave_later(s);
 	if (x != NULL)
 		whip_refuse_error(x, error);
-	else if (is_known(s))
-		tell_late(s, error->text);
+	tell_late(s, error->text);
 }
 
 static void on_closed(void *data, bool complete)
@@ -276,7 +302,8 @@ static void on_closed(void *data, bool complete)
 	(void)complete;
 	s->x = NULL;
 	g_clear_handle_id(&s->patience, g_source_remove);
-	if (!is_known(s))
+	s->late = is_known(s);
+	if (!s->late)
 		leave_later(s);
 }
 
@@ -285,25 +312,39 @@ static gboolean on_patience(gpointer data)
 	struct whip_session *s = data;
 
 	s->patience = 0; // this one ends by itself
+	s->late = is_known(s);
 	whip_refuse(stop_waiting(s), 503,
 		    "The dataplane has not acknowledged this within %d s: %s.", CHANGE_PATIENCE_S,
-		    is_known(s) ? "it stays desired, and an event will say how it ended"
-				: "it is given up, try again");
-	if (!is_known(s))
+		    s->late ? "it stays desired, and an event will say how it ended"
+			    : "it is given up, try again");
+	if (!s->late)
 		leave_later(s);
 	return G_SOURCE_REMOVE;
+}
+
+static void wait_with(struct whip_session *s, struct http_exchange *x)
+{
+	static const struct http_sink sink = {.closed = on_closed};
+
+	s->x = x;
+	s->patience = g_timeout_add_seconds(CHANGE_PATIENCE_S, on_patience, s);
+	x->sink = &sink;
+	x->sink_data = s;
+}
+
+bool whip_session_wait_again(struct whip_session *s, struct http_exchange *x)
+{
+	if (s->x != NULL)
+		return false;
+	wait_with(s, x);
+	return true;
 }
 
 struct offer_waiter whip_session_wait(struct whip_session *s, struct http_exchange *x,
 				      enum whip_waiting waiting)
 {
-	static const struct http_sink sink = {.closed = on_closed};
-
-	s->x = x;
 	s->waiting = waiting;
 	s->pending = true;
-	s->patience = g_timeout_add_seconds(CHANGE_PATIENCE_S, on_patience, s);
-	x->sink = &sink;
-	x->sink_data = s;
+	wait_with(s, x);
 	return (struct offer_waiter){on_answered, on_failed, s};
 }

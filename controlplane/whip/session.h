@@ -6,7 +6,9 @@
 // Waiting  one request at a time waits for the dataplane: POST, ICE restart, the answer to our
 //          offer. If nobody waits any more, its client gone or CHANGE_PATIENCE_S over, a session
 //          without its 201 goes as well, for nobody knows its URL; of one that has it the change
-//          stays desired, and an event tells how it ended.
+//          stays desired, and an event tells how it ended. The same request again waits for it.
+// Again    no server knows whether its answer arrived: the request that brought the ICE session, or
+//          the answer to our offer, gets the same answer as often as it comes.
 // Thread   the API's GMainContext.
 // Spec     RFC 9725 4.2 and 4.3, draft-ietf-wish-whep-04 4.3 to 4.5.
 #pragma once
@@ -31,7 +33,9 @@ struct whip_session {
 	bool whep;
 	bool made_room; // for its sake: a POST that comes to nothing takes it away again
 	bool countered; // the viewer has our offer and owes the answer
-	unsigned counter_timer; // GSource id, or 0
+	unsigned counter_timer; // GSource id, or 0: an answer is on its way, or there
+	int64_t counter_until_us; // our offer's end, monotonic
+	char *taken; // digest of the answer that was taken; NULL: none yet
 	char secret[WHIP_SECRET_CHARS + 1];
 	char *url; // path of the session
 	char *etag; // of the ICE session, with its quotes
@@ -43,7 +47,8 @@ struct whip_session {
 	enum whip_waiting waiting;
 	bool pending; // the dataplane has not answered yet, whether somebody waits or not
 	unsigned patience; // GSource id, or 0: nobody waits
-	bool unheard; // the newest ICE session's 200 has reached nobody
+	bool late; // who waited was told that an event says how it ends, or has hung up
+	bool unheard; // nobody has used the newest ICE session's entity-tag yet
 };
 
 // Enters the room as 'id', for 'caller'. The session is its participant's, and ends with it.
@@ -57,6 +62,14 @@ struct whip_session *whip_session_find(const struct whip_server *server,
 // The waiter that answers 'x' as 'waiting' says.
 struct offer_waiter whip_session_wait(struct whip_session *s, struct http_exchange *x,
 				      enum whip_waiting waiting);
+
+// 'x' asks for what is pending already: waits for it, too. False: somebody does.
+bool whip_session_wait_again(struct whip_session *s, struct http_exchange *x);
+
+// The viewer's answer is on its way to the dataplane: our offer is not void until that refuses.
+void whip_session_take_answer(struct whip_session *s, GBytes *answer);
+// It is the answer that was taken.
+bool whip_session_took(const struct whip_session *s, GBytes *answer);
 
 // What an ICE restart and trickle need of an offer or answer.
 void whip_session_remember(struct whip_session *s, const struct sdp_description *d);

@@ -22,14 +22,14 @@ BUILD = os.environ.get("LAB_BUILD", TREE / "build")
 
 
 class Relay:
-    def __init__(self):
+    def __init__(self, *flags):
         ctl("stop", "controlplane")  # the dataplane takes one at a time
         self.process = subprocess.Popen(  # pylint: disable=consider-using-with
             [f"{BUILD}/tests/system/relay/epoch_relay", f"{STATE}/relay.sock",
              f"{STATE}/dataplane.sock", "1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True)
         assert self.process.stdout.readline() == "ready\n"
-        ctl("start", "controlplane", f"--dataplane-socket={STATE}/relay.sock")
+        ctl("start", "controlplane", f"--dataplane-socket={STATE}/relay.sock", *flags)
         self.api = Api()
         self.api.await_dataplane()
 
@@ -63,10 +63,10 @@ class Relay:
 
 
 class RelayLab:
-    """Server and relay, and events of what came late."""
+    """Server (with further flags) and relay, and events of what came late."""
 
-    def __init__(self):
-        self.relay = Relay()
+    def __init__(self, *flags):
+        self.relay = Relay(*flags)
         self.api = self.relay.api
         self.changes = self.stream = None
         self.watch()

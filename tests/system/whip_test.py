@@ -54,7 +54,7 @@ class Answer:
         return values[0]
 
 
-def curl(version, method, path, *fields, body=None):
+def command_of(version, method, path, *fields, body=None):
     command = ["curl", "-ksS", "-i", "--path-as-is", "--max-time", "20", f"--http{version}"]
     command += ["-I"] if method == "HEAD" else ["-X", method]
     for field in fields:
@@ -63,9 +63,24 @@ def curl(version, method, path, *fields, body=None):
         command += ["--data-binary", "@-"]
         if not any(f.startswith("content-type:") for f in fields):
             command += ["-H", "content-type:"]
-    done = subprocess.run([*command, URL + path], input=(body or "").encode(),
-                          capture_output=True, check=True)
+    return [*command, URL + path]
+
+
+def curl(version, method, path, *fields, body=None):
+    done = subprocess.run(command_of(version, method, path, *fields, body=body),
+                          input=(body or "").encode(), capture_output=True, check=True)
     return Answer(done.stdout.decode())
+
+
+def hang_up(version, method, path, *fields, body, when):
+    """The request, whose client is gone once when() returns; no answer has come before."""
+    with subprocess.Popen(command_of(version, method, path, *fields, body=body),
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(body.encode())
+        process.stdin.close()
+        when()
+        process.kill()
+        assert process.stdout.read() == b""
 
 
 class Client:
@@ -356,8 +371,10 @@ class Table(Row):
             answer = re.sub("a=sendonly", "a=recvonly", offer.body)
             answer = re.sub("a=setup:actpass", "a=setup:active", answer)
             answer = re.sub(r"a=(ssrc|msid|candidate|ice-lite|end-of)\S*.*\r\n", "", answer)
-            self.ask("WHEP-04 4.3.2", 204, "PATCH", session, kind, body=answer)
-            self.ask("WHEP-04 4.5.1", 415, "PATCH", session, kind, body=answer)
+            self.ask("WHEP-04 4.3.2", 204, "PATCH", session, kind, body=answer, etag=None)
+            self.ask("RFC 5789 2", 204, "PATCH", session, kind, body=answer)  # it may be lost
+            self.ask("WHEP-04 4.5.1", 415, "PATCH", session, kind, accept_patch=FRAGMENT,
+                     body=answer.replace("a=setup:active", "a=setup:passive"))
             self.ask("WHEP-04 4.4", 200, "DELETE", session)
 
     def test_odd_offers(self):
