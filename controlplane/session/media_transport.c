@@ -496,10 +496,34 @@ static gboolean remove_record(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+// Who answers checks agrees to be sent to, and asks for it (RFC 7675 5.2). The record stays for the
+// goodbye alone, under credentials that nobody knows.
+static void revoke_consent(struct media_transport *t)
+{
+	bool runs = t->phase == MEDIA_CONNECTING || t->phase == MEDIA_CONNECTED;
+	struct ice_credentials unknown;
+
+	if (!runs || (t->config.flags & SHM_TRANSPORT_PLAIN) != 0 ||
+	    link_client_view(t->node->link) == NULL)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		struct shm_credentials *c = &t->config.credentials[i];
+		if (c->local_ufrag_size == 0 || ice_credentials_generate(&unknown) != 0)
+			continue;
+		memset(c->local_ufrag, 0, sizeof(c->local_ufrag));
+		credentials_local(c, &unknown);
+		ice_credentials_wipe(&unknown);
+	}
+	struct link_epoch *e = link_epoch_new(t->node->link);
+	media_transport_apply(t, e);
+	link_epoch_submit(e, NULL, NULL);
+}
+
 void media_transport_close(struct media_transport *t)
 {
 	if (t->phase == MEDIA_NONE || t->phase == MEDIA_CLOSED)
 		return;
+	revoke_consent(t);
 	t->phase = MEDIA_CLOSED;
 	handshake_close(&t->handshake);
 	g_hash_table_remove(t->node->transports, GUINT_TO_POINTER(t->ref.index));

@@ -109,6 +109,7 @@ void media_transport_established(struct media_transport *t, const struct link_re
 // RTCTransportStats.dtlsState; "" for a plain transport.
 const char *media_transport_dtls_state(const struct media_transport *t);
 
-// Says goodbye to the peer at once, and removes the record a moment later so that the goodbye gets
-// through. Tracks and subscriptions must have been removed before (an earlier epoch).
+// Revokes consent and says goodbye to the peer at once, and removes the record a moment later so
+// that the goodbye gets through. Tracks and subscriptions must have been removed before (an earlier
+// epoch).
 void media_transport_close(struct media_transport *t);
