@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // controlplane/whip/server.h - the inside of whip.h: what its files share.
 //
-// Path     whip.c (which resource, which method) -> endpoint.c (POST) | patch.c (PATCH)
+// Path     whip.c (which resource, which method) -> endpoint.c (POST) | patch.c (PATCH) |
+//          delete.c (DELETE)
 // Thread   the API's GMainContext.
 #pragma once
 
@@ -28,7 +29,8 @@ size_t whip_server_links(const struct whip_server *server, struct http_field *ou
 bool whip_may_post(struct whip_server *server, struct http_exchange *x,
 		   const struct whip_target *target);
 
-// POST on an endpoint, PATCH on a session: answered now or later.
+// POST on an endpoint, PATCH and DELETE on a session: answered now or later.
 void whip_post(struct whip_server *server, struct http_exchange *x,
 	       const struct whip_target *target);
 void whip_patch(struct whip_session *session, struct http_exchange *x);
+void whip_delete(struct whip_session *session, struct http_exchange *x); // whatever its If-Match

@@ -70,12 +70,9 @@ static bool session_head(struct whip_server *server, struct http_exchange *x,
 
 	if (s == NULL)
 		return false;
-	if (g_str_equal(x->method, "PATCH"))
+	if (g_str_equal(x->method, "PATCH") || g_str_equal(x->method, "DELETE"))
 		return true;
-	if (g_str_equal(x->method, "DELETE")) { // whatever its If-Match says
-		participant_leave(s->p, "left");
-		http_reply(x, 200, NULL, 0, NULL);
-	} else if (reads(x)) {
+	if (reads(x)) {
 		http_reply(x, 200, NULL, 0, NULL);
 	} else {
 		whip_refuse_with(x, 405, "allow", session_methods,
@@ -116,7 +113,11 @@ static void on_request(struct http_exchange *x, void *data)
 		g_assert_not_reached(); // on_head() has
 	if (target.kind == WHIP_ENDPOINT)
 		whip_post(server, x, &target);
-	else if ((s = find_session(server, x, &target)) != NULL) // it may have ended since
+	else if ((s = find_session(server, x, &target)) == NULL)
+		return; // answered: it has ended since
+	else if (g_str_equal(x->method, "DELETE"))
+		whip_delete(s, x);
+	else
 		whip_patch(s, x);
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 240
+# timeout: 300
 # lab: --clients 1
-"""PATCH of WHIP and WHEP while the dataplane is late, refuses or is gone, and where the client never
+"""PATCH and DELETE of WHIP and WHEP while the dataplane is late, refuses or is gone, and where the client never
 hears the answer: an ICE restart of either, and the answer to a counter-offer. A request that failed
 keeps the session, or the offer, as it was; the same request again is answered as if it were the first.
 Sessions are live, by a peer that is no browser; a relay between the real processes holds and refuses.
@@ -169,12 +169,12 @@ class Rows(unittest.TestCase):
         self.assertTrue(self.lab.relay.tell("records")["held"])
         self.assertEqual(self.lab.changes, [])
 
-    def event(self, kind, change):
+    def event(self, kind, change, method="PATCH"):
         wait_for(lambda: self.lab.changes, "the event that says how it ended")
         event = self.lab.changes.pop()
         self.assertEqual(self.lab.changes, [])
         self.assertEqual((event.kind, event.change.method, event.change.resource),
-                         (kind, "PATCH", change.name))
+                         (kind, method, change.name))
         return event.change
 
     def again(self, change):
@@ -305,6 +305,60 @@ class Patch(Rows):
             self.lab.api.await_dataplane()
             self.answered(change.patch(), 404)
         self.each(check, versions=("2",))
+
+
+class Delete(Rows):
+    """200 says that the dataplane has let go of the session; its URL is gone at once."""
+    flags = ()
+    kinds = (WhipRestart, WhepRestart)
+
+    def begin(self, session):
+        """Under way, once nothing of it is shown any more."""
+        pending = self.pool.submit(curl, session.version, "DELETE", session.path)
+        wait_for(lambda: curl(session.version, "GET", session.path).status == 404, "its end")
+        return pending
+
+    def ended(self, records):
+        transports, tracks, subscriptions = records
+        whip = subscriptions == 0
+        wait_for(lambda: self.lab.relay.records() ==
+                 (transports - 1, 0 if whip else tracks, 0), "its goodbye to be over")
+
+    def test_late(self):
+        def check(session):
+            before = self.lab.relay.records()
+            self.lab.relay.tell("hold")
+            pending = self.begin(session)
+            self.answered(pending.result(PATIENCE_S), 503, "stays desired", retry_after=ASK_AGAIN)
+            self.assertEqual(self.lab.changes, [])
+            self.lab.relay.pass_all()
+            self.event(Event.KIND_CHANGE_APPLIED, session, "DELETE")
+            self.answered(curl(session.version, "DELETE", session.path), 404)
+            self.ended(before)
+        self.each(check, self.kinds)
+
+    def test_refused_is_repeated(self):
+        def check(session):
+            before, refused = self.lab.relay.records(), self.lab.relay.refused()
+            self.lab.relay.refuse_all()
+            pending = self.begin(session)
+            wait_for(lambda: self.lab.relay.refused() >= refused + 3, "refusals")
+            self.assertFalse(pending.done())
+            self.lab.relay.pass_all()
+            self.answered(pending.result(PATIENCE_S), 200)
+            self.assertEqual(self.lab.changes, [])
+            self.ended(before)
+        self.each(check, self.kinds)
+
+    def test_without_a_dataplane(self):
+        def check(session):
+            self.lab.relay.tell("hold")
+            pending = self.begin(session)
+            self.lab.relay.tell("gone")
+            self.answered(pending.result(PATIENCE_S), 200)
+            self.lab.relay.pass_all()
+            self.lab.api.await_dataplane()
+        self.each(check, self.kinds)
 
 
 class Void(Rows):

@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 150
+# lab: --clients 1
+"""The end of consent (RFC 7675), as the other end of WHIP and WHEP sessions sees it on its socket:
+with a DELETE's 200, and 30 s after its last check. What it hears is watched packet by packet.
+"""
+import time
+import unittest
+
+import whip_test
+from api_lab import PATIENCE_S, failure, sdp, wait_for
+import grpc
+from renegotiation_test import Half, Identity, binding_request, ice_of
+from relay_lab import sdp_of
+from sluice.v1 import room_pb2
+from whip_test import SDP, curl
+
+# RFC 7983: the first byte tells what it is.
+STUN, DTLS, MEDIA = range(0, 4), range(20, 64), range(128, 192)
+ALERT = 21
+EXPIRY_S, CHECK_INTERVAL_S = 30, 5  # RFC 7675 5.1: and how often it is looked at, at most
+QUIET_S = 1  # in which a live session's viewer hears dozens of packets
+VERSIONS = ("1.1", "2")
+
+
+class Session:
+    """One of either kind, and the socket it is heard by."""
+
+    def __init__(self, version, path, offer):
+        self.version = version
+        self.half = Half(Identity())
+        answer = curl(version, "POST", path, f"content-type: {SDP}",
+                      body=self.half.describe(offer))
+        assert answer.status == 201, answer.body
+        self.path = answer.one("location")
+        _, _, room, participant, _ = self.path.split("/")
+        self.name = f"rooms/{room}/participants/{participant}"
+        self.theirs = ice_of(answer.body)
+        self.half.connect(answer.body)
+        self.connected = time.monotonic()
+
+    def hears(self, seconds, until=None):
+        """(when, first byte) of what comes within that time, or up to the first of a kind."""
+        heard, end = [], time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.half.peer.socket.settimeout(left)
+            try:
+                datagram = self.half.peer.socket.recv(2048)
+            except TimeoutError:
+                break
+            heard.append((time.monotonic(), datagram[0]))
+            if until is not None and datagram[0] in until:
+                break
+        return heard
+
+    def backlog(self):
+        """What has come already."""
+        self.half.peer.socket.setblocking(False)
+        heard = []
+        try:
+            while True:
+                heard.append((time.monotonic(), self.half.peer.socket.recv(2048)[0]))
+        except BlockingIOError:
+            return heard
+
+    def asks(self):
+        """A check; nobody waits for its answer here."""
+        self.half.peer.socket.send(binding_request(self.half.ice, self.theirs))
+
+
+def of(heard, kind):
+    return [when for when, first in heard if first in kind]
+
+
+class Consent(whip_test.WithApi):
+    def viewer(self, version):
+        room = self.room()
+        self.publisher(room)
+        session = Session(version, f"/whep/{room}", sdp_of(sdp(), ("a=sendonly", "a=recvonly")))
+        self.addCleanup(session.half.peer.socket.close)
+        self.assertTrue(of(session.hears(PATIENCE_S, MEDIA), MEDIA))
+        return session
+
+    def sender(self, version):
+        session = Session(version, f"/whip/{self.room()}", sdp())
+        self.addCleanup(session.half.peer.socket.close)
+        wait_for(lambda: len(self.api.participant(session.name).tracks) == 2, "tracks")
+        return session
+
+    def gone(self, session):
+        failure(grpc.StatusCode.NOT_FOUND, self.api.participant, session.name)
+        self.assertEqual(curl(session.version, "GET", session.path).status, 404)
+
+    def silent(self, session, before):
+        """Neither media nor answers to checks, from now on; it may say goodbye."""
+        session.asks()
+        after = session.hears(QUIET_S)
+        self.assertEqual((of(after, MEDIA), of(after, STUN)), ([], []))
+        goodbye = of(before + after, range(ALERT, ALERT + 1))
+        self.assertTrue(goodbye, "no close_notify")
+        self.gone(session)
+
+    def test_delete(self):
+        """RFC 9725 4.2: the 200 says that consent is revoked, not that it will be."""
+        for version in VERSIONS:
+            for kind in (self.viewer, self.sender):
+                with self.subTest(kind.__name__, version=version):
+                    session = kind(version)
+                    session.asks()
+                    self.assertTrue(of(session.hears(PATIENCE_S, STUN), STUN))
+                    answer = curl(version, "DELETE", session.path, 'if-match: "whatever"')
+                    self.assertEqual(answer.status, 200)
+                    self.silent(session, session.backlog())
+
+    def test_expiry(self):
+        """Nobody checks any more: it ends by itself, and its URL with it."""
+        events = self.api.watch_events()
+        self.addCleanup(events.cancel)
+        viewer, sender = self.viewer("2"), self.sender("2")
+        heard = viewer.hears(EXPIRY_S + 2 * CHECK_INTERVAL_S, range(ALERT, ALERT + 1))
+        last = max(of(heard, MEDIA)) - viewer.connected
+        self.assertGreater(last, EXPIRY_S - CHECK_INTERVAL_S)
+        self.assertLess(last, EXPIRY_S + CHECK_INTERVAL_S)
+        left = {viewer.name, sender.name}
+
+        def gone(event):
+            if event.kind == room_pb2.Event.KIND_PARTICIPANT_REMOVED and \
+                    event.participant.name in left:
+                self.assertEqual(event.reason, "consent expired")
+                left.remove(event.participant.name)
+            return not left
+        events.until(gone)
+        self.silent(viewer, heard)
+        self.silent(sender, sender.backlog())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
