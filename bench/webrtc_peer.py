@@ -24,9 +24,9 @@ STUN_RTO_S, DTLS_RTO_S, MTU = 0.5, 1, 1200
 
 
 class Identity:
-    """A certificate; as many peers as like share one."""
+    """A certificate; as many peers as like share one. 'digest' makes its fingerprint."""
 
-    def __init__(self):
+    def __init__(self, digest=hashes.SHA256()):
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer")])
         start = datetime.datetime.now(datetime.timezone.utc)
@@ -35,8 +35,8 @@ class Identity:
                        .not_valid_before(start - datetime.timedelta(days=1))
                        .not_valid_after(start + datetime.timedelta(days=1))
                        .sign(key, hashes.SHA256()))
-        digest = certificate.fingerprint(hashes.SHA256())
-        self.fingerprint = "sha-256 " + ":".join(f"{byte:02X}" for byte in digest)
+        self.fingerprint = f"sha-{8 * digest.digest_size} " + ":".join(
+            f"{byte:02X}" for byte in certificate.fingerprint(digest))
         self.context = SSL.Context(SSL.DTLS_METHOD)
         self.context.use_certificate(crypto.X509.from_cryptography(certificate))
         self.context.use_privatekey(crypto.PKey.from_cryptography_key(key))

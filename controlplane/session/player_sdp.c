@@ -176,7 +176,7 @@ void player_offer(struct participant *p, const char *sdp, size_t size, const cha
 		offer_refuse(p, RPC_INVALID_ARGUMENT,
 			     err == -ENOTSUP ? RPC_REASON(SDP_UNSUPPORTED)
 					     : RPC_REASON(SDP_MALFORMED),
-			     "sdp: %s", reason);
+			     "sdp: %s.", reason);
 		return;
 	}
 	struct player *player = player_new(p, playback->line_count, only);
@@ -186,9 +186,9 @@ void player_offer(struct participant *p, const char *sdp, size_t size, const cha
 	player_fill(p);
 	player->settled = true;
 	if (!any_begun(player)) {
-		offer_refuse(p, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_UNSUPPORTED),
-			     "sdp: none of its m-lines can play a track there is: offer recvonly "
-			     "lines of its kinds and codecs.");
+		sdp_playback_refuse(playback, reason);
+		offer_refuse(p, RPC_INVALID_ARGUMENT, RPC_REASON(SDP_UNSUPPORTED), "sdp: %s.",
+			     reason);
 		return;
 	}
 	open_transport(p, false, &playback->ice);

@@ -66,6 +66,14 @@ def credentials():
                                        password=secrets.token_hex(12))
 
 
+def srtp_of(connection, active):
+    """SRTP under the keys of a DTLS association (RFC 5764 4.2)."""
+    bytes_ = connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (KEY + SALT))
+    keys = [bytes_[i * KEY:(i + 1) * KEY] + bytes_[2 * KEY + i * SALT:2 * KEY + (i + 1) * SALT]
+            for i in range(2)]
+    return SrtpPeer(SUITE, *(keys if active else reversed(keys)))
+
+
 class Client(Peer):
     """A peer with a transport, and the media on it."""
 
@@ -97,14 +105,11 @@ class Client(Peer):
         return self.get().webrtc.selected_remote
 
     def secure(self):
-        """ICE, DTLS, and SRTP's keys of it (RFC 5764 4.2)."""
+        """ICE, DTLS, and SRTP's keys of it."""
         end = time.monotonic() + PATIENCE_S
         self.check(binding_request(self.ice, self.made.webrtc.ice), end)
         self.handshake(self.made.webrtc.dtls.fingerprint, end, self.active)
-        bytes_ = self.dtls.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (KEY + SALT))
-        keys = [bytes_[i * KEY:(i + 1) * KEY] + bytes_[2 * KEY + i * SALT:2 * KEY + (i + 1) * SALT]
-                for i in range(2)]
-        self.srtp = SrtpPeer(SUITE, *(keys if self.active else reversed(keys)))
+        self.srtp = srtp_of(self.dtls, self.active)
 
     def connect(self, **fields):
         self.create(**fields)

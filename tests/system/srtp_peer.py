@@ -75,10 +75,11 @@ class SrtpPeer:
         self.rtcp_index = 0
 
     def protect(self, packet):
-        header, keys = packet[:HEADER], self.send
+        size, keys = header_size(packet), self.send
+        header = packet[:size]
         if keys.aead:
-            return header + AESGCM(keys.key).encrypt(keys.iv(packet, 12), packet[HEADER:], header)
-        sealed = header + counter_mode(keys.key, keys.iv(packet, 16), packet[HEADER:])
+            return header + AESGCM(keys.key).encrypt(keys.iv(packet, 12), packet[size:], header)
+        sealed = header + counter_mode(keys.key, keys.iv(packet, 16), packet[size:])
         return sealed + keys.tag(sealed)
 
     def unprotect(self, packet):

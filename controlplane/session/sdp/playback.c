@@ -113,6 +113,34 @@ int sdp_playback_read(const char *offer, size_t size, char reason[SDP_REASON_SIZ
 	return 0;
 }
 
+// Why nothing that there is plays on a line.
+static const char *unplayable(const struct sdp_media *m)
+{
+	if (!m->rtp || (m->kind != SDP_AUDIO && m->kind != SDP_VIDEO))
+		return "it carries neither audio nor video";
+	if (m->direction != SDP_RECVONLY && m->direction != SDP_SENDRECV)
+		return "it does not receive";
+	for (size_t i = 0; i < m->codec_count; i++) {
+		if (m->codecs[i].codec != CODEC_NONE)
+			return "no track there is has one of its codecs";
+	}
+	return "none of its codecs is served";
+}
+
+void sdp_playback_refuse(const struct sdp_playback *p, char reason[SDP_REASON_SIZE])
+{
+	const struct sdp_media *m = p->offer->media;
+
+	if (p->offer->media_count == 0)
+		snprintf(reason, SDP_REASON_SIZE, "there is no m-line; offer recvonly ones");
+	else
+		snprintf(reason, SDP_REASON_SIZE,
+			 "m-line 1 (%s, mid \"%s\"): %s%s; offer recvonly lines, Opus for audio, "
+			 "for video all of VP8, VP9, H264 and AV1 that you play",
+			 m->kind_name, m->mid, unplayable(m),
+			 p->offer->media_count > 1 ? ", and no other line plays either" : "");
+}
+
 void sdp_playback_destroy(struct sdp_playback **playback)
 {
 	struct sdp_playback *p = *playback;

@@ -45,6 +45,9 @@ int sdp_playback_read(const char *offer, size_t size, char reason[SDP_REASON_SIZ
 		      struct sdp_playback **out);
 void sdp_playback_destroy(struct sdp_playback **playback);
 
+// The sentence for an offer none of whose lines plays a track there is: names the first of them.
+void sdp_playback_refuse(const struct sdp_playback *playback, char reason[SDP_REASON_SIZE]);
+
 // Which of the track's payload types the line can play, and as what. Returns how many; 0: none.
 size_t sdp_playback_map(const struct sdp_playback_line *line, const struct sdp_track *track,
 			struct sdp_pt_pair pts[SDP_TRACK_CODECS_MAX]);

@@ -136,6 +136,32 @@ static void refuses_what_only_sends(void **state)
 	refused("nonsense", -EINVAL, "v=0");
 }
 
+static void unplayable(const char *offer, const char *wanted)
+{
+	char reason[SDP_REASON_SIZE];
+	struct sdp_playback *p = read_playback(offer);
+
+	sdp_playback_refuse(p, reason);
+	if (strstr(reason, wanted) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", reason, wanted);
+	sdp_playback_destroy(&p);
+}
+
+static void names_the_line_that_plays_nothing(void **state)
+{
+	(void)state;
+	unplayable("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\n", "no m-line");
+	unplayable(SESSION ICE FINGERPRINT
+		   "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:0\r\n",
+		   "m-line 1 (application, mid \"0\"): it carries neither");
+	unplayable(SESSION ICE FINGERPRINT
+		   "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=rtcp-mux\r\na=recvonly\r\n"
+		   "a=rtpmap:96 H265/90000\r\n",
+		   "m-line 1 (video, mid \"1\"): none of its codecs is served");
+	unplayable(SESSION ICE FINGERPRINT VIEW_VIDEO,
+		   "m-line 1 (video, mid \"1\"): no track there is");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +171,7 @@ int main(void)
 		cmocka_unit_test(answers_with_every_codec_served),
 		cmocka_unit_test(an_offer_without_lines_is_no_mistake),
 		cmocka_unit_test(refuses_what_only_sends),
+		cmocka_unit_test(names_the_line_that_plays_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
