@@ -13,6 +13,7 @@ import functools
 import grp
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import pathlib
@@ -23,12 +24,12 @@ import struct
 import subprocess
 import time
 import unittest
-import urllib.error
 import urllib.request
 
 import jwt
 
 import api_lab
+import whip_test
 from api_lab import PATIENCE_S, SFU4, STATE, ctl
 import grpc
 from sluice.v1 import node_pb2, node_pb2_grpc, room_pb2, room_pb2_grpc
@@ -329,7 +330,7 @@ class Auth(unittest.TestCase):
             # RFC 6585 4, over plain HTTP: a third room, and a fourth participant.
             bearer = token(room="*", tenant="acme")
             for room in ("t-3", "t-2"):
-                status, _ = self.ask(f"/whip/{room}", bearer, api_lab.sdp().encode())
+                status, _ = self.ask(f"/whip/{room}", bearer, api_lab.sdp())
                 self.assertEqual(status, 429)
             self.assertEqual([self.refusals(quota) for quota in ("rooms", "participants")],
                              [3, 2])
@@ -466,18 +467,25 @@ class Auth(unittest.TestCase):
             request.add_header("Authorization", f"Bearer {bearer}")
         return request
 
-    def ask(self, path, bearer, offer=None, certificate=None):
-        """(status, WWW-Authenticate) of a plain HTTP request; with an offer it is a POST. With a
-        certificate, or "" for none, it goes to the listener that wants one."""
-        request = self.request(path, bearer, offer, "application/sdp")
-        tls = client_context(certificate)
-        if certificate is not None:
-            request.host = f"{SFU4}:{MTLS_PORT}"
+    def ask_with(self, certificate, path):
+        """The status of a plain HTTP request to the listener that wants a certificate ("": none)."""
+        request = self.request(path, None, None, "application/sdp")
+        request.host = f"{SFU4}:{MTLS_PORT}"
         try:
-            with urllib.request.urlopen(request, context=tls, timeout=PATIENCE_S) as answer:
-                return answer.status, ""
+            with urllib.request.urlopen(request, context=client_context(certificate),
+                                        timeout=PATIENCE_S) as answer:
+                return answer.status
         except urllib.error.HTTPError as error:
-            return error.code, error.headers.get("WWW-Authenticate", "")
+            return error.code
+
+    def ask(self, path, bearer, offer=None, version="1.1"):
+        """(status, WWW-Authenticate) of a plain HTTP request; with an offer it is a POST."""
+        answer = whip_test.curl(version, "GET" if offer is None else "POST", path,
+                                "content-type: application/sdp",
+                                *([f"authorization: Bearer {bearer}"] if bearer else []),
+                                body=offer)
+        self.assertEqual(answer.version, whip_test.VERSIONS[version])
+        return answer.status, "".join(answer.fields.get("www-authenticate", []))
 
     def test_health_asks_nobody(self):
         for port in (PORT, MTLS_PORT):
@@ -490,7 +498,7 @@ class Auth(unittest.TestCase):
         self.assertEqual(self.ask("/metrics", token()), (403, ""))
         self.assertEqual(self.ask("/metrics", None), (401, 'Bearer realm="sluice"'))
         for certificate, status in (("watcher", 200), ("good", 200), ("unknown", 403), ("", 401)):
-            self.assertEqual(self.ask("/metrics", None, certificate=certificate)[0], status)
+            self.assertEqual(self.ask_with(certificate, "/metrics"), status)
         status, challenge = self.ask("/metrics", token(exp=1))
         self.assertEqual(status, 401)
         self.assertIn('error="invalid_token"', challenge)
@@ -515,17 +523,23 @@ class Auth(unittest.TestCase):
         self.assertEqual(self.web(token()), 0)
 
     def test_whip_and_whep(self):
-        """Bearer tokens (RFC 9725 4.7). Whoever may gets further: to an offer without media, to a
-        room without a publisher."""
-        for path, grant, other, further in (("/whep/t-1", "subscribe", "publish", 409),
-                                            ("/whip/t-1", "publish", "subscribe", 422)):
-            with self.subTest(path):
-                self.assertEqual(self.ask(path, None, b"v=0"), (401, 'Bearer realm="sluice"'))
-                self.assertEqual(self.ask(path, token(exp=1), b"v=0")[0], 401)
-                self.assertEqual(self.ask(path, token(without=[grant]), b"v=0"), (403, ""))
-                self.assertEqual(self.ask(path, token(room="other"), b"v=0"), (403, ""))
+        """Bearer tokens (RFC 9725 4.7; RFC 6750 3 and 3.1). Whoever may gets further: to an offer
+        without media, to a room without a publisher."""
+        empty = "v=0"
+        for version, (path, grant, other, further) in itertools.product(
+                ("1.1", "2"), (("/whep/t-1", "subscribe", "publish", 409),
+                               ("/whip/t-1", "publish", "subscribe", 422))):
+            with self.subTest(path, version=version):
+                def ask(bearer, version=version, path=path):
+                    return self.ask(path, bearer, empty, version)
+                self.assertEqual(ask(None), (401, 'Bearer realm="sluice"'))
+                status, challenge = ask(token(exp=1))
+                self.assertEqual(status, 401)
+                self.assertRegex(challenge, '^Bearer realm="sluice", error="invalid_token"')
+                self.assertEqual(ask(token(without=[grant])), (403, ""))
+                self.assertEqual(ask(token(room="other")), (403, ""))
                 self.nothing_created()
-                self.assertEqual(self.ask(path, token(without=[other]), b"v=0"), (further, ""))
+                self.assertEqual(ask(token(without=[other])), (further, ""))
 
 
 def main():

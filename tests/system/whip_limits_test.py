@@ -3,17 +3,18 @@
 # timeout: 120
 # lab: --clients 1
 """WHIP and WHEP where the node will not or cannot: draining, without a dataplane, a counter-offer
-nobody answers, more requests than one address may send. Rows as in whip_test.py.
+nobody answers, more requests than one address may send; and without TLS, for a proxy in front. Rows
+as in whip_test.py.
 """
 import subprocess
 import unittest
 
 import whip_test
-from api_lab import PATIENCE_S, STATE, ctl, wait_for
+from api_lab import PATIENCE_S, SFU4, STATE, ctl, wait_for
 from sluice.v1 import node_pb2
 from whip_test import EMPTY_OFFER, OFFER, SDP
 
-BURST, COUNTER_OFFER_MS = 20, 400
+BURST, COUNTER_OFFER_MS, PLAIN_PORT = 20, 400, 8080
 KIND = f"content-type: {SDP}"
 
 
@@ -36,6 +37,19 @@ class Limits(whip_test.Row, whip_test.WithApi):
         wait_for(lambda: whip_test.curl("2", "GET", session).status == 404, "the offer's end")
         self.ask("WHEP-04 4.3.2", 404, "PATCH", session, KIND, body=offer.body)
         self.assertEqual(self.api.get(room).participant_count, 1)
+
+    def test_2_plain_port(self):
+        """RFC 9112, RFC 9113 3.3: of either version, by its first bytes; nothing else differs."""
+        self.addCleanup(setattr, self, "version", self.version)
+        self.addCleanup(setattr, self, "url", self.url)
+        self.url = f"http://{SFU4}:{PLAIN_PORT}"
+        for self.version in ("1.1", "2-prior-knowledge"):
+            session = self.ask("RFC 9725 4.2", 201, "POST", f"/whip/{self.room()}", KIND,
+                               body=OFFER, etag=whip_test.STRONG_ETAG, location="/whip/.*")
+            path = session.one("location")
+            self.ask("RFC 9725 4.3.2", 204, "PATCH", path, f"if-match: {session.one('etag')}",
+                     f"content-type: {whip_test.FRAGMENT}", body=whip_test.TRICKLE, etag=None)
+            self.ask("RFC 9725 4.2", 200, "DELETE", path)
 
     def test_3_rate(self):
         """The burst is the configured one, less what the tests before have sent."""
@@ -68,7 +82,8 @@ class Limits(whip_test.Row, whip_test.WithApi):
 def main():
     ctl("stop", "controlplane")
     ctl("start", "controlplane", f"--counter-offer-timeout-ms={COUNTER_OFFER_MS}",
-        f"--whip-rate-burst={BURST}", "--whip-rate-per-s=1")
+        f"--whip-rate-burst={BURST}", "--whip-rate-per-s=1",
+        f"--listen-plain={SFU4}:{PLAIN_PORT}")
     unittest.main(verbosity=2)
 
 

@@ -7,6 +7,7 @@ header fields, by curl over HTTP/1.1 and HTTP/2; and media by a WebRTC stack tha
 (GStreamer). Each row names the section it comes from: RFC 9725 is WHIP, WHEP-04 is
 draft-ietf-wish-whep-04.
 """
+import email.utils
 import json
 import os
 import pathlib
@@ -34,6 +35,8 @@ TRICKLE = ("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
 RESTART = TRICKLE.replace(UFRAG, "ysXw").replace(PWD, "vw5LmwG4y/e6dPP/zAP9Gp5k")
 EMPTY_OFFER = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
 VIEW = re.sub(r"a=(sendrecv|sendonly)\r\n", "a=recvonly\r\n", OFFER)
+OFFER_VALID_S = 30
+VERSIONS = {"1.1": "HTTP/1.1", "2": "HTTP/2", "2-prior-knowledge": "HTTP/2"}
 STRONG_ETAG = r'"[!#-~]+"'
 
 
@@ -54,7 +57,7 @@ class Answer:
         return values[0]
 
 
-def command_of(version, method, path, *fields, body=None):
+def command_of(version, method, path, *fields, body=None, url=URL):
     command = ["curl", "-ksS", "-i", "--path-as-is", "--max-time", "20", f"--http{version}"]
     command += ["-I"] if method == "HEAD" else ["-X", method]
     for field in fields:
@@ -63,11 +66,11 @@ def command_of(version, method, path, *fields, body=None):
         command += ["--data-binary", "@-"]
         if not any(f.startswith("content-type:") for f in fields):
             command += ["-H", "content-type:"]
-    return [*command, URL + path]
+    return [*command, url + path]
 
 
-def curl(version, method, path, *fields, body=None):
-    done = subprocess.run(command_of(version, method, path, *fields, body=body),
+def curl(version, method, path, *fields, body=None, url=URL):
+    done = subprocess.run(command_of(version, method, path, *fields, body=body, url=url),
                           input=(body or "").encode(), capture_output=True, check=True)
     return Answer(done.stdout.decode())
 
@@ -155,11 +158,12 @@ class WithApi(unittest.TestCase):
 class Row:
     """One request and what must come of it."""
     version = None
+    url = URL
 
     def ask(self, section, status, method, path, *fields, body=None, **wanted):
         row = f"{section}: {method} {path} {fields}"
-        answer = curl(self.version, method, path, *fields, body=body)
-        self.assertEqual(answer.version, {"1.1": "HTTP/1.1", "2": "HTTP/2"}[self.version])
+        answer = curl(self.version, method, path, *fields, body=body, url=self.url)
+        self.assertEqual(answer.version, VERSIONS[self.version])
         self.assertEqual(answer.status, status, f"{row}: {answer.body}")
         for name, value in wanted.items():
             name = name.replace("_", "-")
@@ -363,6 +367,9 @@ class Table(Row):
             offer = self.ask("WHEP-04 4.3.2", 406, "POST", path, kind, body=body,
                              content_type=until, location=rf"/whep/{room}/[\w-]+/[0-9a-f]{{64}}")
             self.assertEqual(offer.body.count("a=sendonly\r\n"), 2)
+            end = re.search('"(.*)"', offer.one("content-type"))[1]
+            left = email.utils.parsedate_to_datetime(end).timestamp() - time.time()
+            self.assertTrue(OFFER_VALID_S - 5 < left <= OFFER_VALID_S, left)
             session = offer.one("location")
             self.ask("WHEP-04 4.3.2", 400, "PATCH", session, kind, body="hello")
             self.ask("WHEP-04 4.3.2", 422, "PATCH", session, kind, body=EMPTY_OFFER)
@@ -378,7 +385,9 @@ class Table(Row):
             self.ask("WHEP-04 4.4", 200, "DELETE", session)
 
     def test_odd_offers(self):
-        """What tests/unit/sdp/oddities_test.c has in depth, and the shared inputs, live."""
+        """Whole offers of browsers and inputs that hurt others, live; whip_offers_test.py has the
+        oddities one by one.
+        """
         folders = [TREE / "tests/unit/sdp", TREE / "../shared/corpora/sdp"]
         for file in sorted(f for folder in folders if folder.is_dir() for f in folder.iterdir()):
             if file.suffix not in (".sdp", "") or not file.is_file():
