@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 150
 # lab: --clients 1
-"""The end of consent (RFC 7675), as the other end of WHIP and WHEP sessions sees it on its socket:
-with a DELETE's 200, and 30 s after its last check. What it hears is watched packet by packet.
+"""Consent (RFC 7675) and its end, as the other end of WHIP and WHEP sessions sees it on its socket: under
+the old credentials until a restart is through, until a DELETE's 200, and 30 s after the last check.
+What it hears is watched packet by packet.
 """
 import time
 import unittest
@@ -11,10 +12,11 @@ import unittest
 import whip_test
 from api_lab import PATIENCE_S, failure, sdp, wait_for
 import grpc
-from renegotiation_test import Half, Identity, binding_request, ice_of
+from renegotiation_test import Half, Identity, binding_request, credentials, ice_of
 from relay_lab import sdp_of
 from sluice.v1 import room_pb2
-from whip_test import SDP, curl
+from webrtc_peer import BINDING_SUCCESS
+from whip_test import FRAGMENT, SDP, curl
 
 # RFC 7983: the first byte tells what it is.
 STUN, DTLS, MEDIA = range(0, 4), range(20, 64), range(128, 192)
@@ -37,6 +39,7 @@ class Session:
         _, _, room, participant, _ = self.path.split("/")
         self.name = f"rooms/{room}/participants/{participant}"
         self.theirs = ice_of(answer.body)
+        self.answer = answer.body
         self.half.connect(answer.body)
         self.connected = time.monotonic()
 
@@ -67,6 +70,16 @@ class Session:
     def asks(self):
         """A check; nobody waits for its answer here."""
         self.half.peer.socket.send(binding_request(self.half.ice, self.theirs))
+
+    def is_answered(self, ours, theirs):
+        """A check under those credentials is, within the time in which one that will be is."""
+        request, end = binding_request(ours, theirs), time.monotonic() + QUIET_S
+        self.half.peer.socket.send(request)
+        while (left := end - time.monotonic()) > 0:
+            answer = self.half.peer.receive(left)  # answers the other side's checks
+            if answer and answer[8:20] == request[8:20]:
+                return answer[:2] == BINDING_SUCCESS.to_bytes(2, "big")
+        return False
 
 
 def of(heard, kind):
@@ -112,6 +125,24 @@ class Consent(whip_test.WithApi):
                     answer = curl(version, "DELETE", session.path, 'if-match: "whatever"')
                     self.assertEqual(answer.status, 200)
                     self.silent(session, session.backlog())
+
+    def test_restart(self):
+        """RFC 8445 9: the old credentials are valid until a pair with the new ones is selected."""
+        for version in VERSIONS:
+            for kind in (self.viewer, self.sender):
+                with self.subTest(kind.__name__, version=version):
+                    session, ours = kind(version), credentials()
+                    body = whip_test.TRICKLE.replace(whip_test.UFRAG, ours.username_fragment)
+                    answer = curl(version, "PATCH", session.path, "if-match: *",
+                                  f"content-type: {FRAGMENT}",
+                                  body=body.replace(whip_test.PWD, ours.password))
+                    self.assertEqual(answer.status, 200, answer.body)
+                    theirs, session.half.peer.ice = ice_of(answer.body), ours
+                    self.assertTrue(session.is_answered(session.half.ice, session.theirs))
+                    self.assertTrue(session.is_answered(ours, theirs))
+                    wait_for(lambda s=session: not s.is_answered(s.half.ice, s.theirs),
+                             "the old credentials' end")
+                    self.assertTrue(session.is_answered(ours, theirs))
 
     def test_expiry(self):
         """Nobody checks any more: it ends by itself, and its URL with it."""
