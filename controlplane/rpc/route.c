@@ -6,16 +6,20 @@
 
 #include "controlplane/rpc/cors.h"
 
+#define ROUTE_RETRY_AFTER_S "1"
+
 static const char route_methods[] = "GET, HEAD, POST";
 static const char route_grpc_expose[] = "grpc-status, grpc-message, grpc-status-details-bin";
 
 void route_refuse(struct http_exchange *x, unsigned status, const char *allow, const char *text)
 {
-	struct http_field fields[2] = {{"content-type", "text/plain; charset=utf-8"}};
+	struct http_field fields[3] = {{"content-type", "text/plain; charset=utf-8"}};
 	size_t count = 1;
 
 	if (allow != NULL)
 		fields[count++] = (struct http_field){"allow", allow};
+	if (status == 503)
+		fields[count++] = (struct http_field){"retry-after", ROUTE_RETRY_AFTER_S};
 	http_reply(x, status, fields, count, g_bytes_new(text, strlen(text)));
 }
 

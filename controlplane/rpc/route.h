@@ -23,7 +23,8 @@ struct route {
 
 void route_request(const struct route *route, struct http_exchange *x);
 
-// A short answer in plain text. `allow` is the allow field of a 405, or NULL.
+// A short answer in plain text. `allow` is the allow field of a 405, or NULL; a 503 says when to
+// come back.
 void route_refuse(struct http_exchange *x, unsigned status, const char *allow, const char *text);
 
 #endif

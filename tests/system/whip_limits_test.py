@@ -6,6 +6,9 @@
 nobody answers, more requests than one address may send; and without TLS, for a proxy in front. Rows
 as in whip_test.py.
 """
+import os
+import socket
+import ssl
 import subprocess
 import unittest
 
@@ -15,6 +18,7 @@ from sluice.v1 import node_pb2
 from whip_test import EMPTY_OFFER, OFFER, SDP
 
 BURST, COUNTER_OFFER_MS, PLAIN_PORT = 20, 400, 8080
+BODY_MAX = BODIES_MAX = 64 << 20  # max_request_bytes at its most, DISPATCH_BODY_BYTES_MAX
 KIND = f"content-type: {SDP}"
 
 
@@ -51,6 +55,19 @@ class Limits(whip_test.Row, whip_test.WithApi):
                      f"content-type: {whip_test.FRAGMENT}", body=whip_test.TRICKLE, etag=None)
             self.ask("RFC 9725 4.2", 200, "DELETE", path)
 
+    def test_2_too_many_bytes_under_way(self):
+        """All bodies that are under way together, larger than one may be."""
+        tls = ssl.create_default_context()
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection((SFU4, int(os.environ["LAB_API_PORT"])), PATIENCE_S) as s, \
+                tls.wrap_socket(s) as other:
+            other.sendall(b"POST /whip/room HTTP/1.1\r\nHost: sfu\r\nContent-Length: %d\r\n"
+                          b"Content-Type: application/sdp\r\n\r\n" % BODY_MAX +
+                          bytes(BODIES_MAX * 3 // 5))
+            answer = self.ask("RFC 9110 15.6.4", 503, "POST", f"/whip/{self.room()}", KIND,
+                              body="v" * (BODIES_MAX * 3 // 5), retry_after=r"\d+")
+            self.assertIn("request bytes under way", answer.body)
+
     def test_3_rate(self):
         """The burst is the configured one, less what the tests before have sent."""
         config = "".join(f'url = "{whip_test.URL}/whip/{i}/x/{"0" * 64}"\nrequest = DELETE\n'
@@ -83,7 +100,7 @@ def main():
     ctl("stop", "controlplane")
     ctl("start", "controlplane", f"--counter-offer-timeout-ms={COUNTER_OFFER_MS}",
         f"--whip-rate-burst={BURST}", "--whip-rate-per-s=1",
-        f"--listen-plain={SFU4}:{PLAIN_PORT}")
+        f"--listen-plain={SFU4}:{PLAIN_PORT}", f"--max-request-bytes={BODY_MAX}")
     unittest.main(verbosity=2)
 
 
