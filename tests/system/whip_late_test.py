@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
 # lab: --clients 1
-"""PATCH and DELETE of WHIP and WHEP while the dataplane is late, refuses or is gone, and where the client never
+"""Requests of WHIP and WHEP while the dataplane is late, refuses or is gone, and where the client never
 hears the answer: an ICE restart of either, and the answer to a counter-offer. A request that failed
 keeps the session, or the offer, as it was; the same request again is answered as if it were the first.
 Sessions are live, by a peer that is no browser; a relay between the real processes holds and refuses.
@@ -359,6 +359,49 @@ class Delete(Rows):
             self.lab.relay.pass_all()
             self.lab.api.await_dataplane()
         self.each(check, self.kinds)
+
+
+class Post(Rows):
+    """Nobody knows the URL of a session without its 201 or 406: nothing of it stays."""
+    flags = ()
+
+    def posts(self, check, versions):
+        for version in versions:
+            for end, text, status in (
+                    ("whip", sdp(), 201),
+                    ("whep", sdp_of(sdp(), ("a=sendonly", "a=recvonly")), 201),
+                    ("whep", EMPTY_OFFER, 406)):
+                with self.subTest(end, status=status, version=version):
+                    self.lab.empty()
+                    self.lab.published()
+                    check(lambda v=version, e=end, t=text: curl(
+                        v, "POST", f"/{e}/{ROOM}", KIND, body=t), status)
+                self.lab.relay.pass_all()
+
+    def nothing_stays(self, before):
+        wait_for(lambda: self.lab.api.get(ROOM).participant_count == 1, "the newcomer's end")
+        wait_for(lambda: self.lab.relay.records() == before, "its records to go")
+        self.assertEqual(self.lab.changes, [])
+
+    def test_late(self):
+        def check(post, status):
+            before = self.lab.relay.records()
+            self.lab.relay.tell("hold")
+            self.answered(post(), 503, "given up", retry_after=ASK_AGAIN)
+            self.lab.relay.pass_all()
+            self.nothing_stays(before)
+            self.answered(post(), status)
+        self.posts(check, ("2",))
+
+    def test_refused(self):
+        def check(post, status):
+            before = self.lab.relay.records()
+            self.lab.relay.refuse_all()
+            self.answered(post(), 503, "nothing of it is left", retry_after=ASK_AGAIN)
+            self.lab.relay.pass_all()
+            self.nothing_stays(before)
+            self.answered(post(), status)
+        self.posts(check, ("1.1", "2"))
 
 
 class Void(Rows):

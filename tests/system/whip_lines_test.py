@@ -3,7 +3,8 @@
 # timeout: 120
 # lab: --clients 1
 """A line of /whep/ROOM whose publisher leaves: the next one's picture, from a keyframe on, in the same
-stream. Publishers and viewer are no browsers, every packet of theirs is sent and read by hand.
+stream, whether the next is there already or comes later; of /whep/ROOM/PARTICIPANT only that one's.
+Publishers and viewer are no browsers, every packet of theirs is sent and read by hand.
 whip_test.py has the same with decoders at the end.
 """
 import re
@@ -70,8 +71,8 @@ class Publisher(End):
 
 
 class Viewer(End):
-    def __init__(self, room):
-        super().__init__(f"/whep/{room}",
+    def __init__(self, path):
+        super().__init__(f"/whep/{path}",
                          offer(line("video", "1", ext=())).replace("DIRECTION", "recvonly"))
         self.ssrc = int(re.search(r"a=ssrc:(\d+) cname", self.answer)[1])
 
@@ -93,22 +94,49 @@ class Lines(whip_test.WithApi):
         wait_for(lambda: len(self.api.participant(made.name).tracks) == 1, "the track")
         return made
 
-    def test_next_from_a_keyframe_on(self):
+    def leave(self, publisher):
+        self.assertEqual(curl("2", "DELETE", publisher.path).status, 200)
+
+    def plays(self, publisher, viewer, before=None):
+        """From its keyframe on, after sequence number 'before'; the newest one."""
+        mark = publisher.name.encode()
+        publisher.await_pli()
+        publisher.send(KEY, mark)
+        publisher.send(DELTA, mark)
+        ssrc, sequence, payload = viewer.frame()
+        self.assertEqual((ssrc, payload), (viewer.ssrc, KEY + mark))
+        if before is not None:
+            self.assertEqual(sequence, before + 1)
+        self.assertEqual(viewer.frame(), (viewer.ssrc, sequence + 1, DELTA + mark))
+        return sequence + 1
+
+    def test_next_of_those_there(self):
         room = self.room()
         first = self.publisher_of(room, "first", 101)
         second = self.publisher_of(room, "second", 102)
         viewer = self.end(Viewer(room))
-        first.await_pli()  # for the viewer, whose line runs
-        first.send(KEY, b"first")
         second.send(KEY, b"not yet")
-        ssrc, before, payload = viewer.frame()
-        self.assertEqual((ssrc, payload), (viewer.ssrc, KEY + b"first"))
-        self.assertEqual(curl("2", "DELETE", first.path).status, 200)
-        second.await_pli()
-        second.send(KEY, b"second")
-        second.send(DELTA, b"and on")
-        self.assertEqual(viewer.frame(), (viewer.ssrc, before + 1, KEY + b"second"))
-        self.assertEqual(viewer.frame(), (viewer.ssrc, before + 2, DELTA + b"and on"))
+        newest = self.plays(first, viewer)
+        self.leave(first)
+        self.plays(second, viewer, newest)
+
+    def test_next_who_comes(self):
+        room = self.room()
+        first = self.publisher_of(room, "first", 101)
+        viewer = self.end(Viewer(room))
+        newest = self.plays(first, viewer)
+        self.leave(first)
+        self.plays(self.publisher_of(room, "second", 102), viewer, newest)
+
+    def test_one_participant(self):
+        room = self.room()
+        first = self.publisher_of(room, "first", 101)
+        second = self.publisher_of(room, "second", 102)
+        viewer = self.end(Viewer(f"{room}/first"))
+        newest = self.plays(first, viewer)
+        self.leave(first)
+        second.send(KEY, b"another's")
+        self.plays(self.publisher_of(room, "first", 103), viewer, newest)
 
 
 if __name__ == "__main__":
