@@ -196,6 +196,7 @@ class Rows(unittest.TestCase):
         cls.lab.end()
 
     def setUp(self):
+        self.addCleanup(self.lab.empty)  # or the next control plane finds orphans
         self.lab.empty()
 
     def each(self, check, kinds=(WhipRestart, WhepRestart, WhepAnswer), versions=("1.1", "2")):
