@@ -291,7 +291,7 @@ class Auth(unittest.TestCase):
             joined = caller.join()
             admin.remove(joined.participant.name)
             self.refused(Code.UNAUTHENTICATED, "TOKEN_REVOKED", caller.join)
-            self.assertEqual(self.ask("/whip/t-1", bearer, b"v=0")[0], 401)
+            self.assertEqual(self.ask("/whip/t-1", bearer, "v=0")[0], 401)
             self.assertEqual(Caller(token(jti="twice")).join().participant.name[:10], "rooms/t-1/")
 
     def test_removed_joins_no_more_after_a_restart(self):
