@@ -15,6 +15,7 @@ enum {
 	TURN_MESSAGES_MAX = 64,
 	MAIN_HOUSEKEEPING_US = 10000,
 	MEND_US = 1000000,
+	EXPIRE_US = 1000000,
 	SETTLE_US = 2 * PUBLISH_US,
 };
 
@@ -243,11 +244,22 @@ static bool settled(struct main_lcore *m)
 	return m->now_us - m->unsettled_us >= SETTLE_US;
 }
 
+// Answers that carry secrets expire, though nobody is there whose they are.
+static void repeats_expire(struct main_lcore *m, bool attached)
+{
+	if (attached || m->now_us < m->expire_us)
+		return;
+	m->expire_us = m->now_us + EXPIRE_US;
+	shm_repeats_expire(m->dp->shm.repeats, m->now_us);
+}
+
 static void housekeeping(struct main_lcore *m)
 {
 	kernel_port_mend(m);
 	server_poll(m->server, m->now_us, settled(m));
-	atomic_store_explicit(&m->dp->control_attached, control_alive(m), memory_order_relaxed);
+	bool attached = control_alive(m);
+	atomic_store_explicit(&m->dp->control_attached, attached, memory_order_relaxed);
+	repeats_expire(m, attached);
 	atomic_store_explicit(&m->dp->shm.header->dataplane_heartbeat_us, m->now_us,
 			      memory_order_relaxed);
 	m->housekeeping_us = m->now_us + MAIN_HOUSEKEEPING_US;

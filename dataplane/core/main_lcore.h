@@ -30,6 +30,7 @@ struct main_lcore {
 	uint64_t publish_us; // next time
 	uint64_t unsettled_us; // when the last control plane, or an epoch of its, was last there
 	uint64_t mend_us; // of the kernel port: not before
+	uint64_t expire_us; // of kept answers, while no control plane is attached: not before
 };
 
 // Makes everything main needs beside the workers' state. False with a sentence.

@@ -3,7 +3,8 @@
 // proto/shm/repeats.h - answers kept under their request_id, so that a repeat after a restart of
 // the control plane still gets the first one.
 //
-// Writer   the control plane alone; the dataplane never looks. Reader: the next control plane.
+// Writer   the control plane, and while there is none the dataplane's main lcore, which wipes what
+//          has expired. Reader: the next control plane.
 // Torn     'kept' is stored last and cleared first; the crc covers key, texts and lengths, so that
 //          what a control plane was writing when it ended is not believed.
 // Secrets  answers carry session secrets: entry and blocks are wiped when they expire.
@@ -49,3 +50,6 @@ struct shm_repeats {
 	struct shm_repeat entries[SHM_REPEATS_MAX];
 	struct shm_repeat_block blocks[SHM_REPEAT_BLOCKS_MAX];
 };
+
+// Wipes what has expired by 'now_us', entries and blocks. For when no control plane is there to.
+void shm_repeats_expire(struct shm_repeats *repeats, uint64_t now_us);
