@@ -354,13 +354,15 @@ static void call_refuse_inner(struct rpc_call *call)
 {
 	call->started = true;
 	rpc_call_hold(call);
-	if (call->start == NULL)
+	if (call->start == NULL) {
 		rpc_call_fail(call, RPC_UNIMPLEMENTED, RPC_REASON(METHOD_NOT_SERVED),
 			      "this server does not serve this method");
-	else
+	} else {
+		rpc_call_fact(call, "limit", "%zu", call_unpack_max(call));
 		rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, RPC_REASON(MESSAGE_TOO_LARGE),
 			      "the request needs more than %d bytes unpacked; send fewer fields",
 			      (int)call_unpack_max(call));
+	}
 }
 
 static struct rpc_call *call_new_inner(const struct rpc_call *outer, const struct rpc_inner *inner)

@@ -43,30 +43,40 @@ void offer_refuse(struct participant *p, enum rpc_status code, Sluice__V1__Error
 	g_free(text);
 }
 
-void offer_refuse_open(struct participant *p, const char *reason)
-{
-	bool gone = link_client_view(p->node->link) == NULL;
-
-	offer_refuse(p, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
-		     gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(NODE_FULL),
-		     "The transport could not be made: %s.", reason);
-}
-
-static void refuse_change(struct participant *p, const char *why)
+// 'text' is taken.
+static void refuse_with(struct participant *p, Sluice__V1__ErrorReason reason, char *text,
+			const char *key, const char *value)
 {
 	struct rpc_facts facts = {0};
-	char *text = g_strdup_printf(
-		"The dataplane refused the offer, and nothing of it is left: %s.", why);
 
-	rpc_facts_add(&facts, "value", g_strdup(why));
+	rpc_facts_add(&facts, key, g_strdup(value));
 	refuse(p, &(struct rpc_error){
 			  .code = RPC_RESOURCE_EXHAUSTED,
-			  .reason = RPC_REASON(DATAPLANE_REFUSED),
+			  .reason = reason,
 			  .text = text,
 			  .facts = &facts,
 		  });
 	rpc_facts_clear(&facts);
 	g_free(text);
+}
+
+void offer_refuse_open(struct participant *p, const char *reason)
+{
+	if (link_client_view(p->node->link) == NULL)
+		offer_refuse(p, RPC_UNAVAILABLE, RPC_REASON(DATAPLANE_GONE),
+			     "The transport could not be made: %s.", reason);
+	else
+		refuse_with(p, RPC_REASON(NODE_FULL),
+			    g_strdup_printf("The transport could not be made: %s.", reason),
+			    "limit", "transports");
+}
+
+static void refuse_change(struct participant *p, const char *why)
+{
+	refuse_with(p, RPC_REASON(DATAPLANE_REFUSED),
+		    g_strdup_printf(
+			    "The dataplane refused the offer, and nothing of it is left: %s.", why),
+		    "value", why);
 }
 
 void offer_refuse_result(struct participant *p, const struct link_result *result)

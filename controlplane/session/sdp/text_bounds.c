@@ -50,8 +50,12 @@ static int check_characters(const char *text, size_t size, char *reason)
 
 static int check_line(const char *line, size_t len, struct counts *n, char *reason)
 {
-	if (len > SDP_LINE_LEN_MAX)
-		return refuse_size(reason, "bytes in one line", len, SDP_LINE_LEN_MAX);
+	if (len > SDP_LINE_LEN_MAX) {
+		char what[48];
+
+		snprintf(what, sizeof(what), "bytes in line %u", n->line);
+		return refuse_size(reason, what, len, SDP_LINE_LEN_MAX);
+	}
 	if (len < 2 || line[1] != '=' || !g_ascii_isalpha(line[0])) {
 		snprintf(reason, SDP_REASON_SIZE,
 			 "line %u is not of the form <letter>=<value>; send SDP text", n->line);

@@ -261,6 +261,8 @@ static void not_made(struct node *n, struct rpc_call *call, char *reason)
 {
 	bool gone = link_client_view(n->link) == NULL;
 
+	if (!gone)
+		rpc_call_fact(call, "limit", "transports");
 	rpc_call_fail(call, gone ? RPC_UNAVAILABLE : RPC_RESOURCE_EXHAUSTED,
 		      gone ? RPC_REASON(DATAPLANE_GONE) : RPC_REASON(NODE_FULL),
 		      "The transport could not be made: %s.", reason);
