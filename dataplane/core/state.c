@@ -71,6 +71,7 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->transports_owned = zeroed("owned", dp->limits.transports, sizeof(uint32_t));
 	w->paced = zeroed("paced", dp->limits.transports, sizeof(uint32_t));
 	w->pacing_us = UINT64_MAX;
+	core_load_init(&w->load, 0);
 	w->hmac = hmac_new();
 	w->srtp = dp->srtp->lanes_new();
 	w->egress = egress_new(dp, id);

@@ -9,6 +9,7 @@
 
 #include "dataplane/core/limits.h"
 #include "dataplane/core/xmsg.h"
+#include "proto/rtc/layer/core_load.h"
 #include "proto/rtc/loss/history.h"
 #include "proto/shm/segment.h"
 
@@ -83,6 +84,7 @@ struct worker {
 	struct srtp_lanes *srtp; // the engine's part of this worker, made at start
 	struct history history; // packets its consumers may ask for again
 	struct allocation *allocation; // room to choose layers in
+	struct core_load load; // and what the core has time for
 	struct egress *egress; // seal jobs and frames of the burst under way
 	uint32_t *paced; // indices of transports that have packets waiting for room on their path
 	uint32_t paced_count;

@@ -28,6 +28,7 @@ struct allocation {
 	struct allocate_subscription subs[CONSUMERS_MAX];
 	uint16_t order[CONSUMERS_MAX];
 	uint64_t audio_bps;
+	bool by_core; // what bounds is the core's time, not the path
 };
 
 struct allocation *allocation_new(void)
@@ -165,8 +166,10 @@ static bool held_back(struct subscription *s, const struct track *t)
 
 static bool is_smaller(const struct layer_target *t, const struct layer_target *before)
 {
-	return !t->paused && before->set && !before->paused &&
-	       (t->encoding < before->encoding || t->step.spatial < before->step.spatial);
+	if (t->paused || !before->set || before->paused)
+		return false;
+	return t->encoding != before->encoding ? t->encoding < before->encoding
+					       : t->step.spatial < before->step.spatial;
 }
 
 static void settle(const struct worker *w, const struct allocation *a, unsigned i)
@@ -191,7 +194,8 @@ static void settle(const struct worker *w, const struct allocation *a, unsigned 
 	if (sub->reason == ALLOCATE_BANDWIDTH && is_smaller(&target, &s->layers.target))
 		s->layers.held_us = w->now_us + LARGER_AFTER_US;
 	layers_want(s, &target);
-	s->stats.layer_reason = sub->reason;
+	s->stats.layer_reason =
+		sub->reason == ALLOCATE_BANDWIDTH && a->by_core ? SHM_LAYER_CPU : sub->reason;
 	s->stats.target_layer = (struct shm_layer){
 		target.paused ? SHM_LAYER_NONE : (uint8_t)(target.encoding + target.step.spatial),
 		target.paused ? SHM_LAYER_NONE : target.step.temporal,
@@ -233,7 +237,20 @@ static uint64_t wanted_bps(const struct allocation *a)
 	for (unsigned i = 0; i < a->count; i++)
 		if (a->subs[i].step_count != 0)
 			bps += a->cost[i][a->subs[i].step_count - 1].rate_bps;
-	return bps + bps / 4;
+	return bps;
+}
+
+// The same as far as this core has the time, which pauses nobody.
+static uint64_t for_core(struct worker *w, struct allocation *a, uint64_t bps)
+{
+	uint64_t least = lowest_bps(a);
+
+	core_load_update(&w->load, w->stats.busy_us, w->now_us);
+	uint64_t share = wanted_bps(a) / 100 * w->load.share;
+	if (share < least)
+		share = least;
+	a->by_core = w->load.share < 100 && share < bps;
+	return a->by_core ? share : bps;
 }
 
 void allocation_due(struct worker *w, struct transport *t)
@@ -262,9 +279,9 @@ void allocation_due(struct worker *w, struct transport *t)
 		wanted_by_consumer(w, track, &c->shm);
 		add(w, a, c, s, track, &w->dp->tracks[c->shm.track.index]);
 	}
-	t->stats.allocated_bps =
-		a->audio_bps + allocate(a->subs, a->order, a->count, for_video(a, t));
-	bandwidth_want(t, wanted_bps(a) + a->audio_bps);
+	t->stats.allocated_bps = a->audio_bps + allocate(a->subs, a->order, a->count,
+							 for_core(w, a, for_video(a, t)));
+	bandwidth_want(t, wanted_bps(a) / 4 * 5 + a->audio_bps);
 	for (unsigned i = 0; i < a->count; i++)
 		settle(w, a, i);
 }

@@ -110,7 +110,7 @@ enum shm_layer_reason {
 	SHM_LAYER_REQUESTED = 0, // what was wanted, or the best there is
 	SHM_LAYER_BANDWIDTH, // the estimate does not carry more
 	SHM_LAYER_PUBLISHER, // the publisher does not send more now
-	SHM_LAYER_CPU, // this core is too busy for more; not given yet
+	SHM_LAYER_CPU, // this core is too busy for more
 	SHM_LAYER_SPEAKERS, // nothing: outside the room's audio_top_n or video_last_n
 };
 enum { SHM_LAYER_NONE = 0xff };

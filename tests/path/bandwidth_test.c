@@ -261,6 +261,36 @@ static void a_backlog_brings_the_layer_down(void **state)
 	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
 }
 
+// Time goes on with the core busy for so much of it.
+static void run_busy(struct path *p, unsigned percent, unsigned ms)
+{
+	for (unsigned i = 0; i < ms * 1000 / TICK_US; i++) {
+		p->r->h->dp.workers[0].stats.busy_us += TICK_US * percent / 100;
+		tick(p);
+	}
+}
+
+static void a_busy_core_sends_less(void **state)
+{
+	struct path *p = *state;
+
+	run(p, 3);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
+	run_busy(p, 100, 2 * CORE_LOAD_US / 1000 + 100);
+	for (unsigned slot = 0; slot < 2; slot++) { // with an estimate and without
+		assert_int_equal(stats(p, slot)->target_layer.spatial, 0);
+		assert_int_equal(stats(p, slot)->layer_reason, SHM_LAYER_CPU);
+	}
+	run_busy(p, 100, 10000);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 0); // nobody is paused
+	p->r->h->dp.workers[0].load.share = 90;
+	run_busy(p, 85, 5000);
+	assert_int_equal(stats(p, 0)->layer_reason, SHM_LAYER_CPU); // no time to spare
+	run_busy(p, 50, 5000);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
+	assert_int_equal(stats(p, 0)->layer_reason, SHM_LAYER_REQUESTED);
+}
+
 static void put_remb(struct path *p, uint64_t bps)
 {
 	uint8_t compound[100];
@@ -290,6 +320,7 @@ static void absurd_rembs_are_survived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_busy_core_sends_less, behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(the_layer_follows_the_link, behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(a_larger_picture_is_not_chosen_at_once,
 						behind_a_link, leave),
