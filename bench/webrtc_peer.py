@@ -108,6 +108,16 @@ class Peer:
                 return
         raise TimeoutError("no answer to the check")
 
+    def is_answered(self, request, seconds):
+        """The check is, within a time in which one that will be is."""
+        end = time.monotonic() + seconds
+        self.socket.send(request)
+        while (left := end - time.monotonic()) > 0:
+            answer = self.receive(left)
+            if answer and answer[8:20] == request[8:20]:
+                return answer[:2] == BINDING_SUCCESS.to_bytes(2, "big")
+        return False
+
     def handshake(self, fingerprint, end, active=True):
         """The certificate has to be the one with that fingerprint ("sha-256 AB:..."). Raises
         SSL.Error where the other side refuses ours.

@@ -33,6 +33,7 @@ static const struct auth_method rows[] = {
 	{SIGNALLING "Publish", NEED_PUBLISH, "session.participant"},
 	{SIGNALLING "WatchSession", NEED_JOIN, "session.participant"},
 	{SIGNALLING "AnswerSubscribe", NEED_SUBSCRIBE, "session.participant"},
+	{SIGNALLING "RestartSubscribeIce", NEED_SUBSCRIBE, "session.participant"},
 	{SIGNALLING "AddIceCandidates", NEED_JOIN, "session.participant"},
 	{SIGNALLING "SetTrackMuted", NEED_PUBLISH, "session.participant"},
 	{SIGNALLING "SetSubscription", NEED_SUBSCRIBE, "session.participant"},

@@ -346,11 +346,22 @@ unsigned media_transport_add_candidates(struct media_transport *t, char *const *
 	return ignored;
 }
 
+bool media_transport_restart_offer(struct media_transport *t)
+{
+	return ice_credentials_generate(&t->offered) == 0;
+}
+
+bool media_transport_restart_offered(const struct media_transport *t)
+{
+	return t->offered.ufrag[0] != '\0';
+}
+
 bool media_transport_restart_begin(struct media_transport *t, const struct ice_credentials *remote)
 {
-	struct ice_credentials local;
+	struct ice_credentials local = t->offered;
 
-	if (t->restart != NULL || ice_credentials_generate(&local) != 0)
+	if (t->restart != NULL ||
+	    (!media_transport_restart_offered(t) && ice_credentials_generate(&local) != 0))
 		return false;
 	t->restart = g_new0(struct media_restart, 1);
 	t->restart->local = local;
@@ -385,6 +396,7 @@ void media_transport_restart_settle(struct media_transport *t, const struct link
 
 	if (result->kind == LINK_APPLIED) {
 		t->local = r->local;
+		ice_credentials_wipe(&t->offered);
 		t->ice_generation++;
 		t->ice_ready = false;
 		handshake_restart(t->handshake, &r->local);
@@ -438,7 +450,7 @@ struct sdp_local media_transport_sdp_local(struct media_transport *t)
 		.session_id = t->sdp_id,
 		.session_version = ++t->sdp_version,
 		.ice_lite = !n->settings->ice_full,
-		.ice = t->local,
+		.ice = media_transport_restart_offered(t) ? t->offered : t->local,
 		.fingerprint = n->fingerprint,
 		.candidates = (const char *const *)n->candidates,
 		.candidate_count = n->address_count,
@@ -539,5 +551,6 @@ void media_transport_close(struct media_transport *t)
 	}
 	explicit_bzero(&t->config, sizeof(t->config));
 	ice_credentials_wipe(&t->local);
+	ice_credentials_wipe(&t->offered);
 	t->ref = (struct shm_ref){0};
 }

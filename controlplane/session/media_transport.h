@@ -56,6 +56,7 @@ struct media_transport {
 	bool remote_set;
 	struct dtls_fingerprint remote_fingerprint; // until it is admitted, as is the role
 	enum dtls_role our_role;
+	struct ice_credentials offered; // for a restart by us that has no answer yet; empty: none
 	struct media_restart *restart; // on its way to the dataplane; NULL: none
 	bool ice_ready;
 	bool keys_ready;
@@ -98,6 +99,12 @@ bool media_transport_restart(struct media_transport *t, const struct ice_credent
 bool media_transport_restart_begin(struct media_transport *t, const struct ice_credentials *remote);
 void media_transport_restart_stage(struct media_transport *t, struct link_epoch *e);
 void media_transport_restart_settle(struct media_transport *t, const struct link_result *result);
+
+// ICE restart by us: what our SDP says from now on has new credentials, and 'begin' with the
+// remote's answer takes them. They stay offered until that is settled and applied. False: there are
+// no random bytes.
+bool media_transport_restart_offer(struct media_transport *t);
+bool media_transport_restart_offered(const struct media_transport *t);
 
 // What our SDP says now; the version grows with every call.
 struct sdp_local media_transport_sdp_local(struct media_transport *t);

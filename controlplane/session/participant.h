@@ -137,6 +137,7 @@ struct participant {
 	bool offer_out; // it has not been answered
 	struct subscribe_answering *answering; // until the dataplane has taken it, or NULL
 	bool offer_due; // something has changed since
+	bool restart_due; // the next offer restarts ICE
 	bool announced; // the subscribe transport's credentials are known to the dataplane
 
 	struct player *player; // of PARTICIPANT_WHEP, or NULL
@@ -220,6 +221,9 @@ void subscribe_repeat(struct participant *p);
 int subscribe_answer(struct participant *p, uint32_t revision, const char *sdp,
 		     struct rpc_call *call, char **reason);
 void subscribe_cancel(struct participant *p); // the call that waits is told ABORTED
+// ICE restart by an offer of ours: as soon as one can go out. One that is not answered yet is that
+// one. False: no answer has set the transport up.
+bool subscribe_restart(struct participant *p);
 void subscription_free(void *subscription); // for the list
 struct subscription *subscribe_find(const struct participant *p, const struct track *track);
 struct subscription *subscribe_by_uid(const struct participant *p, const char *uid);

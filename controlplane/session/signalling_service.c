@@ -186,6 +186,26 @@ static void answer_subscribe(struct rpc_call *call, void *data)
 	g_free(reason);
 }
 
+static void restart_subscribe_ice(struct rpc_call *call, void *data)
+{
+	const Sluice__V1__RestartSubscribeIceRequest *q = (const void *)rpc_call_request(call);
+	Sluice__V1__RestartSubscribeIceResponse response =
+		SLUICE__V1__RESTART_SUBSCRIBE_ICE_RESPONSE__INIT;
+	struct participant *p = authenticated(data, call, q->session);
+
+	if (p == NULL)
+		return;
+	if (subscribe_restart(p)) {
+		rpc_call_reply(call, &response.base);
+		return;
+	}
+	rpc_call_fact(call, "resource", "%s", p->name);
+	rpc_call_fail(call, RPC_FAILED_PRECONDITION, RPC_REASON(TRANSPORT_NOT_CONNECTED),
+		      "session.participant: %s has nothing to restart yet: answer its first "
+		      "SubscribeOffer.",
+		      p->name);
+}
+
 static void add_ice_candidates(struct rpc_call *call, void *data)
 {
 	const Sluice__V1__AddIceCandidatesRequest *q = (const void *)rpc_call_request(call);
@@ -302,6 +322,7 @@ static const struct rpc_method methods[] = {
 	{"Publish", publish},
 	{"WatchSession", watch_session},
 	{"AnswerSubscribe", answer_subscribe},
+	{"RestartSubscribeIce", restart_subscribe_ice},
 	{"AddIceCandidates", add_ice_candidates},
 	{"SetTrackMuted", set_track_muted},
 	{"SetSubscription", set_subscription},

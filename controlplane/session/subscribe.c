@@ -3,6 +3,8 @@
 //
 // Order    a track is live -> a line -> an offer (one at a time) -> answer -> ICE, DTLS once -> one
 //          epoch with the accepted subscriptions. Lines of tracks that went are offered inactive.
+// Restart  due -> an offer with new credentials -> answer -> the epoch it ends in anyway puts both
+//          sides' in force.
 
 #include "controlplane/ops/log.h"
 #include "controlplane/session/names.h"
@@ -118,7 +120,20 @@ void subscribe_offer(struct participant *p)
 	p->offer_due = false;
 	p->offer_out = true;
 	p->revision++;
+	if (p->restart_due)
+		p->restart_due = !media_transport_restart_offer(&p->subscribe);
 	subscribe_repeat(p);
+}
+
+bool subscribe_restart(struct participant *p)
+{
+	if (p->subscribe.phase != MEDIA_CONNECTING && p->subscribe.phase != MEDIA_CONNECTED)
+		return false;
+	if (media_transport_restart_offered(&p->subscribe))
+		return true;
+	p->restart_due = p->offer_due = true;
+	subscribe_offer(p);
+	return true;
 }
 
 void subscribe_repeat(struct participant *p)
@@ -316,6 +331,8 @@ static void settle_answer(struct participant *p, const struct link_result *resul
 	} else {
 		take_back(p);
 	}
+	if (p->subscribe.restart != NULL)
+		media_transport_restart_settle(&p->subscribe, result);
 	struct rpc_call *call = change_wait_take(p->answering->wait);
 	if (call != NULL && applied)
 		rpc_call_reply(call, &response.base);
@@ -334,7 +351,11 @@ static void on_answer_push(void *user, struct link_epoch *e)
 {
 	struct participant *p = user;
 
-	if (!p->gone && p->subscribe.phase == MEDIA_CONNECTED)
+	if (p->gone)
+		return;
+	if (p->subscribe.restart != NULL)
+		media_transport_restart_stage(&p->subscribe, e);
+	if (p->subscribe.phase == MEDIA_CONNECTED)
 		add_accepted(p, e);
 }
 
@@ -349,7 +370,9 @@ static void on_answered(void *user, const struct link_result *result)
 // Takes the answer to the dataplane.
 static void submit_answer(struct participant *p, const struct sdp_subscriber_answer *answer)
 {
-	bool admitting = answer->has_transport &&
+	bool restarting = answer->has_transport && media_transport_restart_offered(&p->subscribe) &&
+			  media_transport_restart_begin(&p->subscribe, &answer->ice);
+	bool admitting = answer->has_transport && !restarting &&
 			 media_transport_set_remote(&p->subscribe, &answer->ice,
 						    &answer->fingerprint, answer->role);
 

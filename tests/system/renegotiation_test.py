@@ -236,6 +236,28 @@ class AnswerAgain:
         return offered and self.done()
 
 
+class AnswerRestart(AnswerAgain):
+    """The answer to an offer that restarts ICE, asked for while an offer waited for its answer."""
+
+    def __init__(self, lab):
+        super().__init__(lab)
+        lab.api.signalling.RestartSubscribeIce(signalling_pb2.RestartSubscribeIceRequest(
+            session=self.session), timeout=PATIENCE_S)
+        self.call(self.request, timeout=PATIENCE_S)
+        self.former, self.before = self.half.ice, self.offer
+        self.offer = self.offered()
+        self.half.ice = credentials()
+        self.request = self.answer(self.offer)
+
+    def undone(self):
+        # Under what the client does not offer any more there still is a path.
+        wanted, self.half.ice = self.half.ice, self.former
+        self.half.check(ice_of(self.before.sdp))
+        self.half.ice = wanted
+        self.call(self.request, timeout=PATIENCE_S)
+        return self.done()
+
+
 class MuteByServer:
     def __init__(self, lab):
         self.lab = lab
@@ -332,7 +354,7 @@ class Delete(Leave):
 
 
 CHANGES = (PublishMore, PublishLess, PublishRestart, PublishMoreAndRestart, AnswerAgain,
-           MuteByServer, MuteByPublisher, PauseByServer, PauseBySubscriber)
+           AnswerRestart, MuteByServer, MuteByPublisher, PauseByServer, PauseBySubscriber)
 REMOVALS = (Leave, Remove, Delete)
 
 

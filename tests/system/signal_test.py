@@ -145,6 +145,17 @@ class Signal(WithApi):
                                                        sdp=answer_to(offer.sdp))
         self.assertEqual(stream.ask(answer_subscribe=answer).WhichOneof("answer"),
                          "answer_subscribe")
+        restart = signalling_pb2.RestartSubscribeIceRequest()
+        self.assertEqual(stream.ask(restart_subscribe_ice=restart).WhichOneof("answer"),
+                         "restart_subscribe_ice")
+        former, offer = offer, stream.event("subscribe_offer")
+        self.assertEqual(offer.revision, former.revision + 1)
+        self.assertNotEqual(ufrag(offer.sdp), ufrag(former.sdp))
+        answer.revision, answer.sdp = offer.revision, answer_to(offer.sdp)
+        self.assertEqual(stream.error(answer_subscribe=answer).reason, "SDP_UNSUPPORTED")
+        answer.sdp = answer.sdp.replace("a=ice-ufrag:theirs00", "a=ice-ufrag:theirs01")
+        self.assertEqual(stream.ask(answer_subscribe=answer).WhichOneof("answer"),
+                         "answer_subscribe")
         candidates.direction = signalling_pb2.TRANSPORT_DIRECTION_SUBSCRIBE
         candidates.candidates[:] = [f"candidate:1 1 udp 2122129151 {PEER} 50000 typ host"]
         self.assertEqual(

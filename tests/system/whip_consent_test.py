@@ -15,7 +15,6 @@ import grpc
 from renegotiation_test import Half, Identity, binding_request, credentials, ice_of
 from relay_lab import sdp_of
 from sluice.v1 import room_pb2
-from webrtc_peer import BINDING_SUCCESS
 from whip_test import FRAGMENT, SDP, curl
 
 # RFC 7983: the first byte tells what it is.
@@ -72,14 +71,7 @@ class Session:
         self.half.peer.socket.send(binding_request(self.half.ice, self.theirs))
 
     def is_answered(self, ours, theirs):
-        """A check under those credentials is, within the time in which one that will be is."""
-        request, end = binding_request(ours, theirs), time.monotonic() + QUIET_S
-        self.half.peer.socket.send(request)
-        while (left := end - time.monotonic()) > 0:
-            answer = self.half.peer.receive(left)  # answers the other side's checks
-            if answer and answer[8:20] == request[8:20]:
-                return answer[:2] == BINDING_SUCCESS.to_bytes(2, "big")
-        return False
+        return self.half.peer.is_answered(binding_request(ours, theirs), QUIET_S)
 
 
 def of(heard, kind):

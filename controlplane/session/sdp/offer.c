@@ -26,6 +26,7 @@ void sdp_subscriber_destroy(struct sdp_subscriber **subscriber)
 	if (s == NULL)
 		return;
 	ice_credentials_wipe(&s->ice);
+	ice_credentials_wipe(&s->former);
 	g_free(s->slots);
 	g_free(s);
 }

@@ -71,7 +71,7 @@ const struct sdp_line *sdp_subscriber_line(const struct sdp_subscriber *subscrib
 
 // Gives the text of an offer with all lines as they are now, for g_free(); NULL while there is no
 // line. 'local' brings session_version: one more with each offer. New credentials in 'local' are an
-// ICE restart.
+// ICE restart: from then on the client's have to be others, too.
 char *sdp_subscriber_offer(struct sdp_subscriber *subscriber, const struct sdp_local *local);
 
 struct sdp_subscriber_answer {

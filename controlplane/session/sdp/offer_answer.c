@@ -68,6 +68,25 @@ static int check_setup(const struct sdp_description *d, char *reason)
 	return -EINVAL;
 }
 
+static bool same_ice(const struct ice_credentials *a, const struct ice_credentials *b)
+{
+	return strcmp(a->ufrag, b->ufrag) == 0 && strcmp(a->pwd, b->pwd) == 0;
+}
+
+static int check_restart(const struct sdp_subscriber *s, const struct sdp_description *d,
+			 char *reason)
+{
+	const struct sdp_media *tagged = sdp_description_tagged(d);
+
+	if (tagged == NULL || !same_ice(&s->former, &tagged->transport.ice))
+		return 0;
+	snprintf(reason, SDP_REASON_SIZE,
+		 "the offer restarts ICE and the answer has the credentials from before (mid "
+		 "\"%s\"); answer with a new a=ice-ufrag and a=ice-pwd",
+		 tagged->mid);
+	return -EINVAL;
+}
+
 static const struct sdp_codec *find_pt(const struct sdp_media *m, uint8_t pt)
 {
 	for (size_t i = 0; i < m->codec_count; i++) {
@@ -156,8 +175,7 @@ static void take_transport(struct sdp_subscriber *s, const struct sdp_media *tag
 	out->candidates = copy_candidates(tagged);
 	out->end_of_candidates = tagged->end_of_candidates;
 	if (s->answered) {
-		out->ice_changed = strcmp(s->ice.ufrag, t->ice.ufrag) != 0 ||
-				   strcmp(s->ice.pwd, t->ice.pwd) != 0;
+		out->ice_changed = !same_ice(&s->ice, &t->ice);
 		out->fingerprint_changed =
 			!dtls_fingerprint_equal(&s->fingerprint, &t->fingerprint);
 	}
@@ -182,6 +200,8 @@ int sdp_subscriber_take_answer(struct sdp_subscriber *subscriber, const char *an
 		err = sdp_description_check(d, reason);
 	if (err == 0)
 		err = check_setup(d, reason);
+	if (err == 0)
+		err = check_restart(subscriber, d, reason);
 	if (err == 0) {
 		for (size_t i = 0; i < d->media_count; i++)
 			take_line(&subscriber->slots[i], &d->media[i]);

@@ -34,5 +34,7 @@ struct sdp_subscriber {
 	struct sdp_pt_table payload_types;
 	bool answered;
 	struct ice_credentials ice; // the client's, from the newest answer
+	char offered_ufrag[ICE_CREDENTIAL_LEN_MAX + 1]; // ours, of the newest offer
+	struct ice_credentials former; // the client's before the newest ICE restart; empty: none
 	struct dtls_fingerprint fingerprint;
 };

@@ -9,6 +9,7 @@
 #include "controlplane/session/sdp/writer.h"
 
 #include <glib.h>
+#include <string.h>
 
 static const char *kind_name(enum sdp_kind kind)
 {
@@ -82,6 +83,15 @@ static GstSDPMessage *begin(const struct sdp_subscriber *s, const struct sdp_loc
 	return message;
 }
 
+// New credentials of ours ask for new ones of the client's.
+static void note_restart(struct sdp_subscriber *s, const struct sdp_local *local)
+{
+	if (strcmp(s->offered_ufrag, local->ice.ufrag) == 0)
+		return;
+	strcpy(s->offered_ufrag, local->ice.ufrag);
+	s->former = s->ice;
+}
+
 char *sdp_subscriber_offer(struct sdp_subscriber *subscriber, const struct sdp_local *local)
 {
 	GstSDPMessage *message;
@@ -89,6 +99,7 @@ char *sdp_subscriber_offer(struct sdp_subscriber *subscriber, const struct sdp_l
 
 	if (subscriber->slot_count == 0)
 		return NULL;
+	note_restart(subscriber, local);
 	message = begin(subscriber, local);
 	for (size_t i = 0; i < subscriber->slot_count; i++) {
 		struct sdp_slot *slot = &subscriber->slots[i];

@@ -77,6 +77,7 @@ static const char *const paths[] = {
 	"NodeService/UndrainNode",
 	"StatisticsService/GetStatistics",
 	"StatisticsService/WatchStatistics",
+	"SignallingService/RestartSubscribeIce",
 };
 
 static struct {

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #define ANSWER "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"
+#define NEW_ICE "a=ice-ufrag:efgh\r\na=ice-pwd:543210fedcba9876543210\r\n"
 #define ACTIVE "a=setup:active\r\n"
 #define TAKES_AUDIO                                                                                \
 	"m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=rtcp-mux\r\na=recvonly\r\n"               \
@@ -286,6 +287,36 @@ static void bad_answers_change_nothing(void **state)
 	close_room(&r);
 }
 
+// RFC 8839 4.4.1.1.1: an offer with new credentials is answered with new ones.
+static void a_restart_is_answered_with_new_credentials(void **state)
+{
+	static const char before[] = ANSWER ICE FINGERPRINT ACTIVE TAKES_AUDIO TAKES_VIDEO;
+	static const char after[] = ANSWER NEW_ICE FINGERPRINT ACTIVE TAKES_AUDIO TAKES_VIDEO;
+	struct sdp_local restarting = local;
+	struct sdp_subscriber_answer a;
+	char reason[SDP_REASON_SIZE] = "";
+	struct room r;
+
+	(void)state;
+	open_room(&r, SESSION ICE FINGERPRINT AUDIO VIDEO);
+	assert_int_equal(answer(&r, before, &a, reason), 0);
+	g_free(sdp_subscriber_offer(r.subscriber, &local));
+	assert_int_equal(answer(&r, before, &a, reason), 0); // no restart
+	strcpy(restarting.ice.ufrag, "serverufrag2");
+	for (unsigned offers = 0; offers < 2; offers++) { // whether it is repeated or not
+		g_free(sdp_subscriber_offer(r.subscriber, &restarting));
+		assert_int_equal(answer(&r, before, &a, reason), -EINVAL);
+		assert_non_null(strstr(reason, "restarts ICE"));
+	}
+	assert_int_equal(answer(&r, after, &a, reason), 0);
+	assert_true(a.ice_changed);
+	assert_string_equal(a.ice.ufrag, "efgh");
+	g_free(sdp_subscriber_offer(r.subscriber, &restarting));
+	assert_int_equal(answer(&r, after, &a, reason), 0); // nor is this one
+	assert_int_equal(answer(&r, before, &a, reason), -EINVAL);
+	close_room(&r);
+}
+
 // Two publishers number their codecs against each other; the subscriber sees one numbering.
 static void payload_types_agree_over_lines(void **state)
 {
@@ -384,6 +415,7 @@ int main(void)
 		cmocka_unit_test(refused_lines),
 		cmocka_unit_test(answers_are_to_the_offer),
 		cmocka_unit_test(bad_answers_change_nothing),
+		cmocka_unit_test(a_restart_is_answered_with_new_credentials),
 		cmocka_unit_test(payload_types_agree_over_lines),
 		cmocka_unit_test(red_carries_our_opus),
 		cmocka_unit_test(ids_are_checked),
