@@ -3,7 +3,8 @@
 //
 // A client's network changes. Requests that break while it joins are asked again, and one whose answer
 // alone got lost makes no second participant; the stream of events is opened again; when its address
-// is gone for good, what it publishes comes from the new one after an ICE restart.
+// is gone for good, what it publishes and what it hears goes over the new one after an ICE restart of
+// each transport, in the same session.
 //
 // timeout: 180
 // lab: --clients 2
@@ -60,6 +61,7 @@ async function checkMove(trial, lab, moved, other) {
       change(lab, "add", { ...old, address: old.address.replace(/[^.:]+$/, "99") });
     }
   }
+  const name = await moved.ownName();
   const local = async () => (await moved.stats()).publish?.selectedPair?.local ?? "";
   await until("a pair from the new address", 40, async () => /99\]?:/.test(await local()));
   trial.check(true, `its address is gone: it publishes from ${await local()}`);
@@ -69,6 +71,24 @@ async function checkMove(trial, lab, moved, other) {
     return tracks.some((t) => t.kind === "video" && t.framesDecoded > 5);
   });
   trial.check((await moved.roster()).length === 1, "and is seen, without having left the room");
+  await checkHearing(trial, moved);
+  const state = await moved.state();
+  trial.check(state === "joined" && (await moved.ownName()) === name, `its session is ${state}`);
+}
+
+async function checkHearing(trial, moved) {
+  const local = async () => (await moved.stats()).subscribe?.selectedPair?.local ?? "";
+  await until("a pair to hear on from the new address", 40, async () =>
+    /99\]?:/.test(await local()),
+  );
+  const before = await moved.stats();
+  await until("pictures at the new address", 20, async () => {
+    const tracks = growth(before, await moved.stats());
+    return tracks.some((t) => t.kind === "video" && t.framesDecoded > 5);
+  });
+  trial.check(true, `it sees the other at ${await local()}`);
+  const lines = await moved.journal();
+  trial.check(!lines.some((l) => l.includes("media-lost")), "without a word of lost media");
 }
 
 await run("network_change", async (trial) => {

@@ -120,7 +120,12 @@ export class Api {
 
   async answer(session: Session, revision: number, sdp: string): Promise<void> {
     const request = { session, revision, sdp, requestId: requestId() };
-    await this.#client.answerSubscribe(request, deadline()).response;
+    await persistent(() => this.#client.answerSubscribe(request, deadline()).response);
+  }
+
+  async restartSubscribe(session: Session): Promise<void> {
+    const request = { session, requestId: requestId() };
+    await persistent(() => this.#client.restartSubscribeIce(request, deadline()).response);
   }
 
   async addCandidates(

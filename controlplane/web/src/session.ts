@@ -11,6 +11,7 @@ import type { Participant, Track } from "./gen/sluice/v1/room";
 import type { Params } from "./params";
 import { Publisher } from "./publish";
 import type { Muted } from "./publish";
+import { Recovery } from "./recovery";
 import { Subscriber } from "./subscribe";
 
 export type SessionState =
@@ -18,7 +19,7 @@ export type SessionState =
   | "joined"
   | "signalling-lost" // media goes on, the stream of events is being opened again
   | "session-unknown" // media goes on, the server no longer knows the session
-  | "media-lost" // the subscribe transport failed
+  | "media-lost" // the subscribe transport has failed, and restarts of ICE have not helped yet
   | "removed" // ended by the server
   | "left"
   | "failed"; // could not join
@@ -31,9 +32,6 @@ export interface RemoteParticipant {
 
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 3_000;
-
-// Checks that get lost come back by themselves; an address that is gone does not.
-const DISCONNECTED_MS = 3_000;
 
 // Setting up to be seen takes the processor from setting up to see, which people wait for.
 const HEAR_FIRST_MS = 800;
@@ -56,6 +54,7 @@ export class Session {
   #credentials: Credentials | null = null;
   #abort = new AbortController();
   #hears = () => {}; // the others are connected, or there are none
+  #hearing: Recovery | null = null;
   #seen = new Set<string>(); // participants and tracks of the snapshot being read
 
   constructor(
@@ -91,32 +90,26 @@ export class Session {
       console.warn("answering the server's offer:", failureText(error)),
     );
     const publisher = new Publisher(this.api, credentials, this.params, devices, muted);
-    subscriber.pc.addEventListener("connectionstatechange", () => {
-      if (subscriber.pc.connectionState === "failed" && !this.over) {
-        this.#become("media-lost", "No media has come from the server for a while.");
-      } else if (subscriber.pc.connectionState === "connected") {
-        this.#hears();
-        if (this.state === "media-lost") this.#become("joined");
-      }
-    });
-    publisher.pc.addEventListener("connectionstatechange", () => {
-      if (publisher.pc.connectionState === "failed") this.#restart(publisher);
-      else if (publisher.pc.connectionState === "disconnected") {
-        setTimeout(() => {
-          if (publisher.pc.connectionState === "disconnected") this.#restart(publisher);
-        }, DISCONNECTED_MS);
-      }
-    });
+    this.#hearing = new Recovery(
+      subscriber.pc,
+      () => subscriber.restart(),
+      (lost) => this.#setHearing(!lost),
+    );
+    new Recovery(
+      publisher.pc,
+      () => publisher.negotiate(true),
+      () => {},
+    );
     noteConnection("subscribe", subscriber.pc);
     noteConnection("publish", publisher.pc);
     this.subscriber = subscriber;
     this.publisher = publisher;
   }
 
-  // Whatever signalling does: if this does not get through, resume() tries once more.
-  #restart(publisher: Publisher): void {
-    if (this.over) return;
-    publisher.negotiate(true).catch((error) => console.warn("ICE restart:", failureText(error)));
+  #setHearing(hears: boolean): void {
+    if (!hears) return this.#become("media-lost", "No media has come from the server for a while.");
+    this.#hears();
+    if (this.state === "media-lost") this.#become("joined");
   }
 
   async #giveUp(reason: string): Promise<void> {
@@ -183,7 +176,7 @@ export class Session {
     }
     this.watchOpenings++;
     if (![...this.participants.values()].some((p) => p.tracks.size > 0)) this.#hears();
-    if (this.subscriber?.pc.connectionState !== "failed") this.#become("joined");
+    if (!this.#hearing?.lost) this.#become("joined");
     if (this.watchOpenings === 1) return;
     this.subscriber?.resume();
     this.publisher?.resume().catch((error) => console.warn("after reconnecting:", error));

@@ -81,6 +81,14 @@ export class Subscriber {
     }
   }
 
+  // ICE restart: the server's next offer has new credentials. One whose answer did not get through
+  // may be that offer.
+  async restart(): Promise<void> {
+    note("subscribe: ICE restart");
+    this.resume();
+    await this.api.restartSubscribe(this.session);
+  }
+
   // Signalling is back: says what could not be said meanwhile.
   resume(): void {
     this.#trickle.flush();
