@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // 5 % of the packets are lost on the way up from the publisher and 5 % on the way down to the
-// viewer (nftables in their namespaces). NACK and RTX repair both: the viewer decodes at least 97 %
-// of the frames that were encoded.
+// viewer (nftables in their namespaces), and each of the two is 100 ms there and back away from the
+// SFU. NACK and RTX repair both: the viewer decodes at least 97 % of the frames that were encoded.
 //
 // tries: 2
 // timeout: 150
@@ -14,6 +14,7 @@ import { pause, run } from "./lib/outcome.mjs";
 import { allHaveMedia, meet } from "./lib/participant.mjs";
 
 const ONE_IN = 20; // packets is lost
+const ONE_WAY_MS = 50;
 const SECONDS = 30;
 const DECODED_PERCENT = 97;
 
@@ -30,6 +31,8 @@ const framesEncoded = async (person) =>
 
 await run("loss", async (trial) => {
   const lab = await Lab.up(trial, { clients: 2 });
+  await lab.delay(trial, 1, ONE_WAY_MS);
+  await lab.delay(trial, 2, ONE_WAY_MS);
   const [ada, grace] = await meet(trial, {
     url: lab.url,
     room: "loss",
@@ -41,6 +44,10 @@ await run("loss", async (trial) => {
   lab.nft(1, loses("egress", `dport ${lab.mediaPort}`));
   lab.nft(2, loses("ingress", `sport ${lab.mediaPort}`));
   await pause(3_000);
+  const trips = [(await ada.stats()).publish, (await grace.stats()).subscribe].map(
+    (side) => side.selectedPair.currentRoundTripTime * 1000,
+  );
+  trial.check(Math.min(...trips) >= 2 * ONE_WAY_MS, `round trips of ${trips.join(" and ")} ms`);
   const before = await Promise.all([framesEncoded(ada), grace.stats()]);
   await pause(SECONDS * 1000);
   const after = await Promise.all([framesEncoded(ada), grace.stats()]);

@@ -11,6 +11,7 @@ import { relative, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { delayPort } from "./delay.mjs";
 import { Skip } from "./outcome.mjs";
 import { WireWatch } from "./wire.mjs";
 
@@ -130,6 +131,14 @@ export class Lab {
 
   #qdisc(i, verb, ...rest) {
     execFileSync("tc", ["-n", `${this.name}-lan`, "qdisc", verb, "dev", `c${i}`, "root", ...rest]);
+  }
+
+  // What client `i` and the network send each other comes `milliseconds` later, in both directions,
+  // until the trial ends. From before its first connection: its bridge port changes.
+  async delay(trial, i, milliseconds) {
+    const place = { namespace: `${this.name}-lan`, port: `c${i}`, milliseconds };
+    const relay = await delayPort(place);
+    trial.defer(() => relay.stdin.end());
   }
 
   // Media of client `i` over the other address family goes nowhere: ICE has to choose this one.
