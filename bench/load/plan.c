@@ -69,6 +69,7 @@ static void publisher_read(struct plan *p, char **words)
 	s->ssrc = number("publisher", words[2], 1, UINT32_MAX);
 	s->number = number("publisher", words[3], 0, 127);
 	key_read(s->key, "publisher", words[4], p->suite);
+	p->publisher_suite = p->suite;
 }
 
 static void sink_read(struct plan *p, char **words)
@@ -82,6 +83,7 @@ static void sink_read(struct plan *p, char **words)
 	s->ssrc = number("sink", words[2], 1, UINT32_MAX);
 	s->number = number("sink", words[3], 0, PLAN_PUBLISHERS_MAX - 1);
 	key_read(s->key, "sink", words[4], p->suite);
+	p->sink_suite = p->suite;
 	p->sink_count++;
 }
 

@@ -3,7 +3,9 @@
 // bench/load/plan.h - who sends and who receives: what bench/load/sfu.py has set up through the
 // API, as lines of text on standard input.
 //
-//   suite NAME                                    IANA name, as the API has it
+//   suite NAME                                    IANA name, as the API has it; of the streams
+//   below
+//                                                 it, all publishers' alike and all sinks' alike
 //   bytes N                                       RTP payload of a packet, 64..1400
 //   sfu MAC ADDRESS PORT                          where publishers send
 //   self MAC ADDRESS                              where all of them are
@@ -30,7 +32,8 @@ struct plan_stream {
 };
 
 struct plan {
-	enum shm_suite suite;
+	enum shm_suite suite; // of the line read last
+	enum shm_suite publisher_suite, sink_suite;
 	uint32_t bytes;
 	struct rte_ether_addr sfu_mac, self_mac;
 	uint32_t sfu_address, self_address; // host order

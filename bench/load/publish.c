@@ -58,7 +58,8 @@ struct publishers *publishers_new(const struct plan *p)
 	for (uint32_t i = 0; i < p->publisher_count; i++) {
 		const struct plan_stream *from = &p->publishers[i];
 		ps->publisher[i] = (struct publisher){
-			.stream = engine->stream_new(p->suite, SRTP_SEND, from->key, from->ssrc, 0),
+			.stream = engine->stream_new(p->publisher_suite, SRTP_SEND, from->key,
+						     from->ssrc, 0),
 			.sent = calloc(PUBLISH_SENT_SLOTS, sizeof(uint64_t)),
 			.ssrc = from->ssrc,
 			.port = from->port,

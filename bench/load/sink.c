@@ -58,7 +58,7 @@ struct sinks *sinks_new(const struct plan *p, const struct publishers *from)
 	for (uint32_t i = 0; i < p->sink_count; i++) {
 		const struct plan_stream *to = &p->sinks[i];
 		s->sink[i].stream =
-			engine->stream_new(p->suite, SRTP_RECEIVE, to->key, to->ssrc, 0);
+			engine->stream_new(p->sink_suite, SRTP_RECEIVE, to->key, to->ssrc, 0);
 		s->sink[i].ssrc = to->ssrc;
 		s->sink[i].publisher = to->number;
 		if (s->sink[i].stream == NULL) {
