@@ -57,6 +57,12 @@ def in_lab(*command):
                           text=True).stdout
 
 
+def in_lan(*command):
+    """Where a lab has the far end of its wire."""
+    return subprocess.run(["ip", "netns", "exec", f"{LAB}-lan", *command], check=True,
+                          capture_output=True, text=True).stdout
+
+
 class Sfu:
     """Both processes, with `wire` as the wire port's devargs; ends with the block."""
 

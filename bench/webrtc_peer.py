@@ -26,7 +26,7 @@ STUN_RTO_S, DTLS_RTO_S, MTU = 0.5, 1, 1200
 class Identity:
     """A certificate; as many peers as like share one. 'digest' makes its fingerprint."""
 
-    def __init__(self, digest=hashes.SHA256()):
+    def __init__(self, digest=hashes.SHA256(), srtp=b"SRTP_AEAD_AES_128_GCM"):
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "peer")])
         start = datetime.datetime.now(datetime.timezone.utc)
@@ -41,7 +41,7 @@ class Identity:
         self.context.use_certificate(crypto.X509.from_cryptography(certificate))
         self.context.use_privatekey(crypto.PKey.from_cryptography_key(key))
         self.context.set_verify(SSL.VERIFY_PEER, lambda *_: True)  # held against the fingerprint
-        self.context.set_tlsext_use_srtp(b"SRTP_AEAD_AES_128_GCM")
+        self.context.set_tlsext_use_srtp(srtp)
 
 
 def attribute(kind, value):
@@ -77,14 +77,14 @@ def binding_success(request, ours, remote):
 
 
 class Peer:
-    """'ice' is its credentials, an IceParameters of the API."""
+    """'ice' is its credentials, an IceParameters of the API; 'local' a socket bound beforehand."""
 
-    def __init__(self, identity, address, ice):
+    def __init__(self, identity, address, ice, local=None):
         self.identity, self.ice = identity, ice
         self.flight = b""
         self.remote = address
         self.dtls = None
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = local or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(address)
 
     def receive(self, seconds):

@@ -7,10 +7,10 @@ import sfu
 
 
 class Generator:
-    def __init__(self, port, plan):
+    def __init__(self, port, plan, namespace=sfu.LAB):
         _, other = sfu.cores()
         self.process = sfu.start(
-            ["ip", "netns", "exec", sfu.LAB, str(sfu.BUILD / "bench/bench_load"), "--core",
+            ["ip", "netns", "exec", namespace, str(sfu.BUILD / "bench/bench_load"), "--core",
              str(other), "--port", port], stdin=subprocess.PIPE)
         self._say(plan)
         self.clock = self._answer()

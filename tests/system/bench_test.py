@@ -134,6 +134,25 @@ class Benches(unittest.TestCase):
         self.assertGreater(row["transports_per_second"], 0)
         self.assertGreater(row["cpu_ms_per_transport"]["controlplane"], 0)
 
+    def test_peers(self):
+        """The search ends with its first loss: rates are not what is tested here."""
+        done = subprocess.run(
+            [sys.executable, TREE / "bench/peers/peers.py", "--json", "--peers",
+             "sluice-veth,rtpengine,janus", "--consumers", "2", "--from", "12000", "--resolution",
+             "0.6", "--trial-seconds", "0.2", "--cpu-seconds", "0.5"], timeout=100,
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = {row["peer"]: row for row in map(json.loads, done.stdout.splitlines())}
+        for row in rows.values():
+            self.assertEqual((row["bench"], row["consumers"], row["wrong"]), ("peers", 2, 0))
+            self.assertGreater(row["packets_per_second"], 1000)
+            self.assertGreater(row["opened"], 0)
+            self.assertGreater(row["user_ns_per_packet"] + row["system_ns_per_packet"], 0)
+        self.assertIn("sluice-veth", rows)
+        if "janus is left out" in done.stderr and "rtpengine is left out" in done.stderr:
+            self.skipTest(done.stderr.strip().splitlines()[-1])
+        self.assertEqual(set(rows), {"sluice-veth", "rtpengine", "janus"}, done.stderr)
+
     def test_a_pcap_is_replayed(self):
         """Once it is heard by all; again, only after the reset that bench/pktgen explains."""
         packets, consumers = 1500, 3
