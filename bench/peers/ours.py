@@ -43,7 +43,6 @@ class Ours:
         """The generator has it alone, as it has a peer's."""
         sfu.in_lan("ip", "link", "set", FAR0, "nomaster")
         wire.close_to_kernel(FAR0)
-        wire.far_receives_on(FAR0, sfu.cores()[1])
 
     def set_up(self):
         return sfu.fan_out(self.node, self.suite, self.size, 1, self.consumers)

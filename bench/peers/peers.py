@@ -171,12 +171,13 @@ def measure(args, name, make, wire_name, consumers):
 
 
 HEAD = (f"{'peer':<14} {'port':<10} {'consumers':>9} {'packets/s':>10} {'bound':>9} | CPU in ns per "
-        f"sealed packet\n{'':>56} | {'user':>7} {'system':>7}")
+        f"sealed packet\n{'':>56} | {'user':>7} {'system':>7} {'softirq':>7}")
 
 
 def table(r):
     return (f"{r['peer']:<14} {r['port']:<10} {r['consumers']:>9} {r['packets_per_second']:>10} "
-            f"{r['bound']:>9} | {r['user_ns_per_packet']:>7.0f} {r['system_ns_per_packet']:>7.0f}")
+            f"{r['bound']:>9} | {r['user_ns_per_packet']:>7.0f} {r['system_ns_per_packet']:>7.0f} "
+            f"{r['interrupts_ns_per_packet']:>7.0f}")
 
 
 def main():

@@ -38,12 +38,6 @@ def socket_in(namespace, *kind):
                 raise OSError(ctypes.get_errno(), "setns")
 
 
-def far_receives_on(interface, core):
-    """The kernel's part of receiving (RPS) is done by the generator's core: the sender's pays for
-    sending alone, as with a NIC."""
-    sfu.in_lan("sh", "-c", f"echo {1 << core:x} >/sys/class/net/{interface}/queues/rx-0/rps_cpus")
-
-
 def close_to_kernel(interface):
     sfu.in_lan("nft", DROP_ALL.format(interface))
 
@@ -57,7 +51,6 @@ class Veth:
         ip("link", "set", NEAR, "up")
         sfu.in_lan("ip", "addr", "add", f"{FAR4}/24", "dev", FAR)
         sfu.in_lan("ip", "link", "set", FAR, "up")
-        far_receives_on(FAR, sfu.cores()[1])
         ip("neigh", "replace", FAR4, "lladdr", mac_far(), "dev", NEAR, "nud", "permanent")
         return self
 
