@@ -168,7 +168,7 @@ class Janus:
             "request": "create", "type": "rtp", "id": MOUNTPOINT, "media": [
                 {"type": "video", "mid": "v", "port": MEDIA_PORT, "pt": room.PT, "codec": "vp8"}],
             "srtpsuite": PUBLISHER_SUITE_NUMBER, "srtpcrypto": base64.b64encode(key).decode()})
-        identity = Identity(PROFILES[self.suite][0])
+        identity = Identity(srtp=PROFILES[self.suite][0])
         viewers = [self.watch(identity, i) for i in range(self.consumers)]
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             sinks = list(pool.map(lambda viewer: self.connect(*viewer), viewers))
