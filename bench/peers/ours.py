@@ -5,7 +5,7 @@ import sys
 import sfu
 import wire
 
-WIRE0, FAR0 = "wire0", "far0"
+WIRE0, FAR0, BRIDGE = "wire0", "far0", "br0"
 SOCKET = "sluice-bench"  # abstract: of the lab's namespace alone
 
 
@@ -59,3 +59,6 @@ class Ours:
 
     def __exit__(self, *what):
         self.node.__exit__(*what)
+        if self.port != "memif":
+            wire.open_to_kernel(FAR0)
+            sfu.in_lan("ip", "link", "set", FAR0, "master", BRIDGE)

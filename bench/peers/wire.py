@@ -42,6 +42,10 @@ def close_to_kernel(interface):
     sfu.in_lan("nft", DROP_ALL.format(interface))
 
 
+def open_to_kernel(interface):
+    sfu.in_lan("nft", f"add table netdev {interface}; delete table netdev {interface}")
+
+
 class Veth:
     """The pair, while the block lasts."""
 
@@ -56,7 +60,7 @@ class Veth:
 
     def __exit__(self, *unused):
         ip("link", "del", NEAR)
-        sfu.in_lan("nft", f"add table netdev {FAR}; delete table netdev {FAR}")
+        open_to_kernel(FAR)
 
 
 def mac_near():
