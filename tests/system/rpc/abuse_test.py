@@ -69,7 +69,7 @@ class Beside:
     def run(self, sender):
         seconds, failure = [], None
         try:
-            connection = Connection(self.path)
+            connection = self.connect()
             for stream in range(1, 1 << 30, 2):
                 seconds.append(self.call(connection, stream))
                 self.count.value += 1
@@ -78,6 +78,15 @@ class Beside:
         except (OSError, EOFError) as error:
             failure = repr(error)
         sender.send((seconds, failure))
+
+    def connect(self):
+        end = time.monotonic() + 10
+        while True:
+            try:
+                return Connection(self.path)
+            except BlockingIOError:  # a Unix socket's backlog is full: clients try again
+                if time.monotonic() > end:
+                    raise
 
     def call(self, connection, stream):
         start = time.monotonic()
@@ -88,6 +97,10 @@ class Beside:
 
     def __enter__(self):
         self.process.start()
+        end = time.monotonic() + 10
+        while self.count.value == 0 and self.process.is_alive():  # it is beside from the start
+            assert time.monotonic() < end
+            self.process.join(0.001)
         return self
 
     def __exit__(self, *_):
