@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "tests/path/both_workers.h"
+
 enum { AUDIO = 0, VIDEO = 1, AUDIO_SSRC = 0xa0d10, VIDEO_SSRC = 0x51de0, CONSUMERS = 3 };
 
 static const enum shm_suite suites[CONSUMERS] = {
@@ -41,23 +43,7 @@ static struct room *everybody(unsigned workers)
 	return r;
 }
 
-static int one_worker(void **state)
-{
-	*state = everybody(1);
-	return 0;
-}
-
-static int two_workers(void **state)
-{
-	*state = everybody(2);
-	return 0;
-}
-
-static int leave(void **state)
-{
-	room_free(*state);
-	return 0;
-}
+BOTH_WORKERS(everybody)
 
 static void send_audio(struct room *r, uint16_t seq)
 {
@@ -439,12 +425,6 @@ static void the_books_balance(void **state)
 	// Each peer's first check went on to the control plane: main's books.
 	assert_int_equal(in, out + r->peer_count);
 }
-
-#define BOTH(test)                                                                                 \
-	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
-	{                                                                                          \
-		"2 workers: " #test, test, two_workers, leave, NULL                                \
-	}
 
 int main(void)
 {

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "tests/path/both_workers.h"
+
 enum { VIDEO = 0, VIDEO_SSRC = 0x51de0, CONSUMER = 0x2000, SEQ = 100, FRAME_US = 33000 };
 enum { PUBLISHER = 0, EARLY = 1, LATE = 2, PACKETS = 12, PAYLOAD_BYTES = 300 };
 
@@ -30,23 +32,7 @@ static struct room *three(unsigned workers)
 	return r;
 }
 
-static int one_worker(void **state)
-{
-	*state = three(1);
-	return 0;
-}
-
-static int two_workers(void **state)
-{
-	*state = three(2);
-	return 0;
-}
-
-static int leave(void **state)
-{
-	room_free(*state);
-	return 0;
-}
+BOTH_WORKERS(three)
 
 // RFC 7741; a frame is one packet, with its number in its bytes.
 static void send_video(struct room *r, unsigned number, bool key)
@@ -156,19 +142,13 @@ static void one_too_large_does_not_serve(void **state)
 		keyframe_group_serves(&r->h->dp.workers[r->h->dp.worker_count - 1], to, track, 0));
 }
 
-#define PATH_TEST(test)                                                                            \
-	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
-	{                                                                                          \
-		"2 workers: " #test, test, two_workers, leave, NULL                                \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PATH_TEST(the_last_keyframe_serves),
-		PATH_TEST(an_old_one_does_not_serve),
-		PATH_TEST(one_with_a_gap_does_not_serve),
-		PATH_TEST(one_too_large_does_not_serve),
+		BOTH(the_last_keyframe_serves),
+		BOTH(an_old_one_does_not_serve),
+		BOTH(one_with_a_gap_does_not_serve),
+		BOTH(one_too_large_does_not_serve),
 	};
 
 	return cmocka_run_group_tests_name("keyframe_group", tests, NULL, NULL);

@@ -8,6 +8,8 @@
 
 #include "proto/rtc/rtcp.h"
 
+#include "tests/path/both_workers.h"
+
 enum { VIDEO = 0, VIDEO_SSRC = 0x51de0, RTX_SSRC = 0x51de1, RTX_PT = 98, CONSUMER = 0x2000 };
 enum { PUBLISHER = 0, VIEWER = 1, SEQ = 65534, PAYLOAD_BYTES = 100 };
 
@@ -28,23 +30,7 @@ static struct room *pair(unsigned workers)
 	return r;
 }
 
-static int one_worker(void **state)
-{
-	*state = pair(1);
-	return 0;
-}
-
-static int two_workers(void **state)
-{
-	*state = pair(2);
-	return 0;
-}
-
-static int leave(void **state)
-{
-	room_free(*state);
-	return 0;
-}
+BOTH_WORKERS(pair)
 
 static size_t video_payload(uint8_t out[PAYLOAD_BYTES], unsigned number)
 {
@@ -223,12 +209,6 @@ static void what_never_comes_ends_in_a_keyframe_request(void **state)
 	assert_int_equal(stats(r)->packets_given_up, 2);
 	assert_true(stats(r)->pli_count > plis);
 }
-
-#define BOTH(test)                                                                                 \
-	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
-	{                                                                                          \
-		"2 workers: " #test, test, two_workers, leave, NULL                                \
-	}
 
 int main(void)
 {

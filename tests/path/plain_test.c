@@ -12,25 +12,11 @@
 
 #include <cmocka.h>
 
+#include "tests/path/both_workers.h"
+
 enum { SSRC = 0xa0d10, OTHER_SSRC = 0xa0d11, TRACK = 0, PACKETS = 20 };
 
-static int one_worker(void **state)
-{
-	*state = room_new(1);
-	return 0;
-}
-
-static int two_workers(void **state)
-{
-	*state = room_new(2);
-	return 0;
-}
-
-static int leave(void **state)
-{
-	room_free(*state);
-	return 0;
-}
+BOTH_WORKERS(room_new)
 
 static uint64_t drops(const struct room *r, enum shm_ingress_drop why)
 {
@@ -341,12 +327,6 @@ static void silence_is_told_once(void **state)
 	assert_int_equal(inactive_events(r, 0), 1);
 	assert_int_equal(r->h->dp.transports[peer->id].phase, SHM_PHASE_ESTABLISHED);
 }
-
-#define BOTH(test)                                                                                 \
-	{#test " (1 worker)", test, one_worker, leave, NULL},                                      \
-	{                                                                                          \
-#test " (2 workers)", test, two_workers, leave, NULL                               \
-	}
 
 int main(void)
 {

@@ -5,6 +5,8 @@
 #include "tests/path/checks.h"
 #include "tests/path/media.h"
 
+#include "tests/path/both_workers.h"
+
 enum { AUDIO = 3, AUDIO_SSRC = 0xa0d10, RED_PT = 63, OPUS_PT = 111 };
 enum { PUBLISHER, ALIKE, OTHERWISE, WITHOUT, PEERS };
 
@@ -45,23 +47,7 @@ static struct room *four(unsigned workers)
 	return r;
 }
 
-static int one_worker(void **state)
-{
-	*state = four(1);
-	return 0;
-}
-
-static int two_workers(void **state)
-{
-	*state = four(2);
-	return 0;
-}
-
-static int leave(void **state)
-{
-	room_free(*state);
-	return 0;
-}
+BOTH_WORKERS(four)
 
 static void send(struct room *r, uint8_t pt, uint16_t seq, const uint8_t *payload, size_t size)
 {
@@ -199,12 +185,6 @@ static void another_primary_block_is_not_negotiated(void **state)
 	const struct worker *w = &r->h->dp.workers[r->h->dp.worker_count - 1];
 	assert_int_equal(w->stats.egress_drops[SHM_EGRESS_DROP_PT_NOT_NEGOTIATED], 2);
 }
-
-#define BOTH(test)                                                                                 \
-	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
-	{                                                                                          \
-		"2 workers: " #test, test, two_workers, leave, NULL                                \
-	}
 
 int main(void)
 {

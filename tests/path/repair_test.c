@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "tests/path/both_workers.h"
+
 enum { VIDEO = 0, VIDEO_SSRC = 0x51de0, CONSUMER = 0x2000, REPAIR = 0x3000, REPAIR_PT = 101 };
 enum { PUBLISHER = 0, WITH_RTX = 1, WITHOUT = 2, SEQ = 100, PACKETS = 10, PAYLOAD_BYTES = 300 };
 
@@ -36,23 +38,7 @@ static struct room *three(unsigned workers)
 	return r;
 }
 
-static int one_worker(void **state)
-{
-	*state = three(1);
-	return 0;
-}
-
-static int two_workers(void **state)
-{
-	*state = three(2);
-	return 0;
-}
-
-static int leave(void **state)
-{
-	room_free(*state);
-	return 0;
-}
+BOTH_WORKERS(three)
 
 // RFC 7741: the first a keyframe, the rest not; each with bytes of its own.
 static void send_video(struct room *r, unsigned number)
@@ -183,12 +169,6 @@ static void a_storm_costs_a_bounded_budget(void **state)
 	assert_int_equal(room_of(r, WITHOUT, false, got, PACKETS), 1);
 	assert_int_equal(room_of(r, WITH_RTX, false, got, PACKETS), 1);
 }
-
-#define BOTH(test)                                                                                 \
-	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
-	{                                                                                          \
-		"2 workers: " #test, test, two_workers, leave, NULL                                \
-	}
 
 int main(void)
 {

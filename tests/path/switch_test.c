@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "tests/path/both_workers.h"
+
 enum { LOW = 0x100, HIGH = 0x200, SECOND_US = 1000000 };
 
 static const uint8_t keyframe[] = {0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 1};
@@ -35,23 +37,7 @@ static struct room *simulcast(unsigned workers)
 	return r;
 }
 
-static int one_worker(void **state)
-{
-	*state = simulcast(1);
-	return 0;
-}
-
-static int two_workers(void **state)
-{
-	*state = simulcast(2);
-	return 0;
-}
-
-static int leave(void **state)
-{
-	room_free(*state);
-	return 0;
-}
+BOTH_WORKERS(simulcast)
 
 static void send_of(struct room *r, unsigned peer, uint32_t ssrc, uint16_t seq, bool key)
 {
@@ -260,12 +246,6 @@ static int two_workers_lineup(void **state)
 	*state = lineup(2);
 	return 0;
 }
-
-#define BOTH(test)                                                                                 \
-	{"1 worker: " #test, test, one_worker, leave, NULL},                                       \
-	{                                                                                          \
-		"2 workers: " #test, test, two_workers, leave, NULL                                \
-	}
 
 int main(void)
 {

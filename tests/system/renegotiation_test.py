@@ -64,9 +64,11 @@ class Half:
                             time.monotonic() + PATIENCE_S, "a=setup:active" not in theirs)
 
 
-class Lab(RelayLab):
-    def __init__(self):
-        super().__init__()
+class PeersLab(RelayLab):
+    """With other ends of sessions, made by hand."""
+
+    def __init__(self, *flags):
+        super().__init__(*flags)
         self.identity = Identity()
         self.halves = []
 
@@ -80,6 +82,8 @@ class Lab(RelayLab):
             half.peer.socket.close()
         self.halves.clear()
 
+
+class Lab(PeersLab):
     def publisher(self, *changes):
         """A session that publishes live what the offer says after the changes; the first answer."""
         half, session = self.half(), self.api.join(ROOM).session

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import whip_test
 from api_lab import PATIENCE_S, sdp, wait_for
-from relay_lab import Event, RelayLab, sdp_of
-from renegotiation_test import Half, Identity, credentials, ice_of
+from relay_lab import Event, sdp_of
+from renegotiation_test import PeersLab, credentials, ice_of
 from whip_test import EMPTY_OFFER, FRAGMENT, SDP, STRONG_ETAG, curl
 
 ROOM = "late"
@@ -25,22 +25,7 @@ SERVER_PATIENCE_S, ASK_AGAIN = 5, r"\d+"
 OFFER_TIMEOUT_S = 4  # of counter-offers, where one is to end before its answer is acknowledged
 
 
-class Lab(RelayLab):
-    def __init__(self, *flags):
-        super().__init__(*flags)
-        self.identity = Identity()
-        self.halves = []
-
-    def half(self):
-        self.halves.append(Half(self.identity))
-        return self.halves[-1]
-
-    def empty(self):
-        super().empty()
-        for half in self.halves:
-            half.peer.socket.close()
-        self.halves.clear()
-
+class Lab(PeersLab):
     def published(self):
         """Who is there to be played."""
         half, name = self.half(), f"rooms/{ROOM}/participants/cam"
