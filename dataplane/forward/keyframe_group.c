@@ -55,13 +55,13 @@ bool keyframe_group_send(struct worker *w, const struct fanout_entry *c, const s
 
 	if (!serves(w, c->transport, p->track, p->encoding, &first, &last) || p->index <= last)
 		return false;
-	for (uint64_t i = first; i <= last; i++) {
-		struct rte_mbuf *m = repair_find(w, p->track, p->encoding, i);
-
-		if (m == NULL || w->now_us - packet_of(m)->arrival_us > age_max_us)
-			return false;
-		consumer_send_kept(w, c, m);
-	}
+	// The oldest goes first where the pool runs low: with it here, the rest is.
+	struct rte_mbuf *m = repair_find(w, p->track, p->encoding, first);
+	if (m == NULL || w->now_us - packet_of(m)->arrival_us > age_max_us)
+		return false;
+	for (uint64_t i = first; i <= last; i++)
+		if ((m = repair_find(w, p->track, p->encoding, i)) != NULL)
+			consumer_send_kept(w, c, m);
 	if (!s->started || s->encoding != p->encoding)
 		return false;
 	w->stats.keyframe_groups_sent++;

@@ -4,9 +4,8 @@
 //
 // Path     forward/rewrite.c -> [pacing] -> forward/rewrite.c -> egress/
 // Thread   the worker that owns the subscriber's transport.
-// Gone     a note whose consumer, or whose packet, went meanwhile, or that waited for
-// REPAIR_AGE_US,
-//          ends as PACER_STALE.
+// Gone     a note ends as PACER_STALE if its consumer, or its packet, went meanwhile, or it waited
+//          for REPAIR_AGE_US.
 #include "dataplane/forward/pacing.h"
 
 #include "dataplane/forward/repair.h"

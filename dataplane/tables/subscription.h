@@ -8,7 +8,7 @@
 //          to know of each, in one cache line. Main builds a new list for every epoch that changes
 //          anything in it and frees the old one after the acknowledgement.
 // Heat     a packet to a consumer reads its line of the list, and writes the first line of
-//          'continuity', the one with the packet's bits, and the line from 'generation' on.
+//          'continuity' and the line from 'generation' on.
 #pragma once
 
 #include "dataplane/srtp/engine.h"
