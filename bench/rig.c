@@ -17,6 +17,7 @@
 #include <rte_eal.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,23 @@ const char *rig_pages(void)
 	return huge ? "huge" : "4k";
 }
 
+// An lcore on each CPU we may run on (taskset), as far as there are workers for them.
+static void lcores_write(char *at, size_t room)
+{
+	cpu_set_t allowed;
+	size_t used = (size_t)snprintf(at, room, "--lcores=");
+	unsigned lcore = 0;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		fail("the CPUs we may run on are not told");
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE && lcore < RIG_WORKERS_MAX; cpu++)
+		if (CPU_ISSET(cpu, &allowed)) {
+			used += (size_t)snprintf(at + used, room - used, "%s%u@%u",
+						 lcore == 0 ? "" : ",", lcore, cpu);
+			lcore++;
+		}
+}
+
 // With hugepages, as the dataplane has them, where there are some.
 static void eal_start(void)
 {
@@ -78,9 +96,7 @@ static void eal_start(void)
 	huge = hugepages_free();
 	if (!huge)
 		args[ARGS - 1] = "--no-huge";
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	snprintf(lcores, sizeof(lcores), "--lcores=0-%ld",
-		 (cores < RIG_WORKERS_MAX ? cores : RIG_WORKERS_MAX) - 1);
+	lcores_write(lcores, sizeof(lcores));
 	snprintf(memory, sizeof(memory), "%d", MEMORY_MB);
 	for (int i = 0; i < ARGS; i++)
 		argv[i] = strdup(args[i]);
