@@ -9,8 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Of an mbuf: struct packet.
-enum { POOLS_PRIVATE_BYTES = RTE_ALIGN_MUL_CEIL(sizeof(struct packet), RTE_MBUF_PRIV_ALIGN) };
+// Of an mbuf: struct packet. Whole cache lines, so that a frame begins with one: else half of the
+// stores to its headers, and of the engine's, would touch two.
+enum { POOLS_PRIVATE_BYTES = RTE_ALIGN_MUL_CEIL(sizeof(struct packet), RTE_CACHE_LINE_SIZE) };
 
 // Makes the pool of 'packets' mbufs, each with a struct packet in its private area and room for
 // one frame. Mbufs cross cores, so it is multi-producer and multi-consumer. NULL with rte_errno.
