@@ -35,6 +35,12 @@ void repair_keep(struct worker *w, struct rte_mbuf *m)
 					 (uintptr_t)m, w->now_us);
 	if (released != 0)
 		rte_pktmbuf_free((struct rte_mbuf *)released);
+	// Nothing has touched it for long.
+	struct rte_mbuf *next = (struct rte_mbuf *)history_next_out(&w->history);
+	if (next != NULL) {
+		rte_prefetch0(next);
+		rte_prefetch0(&next->next);
+	}
 }
 
 // At most half of the pool by its size, and less when others need it.

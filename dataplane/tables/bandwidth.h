@@ -32,7 +32,7 @@ struct paced_packet {
 };
 
 struct bandwidth {
-	// What every packet touches is in the first line.
+	// What every packet touches is in the first line, and the first of 'pacer'.
 	alignas(64) uint32_t probe_id; // of 'probe'; 0: none is under way
 	uint32_t probe_bytes; // sent of it
 	uint32_t probe_pkts;
@@ -42,7 +42,7 @@ struct bandwidth {
 	uint64_t poll_us; // next time
 	struct probe probe;
 	uint64_t probe_us; // since when
-	struct pacer pacer;
+	alignas(64) struct pacer pacer;
 	struct pacer_item waiting_audio[1], waiting_repairs[1]; // none ever does
 	struct pacer_item waiting_video[PACED_PACKETS_MAX];
 	struct paced_packet paced[PACED_PACKETS_MAX];
@@ -50,12 +50,16 @@ struct bandwidth {
 };
 static_assert(offsetof(struct bandwidth, estimator.log.reference) <= 64, "the first line");
 
-// What bandwidth_number() will touch, but for the slot of the log, which nobody waits for: it is
-// only written. The transport's own line is there already.
+// What a packet will touch, but for the slot of the log, which nobody waits for: it is only
+// written. The transport's own line is there already.
 static inline void bandwidth_fetch(const struct transport *t)
 {
-	if (t->bandwidth != NULL)
-		rte_prefetch0(t->bandwidth);
+	const struct bandwidth *b = t->bandwidth;
+
+	if (b == NULL)
+		return;
+	rte_prefetch0(b);
+	rte_prefetch0(&b->pacer);
 }
 
 enum { BANDWIDTH_UDP_BYTES = 28 + 16 }; // IPv4, UDP and an SRTP tag, of every packet

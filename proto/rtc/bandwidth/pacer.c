@@ -8,16 +8,23 @@
 void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES],
 		const uint32_t counts[PACER_CLASSES], uint64_t now_us)
 {
-	*p = (struct pacer){.updated_us = now_us, .rate_bps = PACER_RATE_MIN_BPS};
+	*p = (struct pacer){.updated_us = now_us};
+	pacer_set_rate(p, PACER_RATE_MIN_BPS);
 	for (int i = 0; i < PACER_CLASSES; i++) {
 		assert(counts[i] != 0 && (counts[i] & (counts[i] - 1)) == 0);
 		p->queues[i] = (struct pacer_queue){.items = items[i], .mask = counts[i] - 1};
 	}
 }
 
+static void sending_rate(struct pacer *p)
+{
+	p->sending_bps = p->probe.id != 0 ? p->probe.bps : p->rate_bps / 100 * PACER_FACTOR_PERCENT;
+}
+
 void pacer_set_rate(struct pacer *p, uint64_t estimate_bps)
 {
 	p->rate_bps = estimate_bps > PACER_RATE_MIN_BPS ? estimate_bps : PACER_RATE_MIN_BPS;
+	sending_rate(p);
 }
 
 void pacer_probe(struct pacer *p, const struct probe *probe)
@@ -25,18 +32,12 @@ void pacer_probe(struct pacer *p, const struct probe *probe)
 	p->probe = *probe;
 	p->probe_bytes = 0;
 	p->probe_pkts = 0;
+	sending_rate(p);
 }
 
-static uint64_t sending_bps(const struct pacer *p)
+void pacer_pay(struct pacer *p, uint64_t now_us)
 {
-	if (p->probe.id != 0)
-		return p->probe.bps;
-	return p->rate_bps / 100 * PACER_FACTOR_PERCENT;
-}
-
-static void pay(struct pacer *p, uint64_t now_us)
-{
-	uint64_t elapsed_us = now_us - p->updated_us, bps = sending_bps(p);
+	uint64_t elapsed_us = now_us - p->updated_us, bps = p->sending_bps;
 	int64_t credit = (int64_t)(bps * PACER_CREDIT_US / 1000000);
 
 	if (elapsed_us == 0)
@@ -65,7 +66,7 @@ bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32
 		p->refused++;
 		return false;
 	}
-	pay(p, now_us);
+	pacer_pay(p, now_us);
 	q->items[(q->head + q->count) & q->mask] =
 		(struct pacer_item){.handle = handle, .size = size, .queued_us = now_us};
 	q->count++;
@@ -92,32 +93,32 @@ static bool take(struct pacer *p, enum packet_kind kind, struct pacer_out *out)
 	return true;
 }
 
+void pacer_probed(struct pacer *p, uint32_t size)
+{
+	p->probe_bytes += size;
+	p->probe_pkts++;
+	if (p->probe_bytes < p->probe.bytes || p->probe_pkts < p->probe.pkts)
+		return;
+	p->probe.id = 0;
+	sending_rate(p);
+}
+
 static void account(struct pacer *p, uint32_t size)
 {
 	p->debt_bits += (int64_t)size * 8;
-	if (p->probe.id == 0)
-		return;
-	p->probe_bytes += size;
-	p->probe_pkts++;
-	if (p->probe_bytes >= p->probe.bytes && p->probe_pkts >= p->probe.pkts)
-		p->probe.id = 0;
+	if (p->probe.id != 0)
+		pacer_probed(p, size);
 }
 
-bool pacer_pass(struct pacer *p, enum packet_kind kind, uint32_t size, uint64_t now_us)
+bool pacer_is_empty_before(const struct pacer *p, enum packet_kind kind)
 {
-	if (kind != PACKET_AUDIO) {
-		pay(p, now_us);
-		if (p->debt_bits > 0 || p->queues[PACKET_RETRANSMISSION].count != 0 ||
-		    (kind == PACKET_VIDEO && p->queues[PACKET_VIDEO].count != 0))
-			return false;
-	}
-	account(p, size);
-	return true;
+	return p->queues[PACKET_RETRANSMISSION].count == 0 &&
+	       (kind != PACKET_VIDEO || p->queues[PACKET_VIDEO].count == 0);
 }
 
 bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out)
 {
-	pay(p, now_us);
+	pacer_pay(p, now_us);
 	bool found = take(p, PACKET_AUDIO, out);
 	if (!found && p->debt_bits > 0)
 		return false;
@@ -145,6 +146,6 @@ uint64_t pacer_deadline_us(const struct pacer *p)
 		return UINT64_MAX;
 	if (p->queues[PACKET_AUDIO].count != 0 || p->debt_bits <= 0)
 		return p->updated_us;
-	uint64_t bps = sending_bps(p);
+	uint64_t bps = p->sending_bps;
 	return p->updated_us + ((uint64_t)p->debt_bits * 1000000 + bps - 1) / bps;
 }

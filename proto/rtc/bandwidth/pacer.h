@@ -40,12 +40,14 @@ struct pacer_queue {
 };
 
 struct pacer {
-	struct pacer_queue queues[PACER_CLASSES];
+	// What every packet touches comes first.
+	int64_t debt_bits; // sent and not yet covered by the rate; below 0: credit
+	uint64_t updated_us; // until when it is
+	uint64_t sending_bps; // the rate that pays it: what 'rate_bps' and 'probe' make of it
+	uint64_t queued_bytes;
 	struct probe probe; // id 0: none under way
 	uint64_t rate_bps; // estimate
-	uint64_t updated_us;
-	int64_t debt_bits; // sent and not yet covered by the rate; below 0: credit
-	uint64_t queued_bytes;
+	struct pacer_queue queues[PACER_CLASSES];
 	uint32_t probe_bytes; // sent of the probe
 	uint32_t probe_pkts;
 	uint64_t refused; // counter
@@ -60,8 +62,29 @@ void pacer_probe(struct pacer *p, const struct probe *probe);
 bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32_t size,
 		uint64_t now_us);
 
+// Time passes: what was sent is paid for.
+void pacer_pay(struct pacer *p, uint64_t now_us);
+// Counts a packet as sent by the probe that is under way.
+void pacer_probed(struct pacer *p, uint32_t size);
+// True if nothing of the class, or of one that goes before it, is queued; audio is never.
+bool pacer_is_empty_before(const struct pacer *p, enum packet_kind kind);
+
 // True if the packet would be the next to leave, and now: it counts as sent and is not queued.
-bool pacer_pass(struct pacer *p, enum packet_kind kind, uint32_t size, uint64_t now_us);
+// Inline, for it is asked once a packet.
+static inline bool pacer_pass(struct pacer *p, enum packet_kind kind, uint32_t size,
+			      uint64_t now_us)
+{
+	if (kind != PACKET_AUDIO) {
+		if (now_us != p->updated_us)
+			pacer_pay(p, now_us);
+		if (p->debt_bits > 0 || (p->queued_bytes != 0 && !pacer_is_empty_before(p, kind)))
+			return false;
+	}
+	p->debt_bits += (int64_t)size * 8;
+	if (p->probe.id != 0)
+		pacer_probed(p, size);
+	return true;
+}
 
 struct pacer_out {
 	uintptr_t handle; // 0: padding of 'size' bytes is asked for

@@ -70,11 +70,12 @@ static inline uint64_t sent_time(uint64_t us)
 static inline void sent_log_add(struct sent_log *l, uint32_t size, enum packet_kind kind,
 				uint32_t probe, uint64_t now_us)
 {
-	uint64_t what = (uint64_t)(size & SENT_SIZE_MAX) << SENT_SIZE_BIT |
-			(uint64_t)(probe & SENT_PROBE_MAX) << SENT_PROBE_BIT |
+	// The same for a packet to many, but for the probe.
+	uint64_t what = sent_time(now_us) | (uint64_t)(size & SENT_SIZE_MAX) << SENT_SIZE_BIT |
 			(uint64_t)kind << SENT_KIND_BIT;
 
-	l->slots[l->next++ & l->mask].word = sent_time(now_us) | what;
+	l->slots[l->next++ & l->mask].word = what | (uint64_t)(probe & SENT_PROBE_MAX)
+							    << SENT_PROBE_BIT;
 	l->newest_us = now_us;
 	l->bytes += size;
 }

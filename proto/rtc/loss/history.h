@@ -46,3 +46,8 @@ uintptr_t history_find(const struct history *h, uint32_t source, uint64_t index)
 uintptr_t history_expire(struct history *h, uint64_t now_us);
 // The oldest packet of all, 0 if none is kept.
 uintptr_t history_evict(struct history *h);
+// The packet that goes next where the window is full, else 0: to be fetched before it does.
+static inline uintptr_t history_next_out(const struct history *h)
+{
+	return h->count > h->mask ? h->slots[h->oldest].handle : 0;
+}
