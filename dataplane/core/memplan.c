@@ -63,6 +63,8 @@ static void units_make(struct memplan *p, const struct shm_limits_config *limits
 		.reserved = sizeof(struct track) + sizeof(struct shm_track_slot) +
 			    limits->workers * TRACK_BYTES,
 		.dpdk = element_bytes(sizeof(struct track_config)) +
+			element_bytes(sizeof(struct fanout_list) +
+				      FANOUT_AHEAD * sizeof(struct fanout_entry)) +
 			element_bytes(SHM_ENCODINGS_MAX * sizeof(struct nack_generator)),
 		.heap = 2 * stream_bytes(srtp, SRTP_RECEIVE),
 	};

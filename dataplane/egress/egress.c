@@ -80,5 +80,7 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 
 void egress_kernel_frame(struct worker *w, struct rte_mbuf *m)
 {
-	egress_queue(w, m, NULL, NULL, 0, 0);
+	if (w->egress->frame_count == BURST_PKTS_MAX)
+		egress_send(w);
+	egress_queue(w->egress, m, NULL, 0);
 }

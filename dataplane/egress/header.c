@@ -22,6 +22,8 @@ enum {
 	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_IPV6 = 0x86dd,
 	PROTOCOL_UDP = 17,
+	IPV4_LENGTH_AT = 2, // in its header
+	IPV6_LENGTH_AT = 4,
 	HOPS = 64,
 	DONT_FRAGMENT = 0x4000,
 };
@@ -64,12 +66,18 @@ static void put_ipv6(struct bytes_writer *b, const struct checked_tuple *to)
 	bytes_put(b, to->remote.ip, 16);
 }
 
+// Folds a ones' complement sum of at most 17 bits to 16.
+static uint16_t fold(uint32_t sum)
+{
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
 static uint16_t pseudo_sum(const struct header_template *h, bool v4)
 {
 	const uint8_t *ip = h->bytes + h->l2_size;
 
-	return header_fold((uint32_t)rte_raw_cksum(ip + (v4 ? 12 : 8), v4 ? 8 : 32) +
-			   rte_cpu_to_be_16(PROTOCOL_UDP));
+	return fold((uint32_t)rte_raw_cksum(ip + (v4 ? 12 : 8), v4 ? 8 : 32) +
+		    rte_cpu_to_be_16(PROTOCOL_UDP));
 }
 
 // What every frame's mbuf says, and how much fits one.
@@ -98,6 +106,8 @@ void egress_header_template(const struct dataplane *dp, struct header_template *
 	bytes_writer_init(&b, h->bytes, sizeof(h->bytes));
 	put_ethernet(&b, to, v4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
 	h->l2_size = (uint8_t)b.size;
+	h->ip_length_at = (uint8_t)(b.size + (v4 ? IPV4_LENGTH_AT : IPV6_LENGTH_AT));
+	h->ip_length_over = v4 ? IPV4_BYTES + UDP_BYTES : UDP_BYTES;
 	if (v4)
 		put_ipv4(&b, to);
 	else

@@ -15,19 +15,10 @@ enum {
 	IPV4_BYTES = 20,
 	IPV6_BYTES = 40,
 	UDP_BYTES = 8,
-	// Of the lengths in their headers.
-	IPV4_LENGTH_AT = 2,
-	IPV6_LENGTH_AT = 4,
-	UDP_LENGTH_AT = 4, // and behind it the checksum
+	UDP_LENGTH_AT = 4, // in its header; behind it the checksum
 	HEADER_FIRST = 64 - offsetof(struct header_template, bytes),
 	TX_FLAGS_SHIFT = 48, // of a template's part of ol_flags
 };
-
-// Folds a ones' complement sum of at most 17 bits to 16.
-static inline uint16_t header_fold(uint32_t sum)
-{
-	return (uint16_t)((sum & 0xffff) + (sum >> 16));
-}
 
 // What a port wants to know of a frame. Inline, as the next two: they run once per packet sent.
 static inline void header_describe(struct rte_mbuf *m, const struct header_template *h,
@@ -51,21 +42,17 @@ static inline void header_copy(uint8_t *frame, const struct header_template *h)
 		       sizeof(h->bytes) - HEADER_FIRST);
 }
 
-// IP and UDP lengths in a copy; and where the port computes checksums, the pseudo header's sum,
-// length included.
+// IP and UDP lengths in a copy, and the pseudo header's sum, length included, for a port that
+// computes checksums: where it does not, header_checksums() comes later.
 static inline void header_lengths(uint8_t *frame, const struct header_template *h, size_t udp_bytes)
 {
-	uint8_t *udp = frame + h->size - UDP_BYTES;
-	bool v4 = h->l3_size == IPV4_BYTES;
-	uint16_t length = rte_cpu_to_be_16((uint16_t)(UDP_BYTES + udp_bytes));
-	uint16_t sum = h->tx_flags != 0 ? header_fold((uint32_t)h->pseudo_sum + length) : 0;
-	const uint16_t both[2] = {length, sum};
+	uint16_t over_ip = rte_cpu_to_be_16((uint16_t)(h->ip_length_over + udp_bytes));
+	uint16_t over_udp = rte_cpu_to_be_16((uint16_t)(UDP_BYTES + udp_bytes));
+	uint32_t sum = (uint32_t)h->pseudo_sum + over_udp;
+	uint32_t both = rte_le_to_cpu_32((sum + (sum >> 16)) << 16 | over_udp);
 
-	memcpy(udp + UDP_LENGTH_AT, both, sizeof(both));
-	if (v4)
-		length = rte_cpu_to_be_16((uint16_t)(IPV4_BYTES + UDP_BYTES + udp_bytes));
-	memcpy(udp - (v4 ? IPV4_BYTES - IPV4_LENGTH_AT : IPV6_BYTES - IPV6_LENGTH_AT), &length,
-	       sizeof(length));
+	memcpy(frame + h->ip_length_at, &over_ip, sizeof(over_ip));
+	memcpy(frame + h->size - UDP_BYTES + UDP_LENGTH_AT, &both, sizeof(both));
 }
 
 // Both checksums in software, of a complete frame.

@@ -14,7 +14,6 @@
 #include <string.h>
 
 enum {
-	FRESH_AHEAD = 2, // frames
 	EGRESS_FRESH_FIRST = 4, // mbufs taken from the pool at once; doubles until the flush
 };
 
@@ -55,35 +54,15 @@ static inline uint8_t *egress_frame(struct rte_mbuf *m)
 	return (uint8_t *)(m + 1) + POOLS_PRIVATE_BYTES + RTE_PKTMBUF_HEADROOM;
 }
 
-// What one of the next frames will be written to.
-static inline void egress_fetch_fresh(const struct egress *e, unsigned left)
+// What the frame taken after 'further' ones will be written to. There is room for as many.
+static inline void egress_fetch_next(const struct egress *e, unsigned further)
 {
-	if (left < FRESH_AHEAD)
-		return;
-	struct rte_mbuf *m = e->fresh[left - FRESH_AHEAD];
+	struct rte_mbuf *m = e->fresh[e->fresh_count - 1 - further];
+
 	rte_prefetch0(m);
 	rte_prefetch0(&m->tx_offload);
 	rte_prefetch0(egress_frame(m));
 	rte_prefetch0(egress_frame(m) + RTE_CACHE_LINE_SIZE);
-}
-
-// An mbuf for the template and 'udp_bytes' behind it. NULL after counting the drop.
-static inline struct rte_mbuf *egress_take(struct worker *w, const struct header_template *h,
-					   size_t udp_bytes)
-{
-	struct egress *e = w->egress;
-
-	if (udp_bytes > h->udp_room) {
-		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
-		return NULL;
-	}
-	if (e->fresh_count == 0 && !egress_take_fresh(w)) {
-		drop_egress(w, SHM_EGRESS_DROP_NO_MBUF);
-		return NULL;
-	}
-	unsigned left = --e->fresh_count;
-	egress_fetch_fresh(e, left);
-	return e->fresh[left];
 }
 
 // Seals what waits, and lets go of what was read for it.
@@ -92,43 +71,75 @@ void egress_seal(struct worker *w);
 // egress_flush() for whoever is short of room and has more to come.
 void egress_send(struct worker *w);
 
-// From here on it counts as sent; what is refused after all is taken back (tx.c).
-static inline void egress_count(uint64_t now_us, struct transport *t, struct subscription *s,
-				uint16_t media_bytes, uint16_t udp_bytes)
+// How many of 'wanted' frames may be taken and queued now without a further look: at least one, but
+// for an empty pool.
+static inline unsigned egress_room(struct worker *w, unsigned wanted)
+{
+	struct egress *e = w->egress;
+
+	if (e->frame_count == BURST_PKTS_MAX)
+		egress_send(w);
+	if (e->fresh_count == 0 && !egress_take_fresh(w))
+		return 0;
+	return RTE_MIN(wanted, RTE_MIN(e->fresh_count, BURST_PKTS_MAX - e->frame_count));
+}
+
+// One of those.
+static inline struct rte_mbuf *egress_next(struct egress *e)
+{
+	return e->fresh[--e->fresh_count];
+}
+
+// An mbuf for the template and 'udp_bytes' behind it, and a place in the queue. NULL after counting
+// the drop.
+static inline struct rte_mbuf *egress_take(struct worker *w, const struct header_template *h,
+					   size_t udp_bytes)
+{
+	if (udp_bytes > h->udp_room) {
+		drop_egress(w, SHM_EGRESS_DROP_TOO_LONG);
+		return NULL;
+	}
+	if (egress_room(w, 1) == 0) {
+		drop_egress(w, SHM_EGRESS_DROP_NO_MBUF);
+		return NULL;
+	}
+	return egress_next(w->egress);
+}
+
+// From here on a frame counts as sent; what is refused after all is taken back (tx.c).
+static inline void egress_count(struct transport *t, uint32_t udp_bytes)
 {
 	t->stats.packets_sent++;
 	t->stats.bytes_sent += udp_bytes;
-	if (s == NULL)
-		return;
+}
+
+// Likewise the media of a consumer's.
+static inline void egress_count_media(struct subscription *s, uint32_t media_bytes, uint64_t now_us)
+{
 	uint64_t last_us = s->last_sent_us;
+
 	if (now_us - last_us > s->stats.max_send_gap_us && last_us != 0)
 		s->stats.max_send_gap_us = now_us - last_us;
 	s->last_sent_us = now_us;
 	s->stats.packets_sent++;
 	s->stats.bytes_sent += media_bytes;
-	s->sr_packets++;
-	s->sr_octets += media_bytes;
 }
 
-// Puts the frame into the next free place, which it returns, and counts it as sent for 't' (NULL:
-// nobody's) and 's' (RTP only); flushes first when there is none.
-static inline unsigned egress_queue(struct worker *w, struct rte_mbuf *m, struct transport *t,
-				    struct subscription *s, uint16_t media_bytes,
-				    uint16_t udp_bytes)
+// Who has a frame counted. NULL: nobody, and no consumer.
+static inline struct egress_entry egress_entry_of(struct transport *t, struct subscription *s,
+						  uint32_t media_bytes, uint32_t udp_bytes)
 {
-	struct egress *e = w->egress;
-	unsigned place = e->frame_count;
+	return (struct egress_entry){t, s, (uint16_t)media_bytes, (uint16_t)udp_bytes};
+}
 
-	if (place == BURST_PKTS_MAX) {
-		egress_send(w);
-		place = 0;
-	}
-	e->frame_count = place + 1;
-	e->frames[place] = m;
-	e->entries[place] = (struct egress_entry){t, s, media_bytes, udp_bytes};
+// Queues a frame of no consumer's in the next place, of which there is one, and counts it.
+static inline void egress_queue(struct egress *e, struct rte_mbuf *m, struct transport *t,
+				uint32_t udp_bytes)
+{
+	e->entries[e->frame_count] = egress_entry_of(t, NULL, 0, udp_bytes);
+	e->frames[e->frame_count++] = m;
 	if (t != NULL)
-		egress_count(w->now_us, t, s, media_bytes, udp_bytes);
-	return place;
+		egress_count(t, udp_bytes);
 }
 
 // A datagram of ours, header template in front, whose 'udp_bytes' are written: to be sent as it is.
@@ -140,5 +151,5 @@ static inline void egress_queue_datagram(struct worker *w, struct rte_mbuf *m,
 	header_lengths(egress_frame(m), h, udp_bytes);
 	if (h->tx_flags == 0)
 		header_checksums(w->dp, m);
-	egress_queue(w, m, t, NULL, 0, (uint16_t)udp_bytes);
+	egress_queue(w->egress, m, t, (uint32_t)udp_bytes);
 }

@@ -81,8 +81,8 @@ static void put_sender_report(struct compound *c, struct subscription *s,
 		.ssrc = config->shm.ssrc,
 		.ts = s->sr.rtp_timestamp + s->continuity.ts_delta +
 		      ticks(now_us - s->sr.arrival_us, clock_rate),
-		.packets = s->sr_packets,
-		.bytes = s->sr_octets,
+		.packets = (uint32_t)s->stats.packets_sent, // RFC 3550 6.4.1: modulo 2^32
+		.bytes = (uint32_t)s->stats.bytes_sent,
 	};
 
 	if (c->w.size + REPORTS_BYTES_MAX > COMPOUND_BYTES_MAX)

@@ -31,26 +31,20 @@ static void take_back(struct worker *w, unsigned frame, enum shm_egress_drop why
 		return;
 	s->stats.packets_sent--;
 	s->stats.bytes_sent -= entry->media_bytes;
-	s->sr_packets--;
-	s->sr_octets -= entry->media_bytes;
-}
-
-static void checksums(struct worker *w, unsigned frame)
-{
-	if (!w->dp->tx_checksum_offload)
-		header_checksums(w->dp, w->egress->frames[frame]);
 }
 
 static void seal_jobs(struct worker *w, struct egress *e)
 {
+	const bool ours = !w->dp->tx_checksum_offload;
+
 	w->dp->srtp->seal(w->srtp, e->jobs, e->job_count);
 	for (unsigned i = 0; i < e->job_count; i++) {
-		if (e->jobs[i].status == SRTP_OK) {
-			checksums(w, e->job_frame[i]);
-			continue;
+		if (e->jobs[i].status != SRTP_OK) {
+			take_back(w, e->job_frame[i], SHM_EGRESS_DROP_SEAL);
+			e->gaps = true;
+		} else if (ours) {
+			header_checksums(w->dp, e->frames[e->job_frame[i]]);
 		}
-		take_back(w, e->job_frame[i], SHM_EGRESS_DROP_SEAL);
-		e->gaps = true;
 	}
 	e->job_count = 0;
 }
@@ -61,8 +55,8 @@ void egress_seal(struct worker *w)
 
 	if (e->job_count != 0)
 		seal_jobs(w, e);
-	for (unsigned i = 0; i < e->plain_count; i++)
-		checksums(w, e->plain_frame[i]);
+	for (unsigned i = 0; i < e->plain_count && !w->dp->tx_checksum_offload; i++)
+		header_checksums(w->dp, e->frames[e->plain_frame[i]]);
 	e->plain_count = 0;
 	rte_pktmbuf_free_bulk(e->sources, e->source_count);
 	e->source_count = 0;

@@ -118,30 +118,31 @@ static struct subscription *padded(struct worker *w, struct transport *t,
 static bool pad(struct worker *w, struct transport *t, struct subscription *s,
 		const struct subscription_config *c)
 {
-	uint8_t block[RTP_EXT_BLOCK_BYTES_MAX];
 	const struct rtp_ext_set none = {0};
-	struct rtp_ext_built layout;
+	const struct fanout_entry entry = {
+		.transport = t, .subscription = s, .srtp = c->rtx, .ssrc = s->rtx.ssrc};
 	const struct rtp_ext_own own = {
 		.mid = c->shm.mid,
 		.mid_size = (uint8_t)strnlen(c->shm.mid, sizeof(c->shm.mid)),
 		.abs_send_time = rtp_ext_abs_send_time(w->now_us),
 	};
+	uint8_t block[RTP_EXT_BLOCK_BYTES_MAX];
+	struct rtp_ext_built layout;
 
 	if (!rtp_ext_build(&layout, block, sizeof(block), &none, &c->shm.ext, &own))
 		return false;
-	const struct egress_rtp_packet packet = {
-		.transport = t,
-		.subscription = s,
-		.srtp = c->rtx,
+	const struct egress_rtp_head head = {
+		.block = block,
+		.size = (uint16_t)(RTP_HEADER_BYTES + layout.size),
+	};
+	const struct egress_rtp_fields fields = {
 		.timestamp = s->continuity.ts_newest,
 		.pt = rtx_pt(c),
-		.ext = block,
-		.ext_size = layout.size,
 	};
-	uint8_t *rtp = egress_padding(w, &packet);
+	uint8_t *rtp = egress_padding(w, &entry, &head, fields);
 	if (rtp == NULL)
 		return false;
-	uint32_t bytes = RTP_HEADER_BYTES + layout.size + EGRESS_PADDING_BYTES;
+	uint32_t bytes = head.size + EGRESS_PADDING_BYTES;
 	bytes_store_be16(rtp + RTP_HEADER_BYTES + layout.twcc_offset,
 			 bandwidth_number(t, PACKET_PADDING, bytes, w->now_us));
 	t->stats.probe_bytes_sent += bytes;

@@ -4,17 +4,18 @@
 #pragma once
 
 #include "dataplane/egress/egress.h"
+#include "dataplane/egress/rtp.h"
 #include "dataplane/forward/forward.h"
+#include "dataplane/forward/layers.h"
 #include "proto/rtc/bandwidth/sent_log.h"
 #include "proto/rtc/continuity.h"
 #include "proto/rtc/rtp_ext.h"
 
-// An extension block as all consumers of one class get it.
-struct class_block {
+// What goes in front of the payload, as all consumers of one class get it.
+struct class_head {
 	bool built; // and the same for all
-	uint16_t mid_at; // where the consumer's own goes; 0: what stands there is right
-	struct rtp_ext_built layout;
-	uint8_t bytes[RTP_EXT_BLOCK_BYTES_MAX];
+	struct egress_rtp_head rtp;
+	uint8_t block[RTP_EXT_BLOCK_BYTES_MAX];
 };
 
 // One packet, read once for all consumers of this worker.
@@ -32,31 +33,38 @@ struct forwarding {
 	struct rtp_continuity_in in;
 	struct rtp_ext_set ext;
 	uint32_t abs_send_time;
-	struct class_block blocks[FANOUT_EXT_CLASSES + 1]; // the last: of who is in no class
+	struct class_head heads[FANOUT_EXT_CLASSES + 1]; // the last: of who is in no class
 };
-
-// What nearly every packet is: the next one, to somebody who gets all of the encoding as it is.
-// False: consumer_place() decides.
-static inline bool consumer_place_next(const struct fanout_entry *c, const struct forwarding *f,
-				       struct placement *out)
-{
-	struct subscription *s = c->subscription;
-	const struct packet *p = f->packet;
-
-	if (!s->whole || !s->started || c->paused || c->pt[f->codec] == 0xff ||
-	    p->rtp_payload_size == 0)
-		return false;
-	out->marker = p->marker;
-	out->patched = false;
-	return egress_path_open(c->transport) &&
-	       rtp_continuity_next(&s->continuity, &f->in, &out->out);
-}
 
 // The consumer has not negotiated RED: it gets the primary block alone.
 static inline bool consumer_strips(const struct fanout_entry *c, const struct forwarding *f)
 {
 	return f->red && c->pt[f->codec] == 0xff && f->primary != SHM_CODECS_MAX &&
 	       c->pt[f->primary] != 0xff;
+}
+
+// What a packet is to nearly every consumer: the next one of the encoding it gets, all of it or
+// layers that nothing begins or ends with. consumer_take_next() then does what consumer_place()
+// would, without a further look.
+static __rte_always_inline bool consumer_is_next(const struct subscription *s,
+						 const struct packet *p,
+						 const struct rtp_continuity_in *in)
+{
+	return s->started && rtp_continuity_is_next(&s->continuity, in, s->srtp_index_reserved) &&
+	       (s->whole || (p->encoding == s->encoding && layers_is_steady(s, p)));
+}
+
+static __rte_always_inline void consumer_take_next(struct subscription *s, const struct packet *p,
+						   const struct rtp_continuity_in *in,
+						   struct placement *out)
+{
+	out->out = rtp_continuity_take_next(&s->continuity, in);
+	if (!s->whole) {
+		layers_take_steady(s, p, out);
+		return;
+	}
+	out->marker = p->marker;
+	out->patched = false;
 }
 
 // Decides whether and as what the consumer gets the packet (switch.c). False after counting the

@@ -110,7 +110,7 @@ bool forwarding_read(struct worker *w, struct rte_mbuf *m, struct forwarding *f)
 	f->edited = NULL;
 	f->abs_send_time = rtp_ext_abs_send_time(w->now_us);
 	for (unsigned i = 0; i < FANOUT_EXT_CLASSES; i++)
-		f->blocks[i].built = false;
+		f->heads[i].built = false;
 	const struct rtp_view v = {
 		.ext = p->ext_offset != 0
 			       ? rte_pktmbuf_mtod_offset(m, const uint8_t *, p->ext_offset)

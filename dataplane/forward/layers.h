@@ -22,31 +22,27 @@ enum layer_verdict layers_choose(struct subscription *s, const struct packet *p)
 // False: the picture was left out, or is too old to be placed.
 bool layers_number(struct subscription *s, const struct packet *p, struct placement *out);
 
-// Both without a call, for a packet that nothing begins or ends with. False, and nothing changed:
-// ask them.
-static inline bool layers_choose_steady(struct subscription *s, const struct packet *p,
-					enum layer_verdict *verdict)
+// True for a packet that nothing begins or ends with: layers_take_steady() then does what
+// layers_choose() and layers_number() would, without a call.
+static inline bool layers_is_steady(const struct subscription *s, const struct packet *p)
 {
-	struct layer_choice *c = &s->layers;
+	const struct layer_choice *c = &s->layers;
 
-	if (!c->follows || !layer_select_steady(&c->selector, &p->layer, p->timestamp, verdict) ||
-	    *verdict == LAYER_DROP)
-		return false;
-	if (p->marker)
-		*verdict = LAYER_FORWARD_MARKED;
-	return true;
+	return c->follows && p->layer.picture_id_offset != 0 && !c->target.paused &&
+	       (!c->target.set || c->target.encoding == p->encoding) &&
+	       layer_select_is_steady(&c->selector, &p->layer, p->timestamp) &&
+	       picture_ids_is_next(&c->ids, p->layer.picture_id);
 }
 
-static inline bool layers_number_next(struct subscription *s, const struct packet *p,
+static inline void layers_take_steady(struct subscription *s, const struct packet *p,
 				      struct placement *out)
 {
-	out->picture_id = p->layer.picture_id;
-	out->tl0 = p->layer.tl0;
-	if (p->layer.picture_id_offset == 0 ||
-	    !picture_ids_map_next(&s->layers.ids, p->layer.picture_id, &out->picture_id, &out->tl0))
-		return false;
-	out->patched = out->picture_id != p->layer.picture_id || out->tl0 != p->layer.tl0;
-	return true;
+	const struct layer_packet *l = &p->layer;
+
+	out->marker = p->marker | layer_select_take_steady(&s->layers.selector, l, p->timestamp);
+	out->tl0 = l->tl0;
+	out->picture_id = picture_ids_take_next(&s->layers.ids, l->picture_id, &out->tl0);
+	out->patched = out->picture_id != l->picture_id || out->tl0 != l->tl0;
 }
 
 // What is to be followed from now on, where the decoder can.

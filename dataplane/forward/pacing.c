@@ -10,11 +10,7 @@
 
 #include "dataplane/forward/repair.h"
 
-enum {
-	TICK_US = 1000, // queues are looked at no more often
-	OVERHEAD_BYTES =
-		RTP_HEADER_BYTES + 16 + BANDWIDTH_UDP_BYTES, // with a usual extension block
-};
+enum { TICK_US = 1000 }; // queues are looked at no more often
 
 static void wake_by(struct worker *w, uint64_t at_us)
 {
@@ -43,15 +39,14 @@ static uintptr_t next_place(const struct bandwidth *b)
 	return (q->head + q->count) & q->mask;
 }
 
-static void take(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		 const struct placement *at)
+void pacing_queue(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
+		  const struct placement *at)
 {
 	struct transport *t = c->transport;
 	struct bandwidth *b = t->bandwidth;
 	uintptr_t place = next_place(b);
 
-	if (!pacer_push(&b->pacer, PACKET_VIDEO, place,
-			f->packet->rtp_payload_size + OVERHEAD_BYTES, w->now_us)) {
+	if (!pacer_push(&b->pacer, PACKET_VIDEO, place, pacing_bytes(f), w->now_us)) {
 		t->stats.pacer_refused++;
 		drop_egress(w, SHM_EGRESS_DROP_PACER_FULL);
 		return;
@@ -69,29 +64,10 @@ static void take(struct worker *w, const struct fanout_entry *c, const struct fo
 	wake_by(w, due_us > w->now_us + TICK_US ? due_us : w->now_us + TICK_US);
 }
 
-static bool passes(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		   enum packet_kind kind)
-{
-	return pacer_pass(&c->transport->bandwidth->pacer, kind,
-			  f->packet->rtp_payload_size + OVERHEAD_BYTES, w->now_us);
-}
-
-bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		   const struct placement *at)
-{
-	bool audio = f->packet->kind == SHM_KIND_AUDIO;
-
-	if (passes(w, c, f, audio ? PACKET_AUDIO : PACKET_VIDEO))
-		return false;
-	take(w, c, f, at);
-	return true;
-}
-
 void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struct forwarding *f)
 {
 	// To the pacer it is what audio is.
-	if (pacing_applies(c, f))
-		passes(w, c, f, PACKET_AUDIO);
+	pacing_passes(c, PACKET_AUDIO, pacing_bytes(f), w->now_us);
 }
 
 static bool leave(struct worker *w, const struct paced_packet *p)

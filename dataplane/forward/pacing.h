@@ -12,22 +12,24 @@
 #include "dataplane/forward/consumer.h"
 #include "dataplane/tables/bandwidth.h"
 
-// The consumer's path has an estimate to keep to. Only what can be found again may wait.
-static inline bool pacing_applies(const struct fanout_entry *c, const struct forwarding *f)
+// What a packet of 'f' costs the path, about: with a usual extension block.
+static inline uint32_t pacing_bytes(const struct forwarding *f)
 {
-	return f->kept && c->transport->bandwidth != NULL && c->transport->bandwidth->paces;
+	return f->packet->rtp_payload_size + RTP_HEADER_BYTES + 16u + BANDWIDTH_UDP_BYTES;
 }
 
-// pacing_takes() where it applies.
-bool pacing_bounds(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
-		   const struct placement *at);
-
-// True if the packet, placed as 'at', was taken: it waits, or was refused and counted.
-static inline bool pacing_takes(struct worker *w, const struct fanout_entry *c,
-				const struct forwarding *f, const struct placement *at)
+// True if a packet of that much may leave at once.
+static __rte_always_inline bool pacing_passes(const struct fanout_entry *c, enum packet_kind kind,
+					      uint32_t bytes, uint64_t now_us)
 {
-	return pacing_applies(c, f) && pacing_bounds(w, c, f, at);
+	struct bandwidth *b = c->transport->bandwidth;
+
+	return b == NULL || !b->paces || pacer_pass(&b->pacer, kind, bytes, now_us);
 }
+
+// One that may not, placed as 'at', is taken: it waits, or is refused and counted.
+void pacing_queue(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
+		  const struct placement *at);
 
 // A repair leaves: at once, for the budget of answers bounds it already, and one that waited would
 // be asked for again meanwhile. Video waits for it.

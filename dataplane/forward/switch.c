@@ -124,24 +124,6 @@ static bool follow(struct worker *w, struct subscription *s, const struct forwar
 	       numbered(w, s, p, verdict, out);
 }
 
-// What follow() does with nearly every packet, without calls. False: to be placed as any other is.
-static bool follow_next(struct worker *w, struct subscription *s, const struct forwarding *f,
-			struct placement *out, bool *sent)
-{
-	const struct packet *p = f->packet;
-	const struct layer_target *target = &s->layers.target;
-	enum layer_verdict verdict;
-
-	if (!s->started || p->ssrc != s->continuity.source || p->encoding != s->encoding ||
-	    target->paused || (target->set && target->encoding != p->encoding) ||
-	    !layers_choose_steady(s, p, &verdict) ||
-	    !rtp_continuity_next(&s->continuity, &f->in, &out->out))
-		return false;
-	out->marker = verdict == LAYER_FORWARD_MARKED;
-	*sent = layers_number_next(s, p, out) || numbered(w, s, p, verdict, out);
-	return true;
-}
-
 // A packet of another encoding than the one sent.
 static bool change(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		   struct placement *out)
@@ -192,9 +174,10 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PADDING);
 	if (c->pt[f->codec] == 0xff && !strips)
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PT_NOT_NEGOTIATED);
-	bool sent;
-	if (follow_next(w, s, f, out, &sent))
-		return sent;
+	if (consumer_is_next(s, p, &f->in)) {
+		consumer_take_next(s, p, &f->in, out);
+		return true;
+	}
 	if (s->whole && s->started && p->ssrc == s->continuity.source) {
 		out->marker = p->marker;
 		out->patched = false;

@@ -216,16 +216,17 @@ static void fanout_entry_fill(const struct model *m, struct fanout_entry *entry,
 	};
 	memcpy(entry->mid, c->shm.mid, RTE_MIN(entry->mid_size, sizeof(entry->mid)));
 	for (unsigned i = 0; i < SHM_CODECS_MAX; i++)
-		entry->pt[i] =
-			i < track->shm.codec_count ? c->pt_by_pt[track->shm.codecs[i].pt] : 0xff;
+		entry->pt[i] = i < track->shm.codec_count && !entry->paused
+				       ? c->pt_by_pt[track->shm.codecs[i].pt]
+				       : 0xff;
 }
 
 static struct fanout_list *build_fanout(const struct model *m, uint32_t track, uint32_t worker,
 					uint32_t count)
 {
 	const struct subscription_config *first[FANOUT_EXT_CLASSES] = {0};
-	struct fanout_list *l =
-		rte_zmalloc("fanout", sizeof(*l) + count * sizeof(l->entries[0]), 64);
+	struct fanout_list *l = rte_zmalloc(
+		"fanout", sizeof(*l) + (count + FANOUT_AHEAD) * sizeof(l->entries[0]), 64);
 
 	if (l == NULL)
 		return NULL;
@@ -240,6 +241,8 @@ static struct fanout_list *build_fanout(const struct model *m, uint32_t track, u
 		l->keeps_history |=
 			c->shm.rtx_ssrc != 0 || c->shm.ext.id[RTP_EXT_TRANSPORT_WIDE_CC] != 0;
 	}
+	for (uint32_t i = 0; i < FANOUT_AHEAD; i++)
+		l->entries[l->count + i] = l->entries[l->count - 1];
 	return l;
 }
 

@@ -50,3 +50,17 @@ static inline void srtp_indices_done(struct srtp_indices *s, uint64_t index)
 		s->highest = index;
 	s->started = true;
 }
+
+// An index to be sealed now. False where it may not be.
+static inline bool srtp_indices_take(struct srtp_indices *s, uint64_t index)
+{
+	if (s->started && index > s->highest && index <= SEQ_INDEX_MAX) {
+		s->highest =
+			index; // nearly always: what is not behind the highest is above the floor
+		return true;
+	}
+	if (!srtp_indices_may_seal(s, index))
+		return false;
+	srtp_indices_done(s, index);
+	return true;
+}

@@ -268,13 +268,10 @@ static void seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count
 
 		fetch_ahead(jobs, i, count);
 		assert(s->direction == SRTP_SEND);
-		assert(bytes_be16(job->packet + 2) == (uint16_t)job->index);
-		assert(bytes_be32(job->packet + 8) == s->ssrc);
-		if (!srtp_indices_may_seal(&s->indices, job->index)) {
+		if (!srtp_indices_take(&s->indices, job->index)) {
 			job->status = SRTP_FAIL_ENGINE;
 			continue;
 		}
-		srtp_indices_done(&s->indices, job->index);
 		if (is_cm(s))
 			ipsec_mb_cm_seal(lanes, job);
 		else

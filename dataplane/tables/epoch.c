@@ -172,8 +172,6 @@ static void subscription_start(struct worker *w, struct subscription *s,
 	s->layers = (struct layer_choice){.target.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
 	s->wished_us = 0;
 	s->last_sent_us = 0;
-	s->sr_packets = 0;
-	s->sr_octets = 0;
 	s->sr_last = 0;
 	s->sr_last_us = 0;
 }

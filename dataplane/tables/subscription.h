@@ -75,8 +75,6 @@ struct subscription {
 	uint8_t encoding; // the one forwarded now
 	bool started; // false: the next packet begins anew, at a keyframe if it is video
 	bool whole; // all of the encoding goes out, and as it is: forward/layers.c is not asked
-	uint32_t sr_packets; // for our own SR (RFC 3550 6.4.1)
-	uint32_t sr_octets;
 	uint64_t srtp_index_reserved;
 	uint64_t last_sent_us;
 	struct shm_subscription_stats stats; // what every packet changes comes first
@@ -90,7 +88,10 @@ struct subscription {
 	struct sender_report sr; // of the encoding forwarded, from the publisher's worker
 	uint32_t sr_last; // middle 32 bits of the NTP time in our newest SR; 0: none sent
 	uint64_t sr_last_us; // when it was sent
+	alignas(64) uint8_t spread[64]; // see below
 };
+static_assert(sizeof(struct subscription) / 64 % 2 == 1,
+	      "an odd number of lines: else those of neighbours lie in few sets of the cache");
 static_assert(offsetof(struct subscription, stats.pli_count) -
 			      offsetof(struct subscription, generation) <=
 		      64,
@@ -102,6 +103,7 @@ enum {
 	FANOUT_EXT_CLASSES = 4,
 	FANOUT_EXT_OWN = FANOUT_EXT_CLASSES, // in no class
 	FANOUT_MID_BYTES = 8, // longer ones are in no class
+	FANOUT_AHEAD = 4, // consumers whose lines are fetched before it is their turn
 };
 
 // A running consumer.
@@ -118,7 +120,7 @@ struct fanout_entry {
 	bool paused;
 	uint8_t reserved_zero;
 	char mid[FANOUT_MID_BYTES];
-	uint8_t pt[SHM_CODECS_MAX]; // by codec of the track; 0xff: not negotiated
+	uint8_t pt[SHM_CODECS_MAX]; // by codec of the track; 0xff: not negotiated, or paused
 };
 static_assert(sizeof(struct fanout_entry) == 64, "one cache line");
 
@@ -127,5 +129,6 @@ struct fanout_list {
 	uint32_t track_generation;
 	bool keeps_history; // some consumer may ask for packets again, or let them wait
 	uint32_t holds; // worker: the track's, when its consumers last began anew
+	// Behind the last, FANOUT_AHEAD more that are fetched and nothing else: the last once more.
 	struct fanout_entry entries[];
 };

@@ -82,6 +82,8 @@ struct header_template {
 	// Ones' complement sum of the pseudo header, length left out: 16-bit words as they lie in
 	// memory.
 	uint16_t pseudo_sum;
+	uint8_t ip_length_at; // in 'bytes': the length in the IP header
+	uint8_t ip_length_over; // what it is beyond the UDP payload
 	alignas(16) uint8_t bytes[80]; // Ethernet, VLAN, IPv4, UDP: 46; with IPv6 66
 };
 

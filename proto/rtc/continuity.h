@@ -83,23 +83,28 @@ enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
 					       const struct rtp_continuity_in *in,
 					       struct rtp_continuity_out *out);
 
-// The packet right behind the newest, which nearly every one is: costs no call. False for any
-// other, and for one in 64 of these, nothing changed.
-static inline bool rtp_continuity_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
-				       struct rtp_continuity_out *out)
+// True for the packet right behind the newest, which nearly every one is, where the index it gets
+// lies below 'limit', at most SEQ_INDEX_MAX + 1. Not for one in 64 of them. The state has started.
+static inline bool rtp_continuity_is_next(const struct rtp_continuity *c,
+					  const struct rtp_continuity_in *in, uint64_t limit)
 {
-	if (c->started == 0 || in->source != c->source || in->index != c->in_highest + 1 ||
-	    c->out_next > SEQ_INDEX_MAX || in->index % 64 == 0)
-		return false;
+	return in->source == c->source && in->index == c->in_highest + 1 && in->index % 64 != 0 &&
+	       c->out_next < limit;
+}
+
+// Maps that packet, without a call.
+static inline struct rtp_continuity_out rtp_continuity_take_next(struct rtp_continuity *c,
+								 const struct rtp_continuity_in *in)
+{
+	struct rtp_continuity_out out = {.index = c->out_next++, .ts = in->ts + c->ts_delta};
+
 	c->bits[0].seen |= UINT64_C(1) << (in->index % 64);
 	c->in_highest = in->index;
-	out->index = c->out_next++;
-	out->ts = in->ts + c->ts_delta;
-	if (seq_ts_newer(out->ts, c->ts_newest)) {
-		c->ts_newest = out->ts;
+	if (seq_ts_newer(out.ts, c->ts_newest)) {
+		c->ts_newest = out.ts;
 		c->ts_arrival_us = in->now_us;
 	}
-	return true;
+	return out;
 }
 
 // Any packet of the source, the next one without a call.
@@ -107,8 +112,10 @@ static inline enum rtp_continuity_verdict
 rtp_continuity_map_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
 			struct rtp_continuity_out *out)
 {
-	return rtp_continuity_next(c, in, out) ? RTP_CONTINUITY_SEND
-					       : rtp_continuity_map(c, in, out);
+	if (c->started == 0 || !rtp_continuity_is_next(c, in, SEQ_INDEX_MAX + 1))
+		return rtp_continuity_map(c, in, out);
+	*out = rtp_continuity_take_next(c, in);
+	return RTP_CONTINUITY_SEND;
 }
 
 // Makes the packet's source the one forwarded and maps the packet as its first: the next index, a

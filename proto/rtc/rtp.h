@@ -9,7 +9,6 @@
 
 #include "proto/rtc/bytes.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,7 +54,6 @@ static inline void rtp_write_header(uint8_t buf[RTP_HEADER_BYTES], const struct 
 	uint32_t first = UINT32_C(0x80000000) | (uint32_t)h->extension << 28 |
 			 (uint32_t)h->marker << 23 | (uint32_t)h->pt << 16 | h->seq;
 
-	assert(h->pt < 128);
 	bytes_store_be32(buf, first);
 	bytes_store_be32(buf + 4, h->ts);
 	bytes_store_be32(buf + 8, h->ssrc);

@@ -17,16 +17,6 @@ size_t picture_id_read(const uint8_t *at, size_t left, uint16_t *id)
 	return 2;
 }
 
-void picture_id_write(uint8_t *at, bool is_15_bits, uint16_t id)
-{
-	if (is_15_bits) {
-		at[0] = (uint8_t)(0x80 | id >> 8);
-		at[1] = (uint8_t)id;
-	} else {
-		at[0] = (uint8_t)(id & 0x7f);
-	}
-}
-
 // How far 'id' is ahead of the newest, in the source's id space: below 0 behind it.
 static int ahead(const struct picture_ids *p, uint16_t id)
 {

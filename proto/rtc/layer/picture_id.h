@@ -16,13 +16,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { PICTURE_ID_WINDOW = 64 }; // pictures behind the newest that still map
 
 // Wire form, VP8 and VP9 alike: 7 bits, or 15 if the top bit is set. Returns its bytes, 1 or 2; 0
 // if it does not fit.
 size_t picture_id_read(const uint8_t *at, size_t left, uint16_t *id);
-void picture_id_write(uint8_t *at, bool is_15_bits, uint16_t id);
+static inline void picture_id_write(uint8_t *at, bool is_15_bits, uint16_t id)
+{
+	if (is_15_bits) {
+		const uint8_t both[2] = {(uint8_t)(0x80 | id >> 8), (uint8_t)id};
+
+		memcpy(at, both, sizeof(both));
+	} else {
+		at[0] = (uint8_t)(id & 0x7f);
+	}
+}
 
 struct picture_ids {
 	uint64_t left_out; // bit i: picture newest - i was left out and later ones moved up
@@ -44,23 +54,26 @@ void picture_ids_join(struct picture_ids *p, uint16_t mask, uint16_t id, uint8_t
 // switch. 'tl0' is replaced by the consumer's.
 bool picture_ids_map(struct picture_ids *p, uint16_t id, uint16_t *out, uint8_t *tl0);
 
-// The same without a call, for another packet of the newest picture or the one behind it. False,
-// nothing changed: ask picture_ids_map().
-static inline bool picture_ids_map_next(struct picture_ids *p, uint16_t id, uint16_t *out,
-					uint8_t *tl0)
+// True for another packet of the newest picture, or of the one behind it.
+static inline bool picture_ids_is_next(const struct picture_ids *p, uint16_t id)
 {
-	unsigned ahead = (unsigned)(id - p->newest) & p->mask;
+	unsigned ahead = ((unsigned)id - p->newest) & p->mask;
 
-	if (!p->started || ahead > 1 || (ahead == 0 && (p->left_out & 1) != 0))
-		return false;
+	return p->started && ahead <= 1 && (ahead != 0 || (p->left_out & 1) == 0);
+}
+
+// picture_ids_map() of that packet, without a call.
+static inline uint16_t picture_ids_take_next(struct picture_ids *p, uint16_t id, uint8_t *tl0)
+{
+	unsigned ahead = ((unsigned)id - p->newest) & p->mask;
+
 	p->left_out <<= ahead;
 	p->newest = id & p->mask;
 	p->out = (uint16_t)(p->out + ahead);
-	*out = p->out & p->mask;
 	*tl0 = (uint8_t)(*tl0 + p->tl0_delta);
 	if ((uint8_t)(*tl0 - p->tl0_newest) < 0x80)
 		p->tl0_newest = *tl0;
-	return true;
+	return p->out & p->mask;
 }
 
 // The picture is left out on purpose: later ones move up. Only for the newest; repeats and older

@@ -75,34 +75,41 @@ static inline void layer_selector_keep_behind(struct layer_selector *s, uint32_t
 		s->changed_ts = ts - LAYER_BEHIND_TICKS;
 }
 
-// The same without a call, where no layer can begin or end with the packet. False: ask
-// layer_select(), to which this call makes no difference.
-static inline bool layer_select_steady(struct layer_selector *s, const struct layer_packet *l,
-				       uint32_t ts, enum layer_verdict *verdict)
+// True if a layer of VP8 or VP9 can begin or end with the packet.
+static inline bool layer_select_changes(const struct layer_selector *s,
+					const struct layer_packet *l)
 {
 	const struct layer_pair wanted = s->wanted, current = s->current;
-	bool vp9 = l->form == LAYER_FORM_VP9;
 
-	if ((!vp9 && l->form != LAYER_FORM_VP8) || !s->started || seq_ts_newer(s->changed_ts, ts) ||
-	    (l->flags & LAYER_KEYFRAME) != 0 || current.temporal > wanted.temporal ||
-	    current.spatial > wanted.spatial)
+	if (current.temporal == wanted.temporal && current.spatial == wanted.spatial)
 		return false;
-	if (((l->flags & LAYER_SWITCH_UP) != 0 && current.temporal != wanted.temporal) ||
-	    (vp9 && current.spatial != wanted.spatial))
-		return false;
-	if (seq_ts_newer(ts, s->newest_ts) ||
-	    (ts == s->newest_ts && l->spatial > s->newest_spatial)) {
+	return current.temporal > wanted.temporal || current.spatial > wanted.spatial ||
+	       ((l->flags & LAYER_SWITCH_UP) != 0 && current.temporal != wanted.temporal) ||
+	       (l->form == LAYER_FORM_VP9 && current.spatial != wanted.spatial);
+}
+
+// True for a packet of VP8 or VP9 that is forwarded and changes nothing.
+static inline bool layer_select_is_steady(const struct layer_selector *s,
+					  const struct layer_packet *l, uint32_t ts)
+{
+	return (l->form == LAYER_FORM_VP8 || l->form == LAYER_FORM_VP9) && s->started &&
+	       (l->flags & LAYER_KEYFRAME) == 0 && ts - s->changed_ts <= LAYER_BEHIND_TICKS &&
+	       !layer_select_changes(s, l) && l->spatial <= s->current.spatial &&
+	       l->temporal <= s->current.temporal;
+}
+
+// layer_select() of that packet, without a call. True: FORWARD_MARKED.
+static inline bool layer_select_take_steady(struct layer_selector *s, const struct layer_packet *l,
+					    uint32_t ts)
+{
+	if (seq_ts_newer(ts, s->newest_ts)) {
 		s->newest_ts = ts;
 		s->newest_spatial = l->spatial;
+	} else if (ts == s->newest_ts && l->spatial > s->newest_spatial) {
+		s->newest_spatial = l->spatial;
 	}
-	layer_selector_keep_behind(s, ts);
-	if (l->spatial > current.spatial || l->temporal > current.temporal)
-		*verdict = LAYER_DROP;
-	else
-		*verdict = vp9 && (l->flags & LAYER_FRAME_END) != 0 && l->spatial == current.spatial
-				   ? LAYER_FORWARD_MARKED
-				   : LAYER_FORWARD;
-	return true;
+	return l->form == LAYER_FORM_VP9 && (l->flags & LAYER_FRAME_END) != 0 &&
+	       l->spatial == s->current.spatial;
 }
 
 // True while another spatial layer is wanted than followed, with 'l' a recent packet. Where that

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/egress/rtp.c - one RTP packet in the next place. Contract in rtp.h.
+#include "dataplane/egress/rtp.h"
+
+uint8_t *egress_rtp(struct worker *w, struct rte_mbuf *m, const struct fanout_entry *c,
+		    const struct egress_rtp_head *head, struct egress_rtp_fields fields,
+		    const uint8_t *payload, uint16_t payload_size, struct subscription *counts)
+{
+	struct egress *e = w->egress;
+	uint32_t udp_bytes = (uint32_t)head->size + payload_size + c->transport->tag_bytes;
+	uint8_t *rtp = egress_rtp_write(m, c, head, fields, udp_bytes);
+	unsigned place = e->frame_count++;
+
+	e->frames[place] = m;
+	e->entries[place] = egress_entry_of(c->transport, counts, payload_size, udp_bytes);
+	egress_count(c->transport, udp_bytes);
+	if (counts != NULL)
+		egress_count_media(counts, payload_size, w->now_us);
+	if (c->srtp != NULL) {
+		e->job_frame[e->job_count] = (uint16_t)place;
+		egress_rtp_job(&e->jobs[e->job_count++], c, rtp, fields.index, payload,
+			       (uint32_t)head->size + payload_size, head->size);
+		return rtp;
+	}
+	e->plain_frame[e->plain_count++] = (uint16_t)place;
+	if (payload != rtp + head->size)
+		memcpy(rtp + head->size, payload, payload_size);
+	return rtp;
+}
