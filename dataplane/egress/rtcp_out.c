@@ -271,6 +271,13 @@ static void nacks(struct compound *c, const struct received *r)
 	}
 }
 
+// The compound in the making is feedback: it is paid for.
+static void told(const struct compound *c)
+{
+	if (c->w.size != 0)
+		feedback_spend(&c->transport->telling, c->w.size + SRTCP_OVERHEAD_BYTES_MAX);
+}
+
 static void transport_feedback(struct compound *c)
 {
 	for (;;) {
@@ -281,6 +288,7 @@ static void transport_feedback(struct compound *c)
 		if (size == 0)
 			break;
 		bytes_writer_reserve(&c->w, size);
+		told(c);
 		compound_send(c);
 	}
 	compound_start(c);
@@ -303,7 +311,7 @@ void egress_rtcp_due(struct worker *w, struct transport *t)
 		if (received[i].track->nacks != NULL)
 			nacks(&c, &received[i]);
 	keyframe_requests(&c, received, count);
-	if (w->now_us >= twcc_deadline_us(&t->twcc))
+	if (w->now_us >= twcc_deadline_us(&t->twcc) && feedback_may(&t->telling, w->now_us))
 		transport_feedback(&c);
 	if (w->now_us < t->rtcp_due_us)
 		return;
@@ -312,6 +320,7 @@ void egress_rtcp_due(struct worker *w, struct transport *t)
 	reference_time(&c, received, count);
 	reference_answer(&c);
 	maximum_bitrate(&c, received, count);
+	told(&c);
 	if (l != NULL)
 		sender_reports(&c, l);
 	compound_send(&c);

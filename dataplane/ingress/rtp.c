@@ -117,7 +117,8 @@ static void account(struct worker *w, const struct track_config *c, struct encod
 
 // Whatever carries a transport-wide number is reported: media, repairs, padding.
 static void account_transport_wide(struct worker *w, struct transport *t,
-				   const struct track_config *c, const struct rtp_view *v)
+				   const struct track_config *c, const struct rtp_view *v,
+				   uint32_t size)
 {
 	struct rtp_ext_item twcc;
 
@@ -125,6 +126,7 @@ static void account_transport_wide(struct worker *w, struct transport *t,
 	    !rtp_ext_find(v, c->shm.ext.id[RTP_EXT_TRANSPORT_WIDE_CC], &twcc) || twcc.size != 2)
 		return;
 	t->twcc_media_ssrc = v->ssrc;
+	feedback_earn(&t->telling, size);
 	twcc_receive(&t->twcc, (uint16_t)(twcc.data[0] << 8 | twcc.data[1]), v->ssrc, w->now_us);
 }
 
@@ -251,7 +253,7 @@ static bool accept(struct worker *w, struct rte_mbuf *m, const struct opening *o
 	p->track = s->track;
 	p->encoding = s->encoding;
 	p->kind = c->shm.kind;
-	account_transport_wide(w, o->transport, c, &v);
+	account_transport_wide(w, o->transport, c, &v, o->size);
 	struct encoding *e = &w->dp->tracks[c->index].encodings[p->encoding];
 	if (s->repairs && !unwrap(w, m, c, e, &v))
 		return false;

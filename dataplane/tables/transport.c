@@ -116,6 +116,7 @@ bool transport_select(struct worker *w, struct transport *t, const struct rtc_ad
 void transport_feedback_start(struct transport *t, uint32_t rtcp_ssrc)
 {
 	twcc_init(&t->twcc, rtcp_ssrc, TWCC_INTERVAL_US);
+	t->telling = (struct feedback_rate){0};
 	t->xr = (struct rtcp_xr_responder){0};
 	t->rrtr_last = 0;
 	t->round_trip_us = 0;

@@ -15,6 +15,7 @@
 #include "proto/rtc/addr.h"
 #include "proto/rtc/bandwidth/loss_control.h"
 #include "proto/rtc/consent.h"
+#include "proto/rtc/feedback_rate.h"
 #include "proto/rtc/loss/resend.h"
 #include "proto/rtc/rtcp_budget.h"
 #include "proto/rtc/rtcp_xr.h"
@@ -131,6 +132,7 @@ struct transport {
 	uint32_t srtcp_index; // next to send
 	uint32_t srtcp_index_reserved;
 	struct twcc_receiver twcc; // arrivals of the peer's packets -> feedback
+	struct feedback_rate telling; // what that may take of the way back
 	bool plain; // this and the next: tables/plain.h
 	bool rtp_only; // neither SRTP nor SRTCP
 	bool latching; // its peer's address is not known yet

@@ -11,7 +11,14 @@
 #include "tests/path/checks.h"
 #include "tests/path/media.h"
 
-enum { VIDEO_SSRC = 0x51de0, CONSUMER = 0x2000, PUBLISHER = 0, VIEWER = 1, SECOND_US = 1000000 };
+enum {
+	VIDEO_SSRC = 0x51de0,
+	AUDIO_SSRC = 0xa0d10,
+	CONSUMER = 0x2000,
+	PUBLISHER = 0,
+	VIEWER = 1,
+	SECOND_US = 1000000
+};
 enum { KEYFRAME_BYTES = 1000, DELTA_BYTES = 100, FRAME_US = 33333 };
 
 static struct room *pair(unsigned workers, uint8_t feedback)
@@ -42,6 +49,20 @@ static int two_workers(void **state)
 static int only_remb(void **state)
 {
 	*state = pair(1, SHM_FEEDBACK_PLI | SHM_FEEDBACK_REMB);
+	return 0;
+}
+
+// Speech alone, of 20 ms a packet.
+static int a_voice(void **state)
+{
+	struct room *r = room_new(1);
+
+	room_track(r, 0, room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.1"),
+		   SHM_KIND_AUDIO, SHM_CODEC_OPUS, AUDIO_SSRC);
+	room_subscribe(r, 0, 0, room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.2"),
+		       CONSUMER);
+	room_apply(r);
+	*state = r;
 	return 0;
 }
 
@@ -315,6 +336,60 @@ static void feedback_stays_within_a_twentieth_of_the_media(void **state)
 	assert_true(feedback * 20 <= media);
 }
 
+enum { SPEECH_BYTES = 80, SPEECH_US = 20000 }; // 32 kbit/s of Opus
+
+// Bytes of it on the wire.
+static size_t send_speech(struct room *r, uint16_t seq)
+{
+	static const uint8_t payload[SPEECH_BYTES];
+	uint8_t packet[SPEECH_BYTES + MEDIA_HEADER_BYTES];
+	const struct media m = {.ssrc = AUDIO_SSRC,
+				.seq = seq,
+				.ts = 960u * seq,
+				.pt = ROOM_AUDIO_PT,
+				.twcc = seq,
+				.payload = payload,
+				.size = sizeof(payload)};
+	size_t size = media_write(packet, &m);
+
+	room_send_rtp(r, &r->peers[PUBLISHER], packet, size);
+	return size + 16; // SRTP's tag
+}
+
+// As often as on a camera's packets it would be a seventh.
+static void feedback_on_speech_stays_within_a_twentieth_of_it(void **state)
+{
+	struct room *r = *state;
+	uint64_t media = 0, feedback = 0;
+
+	for (uint16_t seq = 0; seq < 20 * SECOND_US / SPEECH_US; seq++) {
+		media += send_speech(r, seq);
+		pass(r, SPEECH_US);
+		for (unsigned n = 0; n < r->got_count; n++)
+			if (r->got[n].peer == PUBLISHER && r->got[n].rtcp)
+				feedback += (uint64_t)r->got[n].size + 20;
+	}
+	assert_true(feedback != 0);
+	assert_true(feedback * 20 <= media);
+}
+
+// Silence (DTX) sends next to nothing: what arrives is told all the same, within a second.
+static void silence_is_told_of_within_a_second(void **state)
+{
+	struct room *r = *state;
+	uint64_t told_us = r->now_us;
+	struct rtcp_packet p;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		if (i % 20 == 0)
+			send_speech(r, (uint16_t)(i / 20));
+		pass(r, SPEECH_US);
+		if (find(r, PUBLISHER, RTCP_RTPFB, RTCP_RTPFB_TWCC, 0, &p))
+			told_us = r->now_us;
+		assert_true(r->now_us - told_us <= FEEDBACK_AGAIN_US + 400000 + SPEECH_US);
+	}
+}
+
 // Sender reports by the thousand, of known and unknown SSRCs, and lengths that lie: nothing of it
 // reaches a consumer, and media goes on.
 static void a_flood_of_reports_moves_nothing_else(void **state)
@@ -365,6 +440,9 @@ int main(void)
 		BOTH(no_remb_where_there_is_transport_wide_feedback),
 		BOTH(feedback_stays_within_a_twentieth_of_the_media),
 		BOTH(a_flood_of_reports_moves_nothing_else),
+		cmocka_unit_test_setup_teardown(feedback_on_speech_stays_within_a_twentieth_of_it,
+						a_voice, leave),
+		cmocka_unit_test_setup_teardown(silence_is_told_of_within_a_second, a_voice, leave),
 		cmocka_unit_test_setup_teardown(remb_rises_without_loss_and_falls_with_it,
 						only_remb, leave),
 	};
