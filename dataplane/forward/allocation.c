@@ -172,10 +172,33 @@ static bool is_smaller(const struct layer_target *t, const struct layer_target *
 					       : t->step.spatial < before->step.spatial;
 }
 
+// Of the encoding chosen, what the consumer gets. Where the path is not what bounds, layers that
+// are not sent now are let through when they are; at the top nothing is left out, whatever is
+// added.
+static struct layer_pair not_left_out(const struct allocation *a, unsigned i)
+{
+	const struct allocate_subscription *sub = &a->subs[i];
+	const struct track_step *steps = a->step[i];
+	int top = sub->step;
+
+	if (sub->reason != ALLOCATE_BANDWIDTH)
+		while (top + 1 < sub->step_count && steps[top + 1].encoding == steps[top].encoding)
+			top++;
+	if (top == sub->step_count - 1 && !a->subscription[i]->layers.bounded)
+		return (struct layer_pair){LAYER_HIGHEST, LAYER_HIGHEST};
+	return (struct layer_pair){steps[top].spatial, steps[top].temporal};
+}
+
 static void settle(const struct worker *w, const struct allocation *a, unsigned i)
 {
 	const struct allocate_subscription *sub = &a->subs[i];
 	struct subscription *s = a->subscription[i];
+
+	// Nothing is sent now: what comes next goes on as it was.
+	if (sub->step == ALLOCATE_PAUSED && sub->reason == ALLOCATE_PUBLISHER) {
+		s->stats.layer_reason = SHM_LAYER_PUBLISHER;
+		return;
+	}
 	struct layer_target target = {
 		.set = true,
 		.paused = sub->step == ALLOCATE_PAUSED,
@@ -187,9 +210,7 @@ static void settle(const struct worker *w, const struct allocation *a, unsigned 
 		const struct track_step *step = &a->step[i][sub->step];
 		target.encoding = step->encoding;
 		target.step = (struct layer_pair){step->spatial, step->temporal};
-		// At the top nothing is left out, whatever layers are added.
-		if (sub->step != sub->step_count - 1 || s->layers.bounded)
-			target.pair = target.step;
+		target.pair = not_left_out(a, i);
 	}
 	if (sub->reason == ALLOCATE_BANDWIDTH && is_smaller(&target, &s->layers.target))
 		s->layers.held_us = w->now_us + LARGER_AFTER_US;

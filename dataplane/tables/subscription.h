@@ -44,7 +44,7 @@ struct layer_target {
 	bool paused; // nothing
 	uint8_t encoding;
 	struct layer_pair step; // of the encoding
-	struct layer_pair pair; // the same, or LAYER_HIGHEST where nothing is to be left out
+	struct layer_pair pair; // what of it is not left out; LAYER_HIGHEST: nothing is
 };
 
 struct layer_choice {

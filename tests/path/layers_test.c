@@ -249,6 +249,50 @@ static void less_is_left_out_in_mid_stream(void **state)
 	assert_int_equal(seen.count, FRAMES / 2);
 }
 
+static void quiet(struct room *r, uint64_t us, struct seen *seen)
+{
+	for (uint64_t end_us = r->now_us + us; r->now_us < end_us;) {
+		room_time(r, r->now_us + FRAME_US);
+		room_housekeeping(r);
+		see(r, seen);
+	}
+}
+
+// A picture that does not move is sent once in a while: each frame goes out when it comes, for
+// nothing says that it does not fit, and begins nothing anew.
+static void what_falls_silent_goes_on_at_once(void **state)
+{
+	struct room *r = *state;
+	struct seen seen = {0};
+
+	for (unsigned i = 0; i < FRAMES + 4; i++) {
+		quiet(r, i < FRAMES ? FRAME_US : 2000000, &seen);
+		if (i > FRAMES)
+			assert_int_equal(r->h->dp.subscriptions[0].stats.layer_reason,
+					 SHM_LAYER_PUBLISHER);
+		send_frame(r, LOW_SSRC, i, i % 2, i == 0, 200);
+		see(r, &seen);
+		assert_int_equal(seen.count, i + 1);
+	}
+	assert_int_equal(r->h->dp.tracks[VIDEO].encodings[0].stats.keyframes, 1);
+}
+
+static void simulcast_that_falls_silent_goes_on_at_once(void **state)
+{
+	struct room *r = *state;
+	struct seen seen = {0};
+
+	simulcast_second(r, 0, false, false, &seen);
+	assert_int_equal(seen.high, FRAMES);
+	quiet(r, 2000000, &seen);
+	unsigned before = seen.count;
+	send_frame(r, LOW_SSRC, FRAMES, 0, false, 200);
+	send_frame(r, HIGH_SSRC, 50 + FRAMES, 0, false, 1000);
+	see(r, &seen);
+	assert_int_equal(seen.high, FRAMES + 1);
+	assert_int_equal(seen.count, before + 1);
+}
+
 // Three that left out layers from different pictures on and one that has everything: the same
 // packet, with other ids for each.
 static void consumers_of_one_packet_have_ids_of_their_own(void **state)
@@ -321,6 +365,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_encoding_that_falls_silent_is_inactive,
 						simulcast, leave),
 		cmocka_unit_test_setup_teardown(encodings_change_at_keyframes, simulcast, leave),
+		cmocka_unit_test_setup_teardown(what_falls_silent_goes_on_at_once, lone, leave),
+		cmocka_unit_test_setup_teardown(simulcast_that_falls_silent_goes_on_at_once,
+						simulcast, leave),
 		cmocka_unit_test_setup_teardown(more_consumers_than_are_chosen_for, lone, leave),
 		cmocka_unit_test_setup_teardown(less_is_left_out_in_mid_stream, lone, leave),
 		cmocka_unit_test_setup_teardown(consumers_of_one_packet_have_ids_of_their_own, lone,
