@@ -59,5 +59,10 @@ void egress_header_template(const struct dataplane *dp, struct header_template *
 			    const struct checked_tuple *to);
 
 // RTCP of our own that is due on one owned transport: SR per consumer, RR per encoding, SDES,
-// transport-wide feedback, PLI/FIR from the keyframe gates.
+// transport-wide feedback, PLI/FIR from the keyframe gates, BYE for streams that ended.
 void egress_rtcp_due(struct worker *w, struct transport *t);
+
+// The transport goes: BYE (RFC 3550 6.6) for all its streams and ourselves. 'config' is the one it
+// had.
+void egress_rtcp_goodbye(struct worker *w, struct transport *t,
+			 const struct shm_transport_config *config);

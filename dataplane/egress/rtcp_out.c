@@ -7,7 +7,7 @@
 // Shape    every datagram is a compound in the sense of RFC 3550 6.1: a report first, then SDES
 // with
 //          CNAME; so reduced size need not have been negotiated.
-// Spec     RFC 3550 6.4, 6.5; RFC 4585 6.3.1; RFC 5104 4.3.1; RFC 3611 4.4, 4.5; transport-wide
+// Spec     RFC 3550 6.4 to 6.6; RFC 4585 6.3.1; RFC 5104 4.3.1; RFC 3611 4.4, 4.5; transport-wide
 // feedback: proto/rtc/twcc.h.
 #include "dataplane/egress/egress.h"
 #include "dataplane/forward/forward.h"
@@ -130,7 +130,8 @@ static unsigned received_all(const struct worker *w, const struct transport_link
 
 		for (unsigned n = 0; track != NULL && n < track->shm.encoding_count; n++) {
 			struct encoding *e = &t->encodings[n];
-			if (e->ssrc != 0 && e->stats.track_generation == track->generation &&
+			if (e->ssrc != 0 && !e->gone &&
+			    e->stats.track_generation == track->generation &&
 			    count < ENCODINGS_RECEIVED_MAX)
 				out[count++] = (struct received){track, e, t};
 		}
@@ -294,6 +295,35 @@ static void transport_feedback(struct compound *c)
 	compound_start(c);
 }
 
+// What has ended since the last time, and 'own' where we go ourselves. RFC 3550 6.6.
+static void goodbye(struct compound *c, bool own)
+{
+	struct goodbyes *g = &c->transport->goodbyes;
+	uint32_t ssrcs[GOODBYES_MAX + 1];
+	uint32_t count = g->count;
+
+	memcpy(ssrcs, g->ssrcs, count * sizeof(ssrcs[0]));
+	if (own)
+		ssrcs[count++] = c->config->rtcp_ssrc;
+	g->count = 0;
+	put_empty_report(c);
+	rtcp_put_bye(&c->w, ssrcs, count);
+	compound_send(c);
+}
+
+void egress_rtcp_goodbye(struct worker *w, struct transport *t,
+			 const struct shm_transport_config *config)
+{
+	struct compound c = {.worker = w, .transport = t, .config = config};
+
+	// RFC 3550 6.3.7: who has sent nothing says no goodbye.
+	if (!egress_path_open(t) || t->stats.packets_sent == 0)
+		return;
+	compound_start(&c);
+	goodbye(&c, true);
+	egress_flush(w); // its keys are about to go
+}
+
 void egress_rtcp_due(struct worker *w, struct transport *t)
 {
 	const struct transport_config *config =
@@ -311,6 +341,8 @@ void egress_rtcp_due(struct worker *w, struct transport *t)
 		if (received[i].track->nacks != NULL)
 			nacks(&c, &received[i]);
 	keyframe_requests(&c, received, count);
+	if (t->goodbyes.count != 0)
+		goodbye(&c, false);
 	if (w->now_us >= twcc_deadline_us(&t->twcc) && feedback_may(&t->telling, w->now_us))
 		transport_feedback(&c);
 	if (w->now_us < t->rtcp_due_us)

@@ -186,6 +186,20 @@ static void packets_missed(struct worker *w, struct transport *t, const struct r
 		repair_nack(w, s, track, p);
 }
 
+// Until more comes of it, it is neither reported on nor asked for anything (RFC 3550 6.3.4).
+static void goodbye(struct worker *w, struct transport *t, const struct rtcp_packet *p)
+{
+	uint32_t ssrc;
+
+	for (unsigned n = 0; rtcp_read_bye(p, n, &ssrc); n++)
+		for (unsigned i = 0; i < RECEIVE_STREAMS_MAX; i++) {
+			const struct receive_stream *s = &t->streams[i];
+
+			if (s->ssrc == ssrc && s->bound && !s->repairs)
+				w->dp->tracks[s->track.index].encodings[s->encoding].gone = true;
+		}
+}
+
 static void reports(struct worker *w, struct transport *t, const struct rtcp_packet *p)
 {
 	struct rtcp_report_block block;
@@ -250,6 +264,8 @@ bool forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound
 			packets_missed(w, t, &p);
 		else if (p.type == RTCP_XR)
 			extended_reports(w, t, &p);
+		else if (p.type == RTCP_BYE)
+			goodbye(w, t, &p);
 	}
 	return true;
 }

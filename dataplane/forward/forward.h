@@ -26,8 +26,8 @@ void forward_local(struct worker *w, struct rte_mbuf *m);
 
 // An authenticated RTCP compound from the peer of 't': SR -> the encoding's clock pair, passed on
 // to the workers of its consumers; RR -> statistics; PLI and FIR for a consumer's SSRC -> the
-// publisher's worker; BYE and unknown packets are ignored. False: more than one transport is
-// listened to, so not all of it was read.
+// publisher's worker; BYE of a publisher's stream ends what it is asked for; unknown packets are
+// ignored. False: more than one transport is listened to, so not all of it was read.
 bool forward_rtcp(struct worker *w, struct transport *t, const uint8_t *compound, size_t size);
 
 // A consumer started or asked for a keyframe: to the gate of the publisher's encoding, here or on

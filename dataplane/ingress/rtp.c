@@ -216,6 +216,7 @@ static bool take(struct worker *w, struct rte_mbuf *m, const struct opening *o,
 				    c->shm.ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR]);
 	else
 		audio_read(w, c, e, p, v);
+	e->gone = false;
 	if (!o->stream->repairs)
 		account(w, c, e, p, v);
 	if (p->keyframe)

@@ -8,6 +8,7 @@
 
 #include "dataplane/core/random.h"
 #include "dataplane/core/worker.h"
+#include "dataplane/egress/egress.h"
 #include "dataplane/forward/bandwidth.h"
 #include "dataplane/forward/forward.h"
 #include "dataplane/forward/keyframe_group.h"
@@ -33,10 +34,12 @@ static void disown(struct worker *w, uint32_t index)
 	}
 }
 
-static void transport_removed(struct worker *w, struct transport *t)
+static void transport_removed(struct worker *w, struct transport *t,
+			      const struct transport_config *before)
 {
 	uint32_t index = (uint32_t)(t - w->dp->transports);
 
+	egress_rtcp_goodbye(w, t, &before->shm);
 	for (uint32_t i = 0; i < t->checked_count; i++)
 		tuple_table_remove(w->tuples, &t->checked[i].remote, &t->checked[i].local,
 				   (struct shm_ref){index, t->generation});
@@ -102,7 +105,7 @@ static void apply_transport(struct worker *w, const struct epoch_transport *e)
 	if (!owns(w, t) || e->before == NULL)
 		return;
 	if (e->after == NULL)
-		transport_removed(w, t);
+		transport_removed(w, t, e->before);
 	else if (e->after->plain)
 		return;
 	else if (!e->before->established && e->after->established)
@@ -206,6 +209,17 @@ static void apply_subscription(struct worker *w, const struct epoch_subscription
 		forward_keyframe_request(w, c->shm.track, s->encoding);
 }
 
+// Its peer is told, if it was sent anything.
+static void end_subscription(struct worker *w, const struct epoch_subscription *e)
+{
+	struct transport *t = &w->dp->transports[e->before->shm.transport.index];
+	struct goodbyes *g = &t->goodbyes;
+
+	if (owns(w, t) && w->dp->subscriptions[e->index].stats.packets_sent != 0 &&
+	    g->count < GOODBYES_MAX)
+		g->ssrcs[g->count++] = e->before->shm.ssrc;
+}
+
 // A turn of the track's that the old list has not seen yet is news to the new one, too.
 static void apply_fanout(struct worker *w, const struct epoch_fanout *e)
 {
@@ -220,6 +234,9 @@ static void apply_fanout(struct worker *w, const struct epoch_fanout *e)
 
 void epoch_apply(struct worker *w, struct epoch *e)
 {
+	for (uint32_t i = 0; i < e->subscription_count; i++)
+		if (e->subscriptions[i].after == NULL)
+			end_subscription(w, &e->subscriptions[i]);
 	for (uint32_t i = 0; i < e->transport_count; i++)
 		apply_transport(w, &e->transports[i]);
 	// What goes makes room for what comes.

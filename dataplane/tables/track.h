@@ -52,6 +52,7 @@ struct encoding {
 	uint8_t fir_seq; // RFC 5104 4.3.1.1
 	bool keyframe_paid; // by the budget, and it has not come yet
 	bool keyframe_held; // asked for, and the budget does not allow it yet
+	bool gone; // the publisher has said goodbye, and sent nothing since
 	bool keyframe_open; // its packets are being counted
 	uint32_t keyframe_timestamp;
 	uint32_t keyframe_bytes;

@@ -121,6 +121,7 @@ void transport_feedback_start(struct transport *t, uint32_t rtcp_ssrc)
 	t->rrtr_last = 0;
 	t->round_trip_us = 0;
 	t->uplink = (struct uplink){0};
+	t->goodbyes.count = 0;
 	loss_control_init(&t->uplink.limit, REMB_START_BPS, REMB_MIN_BPS, REMB_MAX_BPS);
 	t->listening = (struct rtcp_budget){0};
 	resend_budget_init(&t->resend);

@@ -101,6 +101,13 @@ struct transport_links {
 	uint32_t index[]; // slots: tracks received from it, then subscriptions sent to it
 };
 
+// Streams that ended, of which the peer is to be told. What does not fit it finds out by itself.
+enum { GOODBYES_MAX = 30 }; // with our own SSRC what one BYE names
+struct goodbyes {
+	uint32_t count;
+	uint32_t ssrcs[GOODBYES_MAX];
+};
+
 // What a peer that publishes is told by REMB where it has no transport-wide feedback.
 struct uplink {
 	struct loss_control limit;
@@ -144,6 +151,7 @@ struct transport {
 	uint32_t rrtr_last; // middle 32 bits of our newest reference time; 0: none sent
 	uint32_t round_trip_us; // by the peer's answer to it; 0: unknown
 	struct uplink uplink;
+	struct goodbyes goodbyes;
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
 	uint64_t allocation_due_us; // next time layers are chosen for its consumers
