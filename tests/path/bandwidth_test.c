@@ -23,10 +23,12 @@ enum { PUBLISHER = 0, VIEWER = 1, OTHER = 2, TICK_US = 10000, TICKS_A_FRAME = 5 
 enum { LOW_BYTES = 300, HIGH_BYTES = 1100, HIGH_PACKETS = 4 }; // 48 and 704 kbit/s
 enum { UDP_BYTES = 28, SENDER = 0x99 };
 
-// A link of a rate, whose queue delays and does not lose, and the viewer's report on it.
+// A link of a rate, whose queue delays and, where it has an end, loses, and the viewer's report on
+// it.
 struct path {
 	struct room *r;
 	uint64_t rate_bps;
+	uint64_t queue_us; // the longest it delays by; 0: any
 	uint64_t free_us; // when the link has sent all it has
 	struct twcc_receiver twcc;
 	uint64_t number; // of the newest frame
@@ -107,6 +109,8 @@ static void receive(struct path *p, const struct room_packet *got)
 	const struct media_read m = media_read(got);
 	uint64_t start_us = p->free_us > p->r->now_us ? p->free_us : p->r->now_us;
 
+	if (p->queue_us != 0 && start_us - p->r->now_us > p->queue_us)
+		return;
 	p->free_us = start_us + (uint64_t)(got->size + UDP_BYTES) * 8 * 1000000 / p->rate_bps;
 	assert_true(m.has_twcc);
 	twcc_receive(&p->twcc, m.m.twcc, m.m.ssrc, p->free_us);
@@ -186,6 +190,27 @@ static void the_layer_follows_the_link(void **state)
 	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
 	run(p, 2);
 	assert_in_range(p->high, 39 * HIGH_PACKETS, 41 * HIGH_PACKETS);
+}
+
+// A path too narrow for the smallest picture: it is paused, and nothing is forwarded. What the path
+// carries is found out all the same, with padding, and once it is wide the picture comes back.
+static void what_is_paused_is_probed_for(void **state)
+{
+	struct path *p = *state;
+
+	run(p, 3);
+	p->rate_bps = 30000;
+	p->queue_us = 500000;
+	run(p, 15);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, SHM_LAYER_NONE);
+	assert_int_equal(stats(p, 0)->layer_reason, SHM_LAYER_BANDWIDTH);
+	run(p, 5);
+	assert_int_equal(p->high + p->low, 0);
+	p->rate_bps = 10000000;
+	run(p, 20);
+	assert_true(p->padding > 0);
+	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
+	assert_true(p->high > 0);
 }
 
 static void run_until_layer(struct path *p, uint8_t spatial)
@@ -322,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_busy_core_sends_less, behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(the_layer_follows_the_link, behind_a_link, leave),
+		cmocka_unit_test_setup_teardown(what_is_paused_is_probed_for, behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(a_larger_picture_is_not_chosen_at_once,
 						behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(what_was_asked_for_comes_at_once, behind_a_link,

@@ -183,6 +183,16 @@ void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_u
 			  now_us);
 }
 
+// What the trend says stands until it is fed again, which it is not where nothing is forwarded: for
+// ever, no probe would go out and no result of one would count.
+static void forget_overuse(struct estimator *e, uint64_t now_us)
+{
+	if (e->trend.usage != USAGE_OVER || now_us - e->overused_us < ESTIMATOR_CALM_US)
+		return;
+	arrival_groups_init(&e->groups);
+	trendline_init(&e->trend);
+}
+
 bool estimator_poll(struct estimator *e, uint64_t now_us, struct probe *probe)
 {
 	estimator_account(e);
@@ -193,6 +203,7 @@ bool estimator_poll(struct estimator *e, uint64_t now_us, struct probe *probe)
 		e->silenced_us = now_us;
 		rate_control_set(&e->rate, (uint64_t)(e->rate.rate_bps * SILENCE_FACTOR), now_us);
 	}
+	forget_overuse(e, now_us);
 	bool calm = e->trend.usage != USAGE_OVER &&
 		    (e->overused_us == 0 || now_us - e->overused_us >= ESTIMATOR_CALM_US);
 	if (!probe_control_poll(&e->probes, estimator_bps(e), e->wanted_bps, calm, now_us, probe))
