@@ -71,7 +71,7 @@ uint64_t bandwidth_bps(const struct transport *t)
 {
 	const struct bandwidth *b = t->bandwidth;
 
-	if (b == NULL || (b->estimator.feedbacks == 0 && b->estimator.remb_bps == 0))
+	if (b == NULL || !estimator_knows(&b->estimator))
 		return ALLOCATION_UNBOUNDED_BPS;
 	return estimator_bps(&b->estimator);
 }
@@ -179,6 +179,17 @@ static void pace(const struct transport *t, struct bandwidth *b)
 		pacer_set_rate(&b->pacer, bps);
 }
 
+// Where no packet has a transport-wide number, what left is the transport's to tell.
+static void unnumbered(struct worker *w, struct transport *t, struct bandwidth *b)
+{
+	uint64_t bytes = t->stats.bytes_sent;
+
+	if (b->estimator.log.next == 0 && bytes > b->counted_bytes)
+		estimator_left(&b->estimator, bytes - b->counted_bytes, w->now_us);
+	b->counted_bytes = bytes;
+	estimator_unreported(&b->estimator, w->now_us);
+}
+
 void bandwidth_due(struct worker *w, struct transport *t)
 {
 	struct bandwidth *b = t->bandwidth;
@@ -191,6 +202,8 @@ void bandwidth_due(struct worker *w, struct transport *t)
 	if (w->now_us < b->poll_us)
 		return;
 	b->poll_us = w->now_us + ESTIMATOR_POLL_US;
+	if (b->estimator.feedbacks == 0)
+		unnumbered(w, t, b);
 	estimator_account(&b->estimator);
 	if (b->estimator.feedbacks != 0 && estimator_poll(&b->estimator, w->now_us, &probe)) {
 		b->probe = probe;
@@ -202,5 +215,5 @@ void bandwidth_due(struct worker *w, struct transport *t)
 	pace(t, b);
 	resend_budget_set_rate(&t->resend, estimator_bps(&b->estimator));
 	t->stats.available_outgoing_bps =
-		b->estimator.feedbacks != 0 ? estimator_bps(&b->estimator) : 0;
+		estimator_knows(&b->estimator) ? estimator_bps(&b->estimator) : 0;
 }

@@ -162,10 +162,19 @@ void estimator_remb(struct estimator *e, uint64_t bps)
 {
 	estimator_account(e);
 	e->remb_bps = bps < e->limits.min_bps ? e->limits.min_bps : bps;
-	// It may say anything: believed up to twice what the peer is really sent.
+	// It may say anything: believed up to twice what the peer is really sent, and gets.
 	uint64_t proven_bps = 2 * throughput_bps(&e->sent);
-	if (e->feedback_us == 0)
+	if (e->feedback_us == 0 && e->loss.last < LOSS_RISE_BELOW)
 		loss_control_raise(&e->loss, proven_bps < e->remb_bps ? proven_bps : e->remb_bps);
+}
+
+// Without REMB nothing else bounds growth but what is really sent; and what is wanted, for less
+// than that may be held back.
+static bool grows(const struct estimator *e)
+{
+	double sent_bps = (double)throughput_bps(&e->sent);
+
+	return e->loss.limit_bps <= 1.5 * sent_bps || e->loss.limit_bps < (double)e->wanted_bps;
 }
 
 void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_us, uint64_t now_us)
@@ -175,12 +184,30 @@ void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_u
 	if (e->feedback_us != 0)
 		return;
 	estimator_account(e);
-	// Without REMB nothing else bounds growth but what is really sent.
-	uint64_t sent_bps = throughput_bps(&e->sent);
-	if (fraction_lost == 0 && e->loss.limit_bps > 1.5 * (double)sent_bps)
+	e->reported_us = now_us;
+	if (!estimator_knows(e)) // what is sent now is what losses will lower
+		loss_control_raise(&e->loss, throughput_bps(&e->sent));
+	if (fraction_lost == 0 && (!estimator_knows(e) || !grows(e)))
 		return;
+	double before = e->loss.limit_bps;
 	loss_control_feed(&e->loss, REPORT_PKTS - fraction_lost, fraction_lost, estimator_bps(e),
 			  now_us);
+	e->lossy = e->lossy || e->loss.limit_bps < before;
+}
+
+void estimator_left(struct estimator *e, uint64_t bytes, uint64_t now_us)
+{
+	if (e->feedback_us != 0 || bytes == 0)
+		return;
+	throughput_add(&e->sent, (int64_t)now_us, (uint32_t)bytes);
+	app_limit_sent(&e->app, bytes, estimator_bps(e), now_us);
+}
+
+void estimator_unreported(struct estimator *e, uint64_t now_us)
+{
+	if (e->feedback_us == 0 && e->reported_us != 0 &&
+	    now_us - e->reported_us >= ESTIMATOR_UNREPORTED_US && grows(e))
+		loss_control_feed(&e->loss, REPORT_PKTS, 0, estimator_bps(e), now_us);
 }
 
 // What the trend says stands until it is fed again, which it is not where nothing is forwarded: for

@@ -25,6 +25,7 @@ enum {
 	ESTIMATOR_SILENCE_US = 1000000, // without feedback while packets are out: slow down
 	ESTIMATOR_POLL_US = 25000,
 	ESTIMATOR_CALM_US = 1000000, // without overuse before a probe
+	ESTIMATOR_UNREPORTED_US = 5000000, // without a receiver report
 };
 
 struct estimator_limits {
@@ -50,10 +51,12 @@ struct estimator {
 	uint64_t remb_bps; // 0: none came
 	uint64_t wanted_bps;
 	uint64_t feedback_us; // last transport-wide one, 0: none came
+	uint64_t reported_us; // last receiver report, 0: none came
 	uint64_t overused_us; // last
 	uint64_t rtt_us; // smoothed
 	uint64_t overuses; // counters
 	uint64_t feedbacks;
+	bool lossy; // receiver reports have told of losses that lowered the limit
 };
 
 // 'slots' as in sent_log.h.
@@ -79,10 +82,20 @@ static inline void estimator_sent(struct estimator *e, uint32_t size, enum packe
 void estimator_account(struct estimator *e);
 
 void estimator_feedback(struct estimator *e, const struct twcc_feedback *f, uint64_t now_us);
-// Ignored once transport-wide feedback came, as is the receiver report.
+// Ignored once transport-wide feedback came, as are the receiver report and the two below.
 void estimator_remb(struct estimator *e, uint64_t bps);
 // 'fraction_lost' in 1/256, 'rtt_us' 0 if not known.
 void estimator_report(struct estimator *e, uint8_t fraction_lost, uint64_t rtt_us, uint64_t now_us);
+// 'bytes' left without transport-wide numbers.
+void estimator_left(struct estimator *e, uint64_t bytes, uint64_t now_us);
+// To be called every ESTIMATOR_POLL_US: nobody reports on what is not sent, so what losses held
+// back is tried again in time.
+void estimator_unreported(struct estimator *e, uint64_t now_us);
+// True if anything but our start says what the path carries.
+static inline bool estimator_knows(const struct estimator *e)
+{
+	return e->feedbacks != 0 || e->remb_bps != 0 || e->lossy;
+}
 
 // To be called every ESTIMATOR_POLL_US. Lets time pass: slows down where feedback stays away. True
 // if a probe shall start, for the pacer.

@@ -379,6 +379,56 @@ static void without_feedback_remb_and_reports_count(void **state)
 	assert_true(estimator_bps(&e) < 150000);
 }
 
+// Reports of no loss are no bound, however little the start; losses lower what is really sent.
+static void reports_bound_where_they_tell_of_losses(void **state)
+{
+	(void)state;
+	struct estimator e;
+	struct estimator_limits limits = {
+		.start_bps = 300000, .min_bps = 30000, .max_bps = 90000000};
+	uint64_t us = 0;
+
+	estimator_init(&e, &limits, slots, SLOTS, 0);
+	estimator_set_wanted(&e, 20000000);
+	for (; us < 10000000; us += 25000) {
+		estimator_left(&e, 25000, us); // 8 Mbit/s
+		if (us % 1000000 == 0)
+			estimator_report(&e, 0, 50000, us);
+	}
+	assert_false(estimator_knows(&e));
+	for (; us < 15000000; us += 25000) {
+		estimator_left(&e, 25000, us);
+		if (us % 1000000 == 0)
+			estimator_report(&e, 128, 50000, us);
+		if (estimator_knows(&e))
+			break;
+	}
+	assert_true(estimator_knows(&e));
+	assert_in_range(estimator_bps(&e), 4000000, 8000000);
+}
+
+// Losses held everything back: nothing is sent, nobody reports, and it is tried again.
+static void what_is_not_reported_on_is_tried_again(void **state)
+{
+	(void)state;
+	struct estimator e;
+	struct estimator_limits limits = {
+		.start_bps = 300000, .min_bps = 30000, .max_bps = 5000000};
+	uint64_t us = 1000000;
+
+	estimator_init(&e, &limits, slots, SLOTS, 0);
+	estimator_set_wanted(&e, 500000);
+	for (; us < 20000000; us += 1000000)
+		estimator_report(&e, 200, 50000, us);
+	assert_int_equal(estimator_bps(&e), 30000);
+	for (; us < 80000000; us += ESTIMATOR_POLL_US) {
+		estimator_unreported(&e, us);
+		if (us == 23900000)
+			assert_int_equal(estimator_bps(&e), 30000);
+	}
+	assert_in_range(estimator_bps(&e), 500000, 540000); // what is wanted, and no more
+}
+
 static void silence_slows_down_and_ends_with_sending(void **state)
 {
 	(void)state;
@@ -425,6 +475,8 @@ int main(void)
 		cmocka_unit_test(a_probe_measures_the_slower_rate),
 		cmocka_unit_test(using_less_than_allowed_is_noticed),
 		cmocka_unit_test(without_feedback_remb_and_reports_count),
+		cmocka_unit_test(reports_bound_where_they_tell_of_losses),
+		cmocka_unit_test(what_is_not_reported_on_is_tried_again),
 		cmocka_unit_test(silence_slows_down_and_ends_with_sending),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
