@@ -13,12 +13,12 @@ static uint8_t flag(bool set, enum layer_flags which)
 	return set ? (uint8_t)which : 0;
 }
 
-static bool from_dd(struct layer_packet *l, const uint8_t *dd, size_t size, struct dd_structure *s)
+static void from_dd(struct layer_packet *l, const uint8_t *dd, size_t size, struct dd_structure *s)
 {
 	struct dd_frame f;
 
 	if (!dd_read(&f, s, dd, size))
-		return false;
+		return;
 	l->form = LAYER_FORM_DD;
 	l->flags = flag(f.start, LAYER_FRAME_START) | flag(f.end, LAYER_FRAME_END) |
 		   flag(f.has_structure && f.reference_count == 0, LAYER_KEYFRAME);
@@ -31,7 +31,6 @@ static bool from_dd(struct layer_packet *l, const uint8_t *dd, size_t size, stru
 	l->target_count = s->target_count < LAYER_TARGETS_MAX ? s->target_count : LAYER_TARGETS_MAX;
 	for (unsigned i = 0; i < l->target_count; i++)
 		l->target_layer[i] = (uint8_t)(s->target_spatial[i] << 4 | s->target_temporal[i]);
-	return true;
 }
 
 static void from_vp8(struct layer_packet *l, const uint8_t *payload, size_t size)
@@ -73,8 +72,10 @@ void layer_read(struct layer_packet *l, enum codec codec, const uint8_t *payload
 		const uint8_t *dd, size_t dd_size, struct dd_structure *structure)
 {
 	*l = (struct layer_packet){0};
-	if (dd != NULL && from_dd(l, dd, dd_size, structure))
+	if (dd != NULL) {
+		from_dd(l, dd, dd_size, structure);
 		return;
+	}
 	if (codec == CODEC_VP8)
 		from_vp8(l, payload, size);
 	else if (codec == CODEC_VP9)

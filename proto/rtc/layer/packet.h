@@ -54,7 +54,8 @@ struct layer_packet {
 };
 
 // Reads one packet. 'dd' is the value of its Dependency Descriptor extension (NULL: none) and
-// 'structure' that of its encoding, kept by the caller from packet to packet. A descriptor that
-// cannot be read is as good as none. Never fails: what cannot be told has form LAYER_FORM_NONE.
+// 'structure' that of its encoding, kept by the caller from packet to packet. Where there is a
+// descriptor the payload is not looked at, even if the descriptor cannot be read: it may be
+// encrypted end to end. Never fails: what cannot be told has form LAYER_FORM_NONE.
 void layer_read(struct layer_packet *l, enum codec codec, const uint8_t *payload, size_t size,
 		const uint8_t *dd, size_t dd_size, struct dd_structure *structure);

@@ -117,15 +117,31 @@ static void layers_of_packets(void **state)
 	}
 }
 
-static void a_descriptor_that_cannot_be_read_is_none(void **state)
+// The payload may be encrypted end to end: what looks like a keyframe in it need not be one.
+static void with_a_descriptor_the_payload_is_not_read(void **state)
 {
-	static const uint8_t vp8[] = {0x10, 0x10}, dd[] = {0xc0, 0, 1};
+	static const uint8_t dd[] = {0xc0, 0, 1}; // its structure has not come
+	static const struct {
+		enum codec codec;
+		uint8_t payload[4];
+	} keyframes[] = {
+		{CODEC_VP8, {0x10, 0x10}},
+		{CODEC_VP9, {0x88, 0x01}},
+		{CODEC_H264, {0x67, 0x42, 0, 0x1f}},
+		{CODEC_AV1, {0x18, 0x0a, 0x01}},
+	};
 	struct dd_structure structure = {0};
 	struct layer_packet l;
 
 	(void)state;
-	layer_read(&l, CODEC_VP8, vp8, sizeof(vp8), dd, sizeof(dd), &structure);
-	assert_int_equal(l.form, LAYER_FORM_VP8);
+	for (unsigned i = 0; i < sizeof(keyframes) / sizeof(keyframes[0]); i++) {
+		const uint8_t *payload = keyframes[i].payload;
+		layer_read(&l, keyframes[i].codec, payload, 4, NULL, 0, &structure);
+		assert_int_equal(l.flags & LAYER_KEYFRAME, LAYER_KEYFRAME);
+		layer_read(&l, keyframes[i].codec, payload, 4, dd, sizeof(dd), &structure);
+		assert_int_equal(l.form, LAYER_FORM_NONE);
+		assert_int_equal(l.flags, 0);
+	}
 }
 
 // Only the bits of the two values change.
@@ -152,7 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layers_of_packets),
-		cmocka_unit_test(a_descriptor_that_cannot_be_read_is_none),
+		cmocka_unit_test(with_a_descriptor_the_payload_is_not_read),
 		cmocka_unit_test(patched),
 	};
 

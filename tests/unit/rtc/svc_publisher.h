@@ -51,7 +51,7 @@ static inline unsigned svc_next_picture(struct svc_publisher *p, bool key,
 		p->phase = 0;
 	unsigned temporal = svc_temporal_of(p);
 
-	for (unsigned s = 0; s < p->spatial_count; s++) {
+	for (unsigned s = 0; s < p->spatial_count && s < SVC_SPATIAL_MAX; s++) {
 		struct svc_frame *f = &frames[s];
 		*f = (struct svc_frame){
 			.number = p->next_number++,
