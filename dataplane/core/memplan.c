@@ -22,8 +22,10 @@ enum {
 	ELEMENT_BYTES = 128, // rte_malloc: in front of what it gives
 	CHUNK_BYTES = 16, // malloc: the same, and its rounding
 	SMALL_PAGE_BYTES = 4096,
-	// A worker's own of every track: its consumers, what newcomers may begin with, wishes.
-	TRACK_BYTES = sizeof(void *) + sizeof(struct keyframe_groups) + sizeof(struct track_wishes),
+	// A worker's own of every track: its consumers, what newcomers may begin with, clocks,
+	// wishes.
+	TRACK_BYTES = sizeof(void *) + sizeof(struct keyframe_groups) +
+		      sizeof(struct track_clocks) + sizeof(struct track_wishes),
 	WORKER_BYTES = 1 << 20, // egress jobs and frames, and the worker itself
 	PROGRAM_BYTES = 30 << 20,
 	DRIVERS_BYTES = 48 << 20, // ethdevs, mempool caches, the EAL's own

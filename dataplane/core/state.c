@@ -67,6 +67,7 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->tuples = tuple_table_new(name, dp->limits.transports);
 	w->fanout = zeroed("fanout", dp->limits.tracks, sizeof(struct fanout_list *));
 	w->groups = zeroed("groups", dp->limits.tracks, sizeof(struct keyframe_groups));
+	w->clocks = zeroed("clocks", dp->limits.tracks, sizeof(struct track_clocks));
 	w->wishes = zeroed("wishes", dp->limits.tracks, sizeof(struct track_wishes));
 	w->transports_owned = zeroed("owned", dp->limits.transports, sizeof(uint32_t));
 	w->paced = zeroed("paced", dp->limits.transports, sizeof(uint32_t));
@@ -77,9 +78,9 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	w->egress = egress_new(dp, id);
 	w->allocation = allocation_new();
 	bool kept = history_new(dp, w) && w->allocation != NULL;
-	return w->tuples != NULL && w->fanout != NULL && w->groups != NULL && w->wishes != NULL &&
-	       w->transports_owned != NULL && w->paced != NULL && w->hmac != NULL &&
-	       w->srtp != NULL && w->egress != NULL && kept;
+	return w->tuples != NULL && w->fanout != NULL && w->groups != NULL && w->clocks != NULL &&
+	       w->wishes != NULL && w->transports_owned != NULL && w->paced != NULL &&
+	       w->hmac != NULL && w->srtp != NULL && w->egress != NULL && kept;
 }
 
 int state_new(struct dataplane *dp)
@@ -136,6 +137,7 @@ static void worker_free(struct dataplane *dp, struct worker *w)
 	tuple_table_free(w->tuples);
 	rte_free(w->fanout);
 	rte_free(w->groups);
+	rte_free(w->clocks);
 	rte_free(w->wishes);
 	rte_free(w->transports_owned);
 	rte_free(w->paced);

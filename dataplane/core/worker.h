@@ -29,6 +29,7 @@ struct track;
 struct subscription;
 struct fanout_list;
 struct keyframe_groups;
+struct track_clocks;
 struct track_wishes;
 struct tuple_table;
 struct ufrag_table;
@@ -77,6 +78,7 @@ struct worker {
 	struct tuple_table *tuples; // remote and local address -> transport, this worker's own
 	struct fanout_list **fanout; // [limits.tracks]: this worker's consumers of a track, or NULL
 	struct keyframe_groups *groups; // [limits.tracks]: what newcomers may begin with
+	struct track_clocks *clocks; // [limits.tracks]: when what was sent was taken
 	struct track_wishes *wishes; // [limits.tracks]: what this worker's consumers want of it
 	uint32_t *transports_owned; // indices of transports this worker owns
 	uint32_t transports_owned_count;

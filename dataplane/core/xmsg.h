@@ -27,8 +27,8 @@ enum xmsg_kind {
 	XMSG_FANOUT = 1, // 'mbuf' is one reference to an opened RTP packet of track 'ref'
 	XMSG_HANDOVER, // 'mbuf' belongs to transport 'ref', owned by the receiver
 	XMSG_KEYFRAME, // track 'ref', encoding 'a': a consumer wants a keyframe
-	XMSG_SENDER_REPORT, // track 'ref', encoding 'a': NTP 'value', RTP timestamp 'b', at
-			    // 'time_us'
+	XMSG_SENDER_REPORT, // track 'ref', encoding 'a': NTP 'value', RTP timestamp 'b' of SSRC
+			    // 'c', at 'time_us'
 	XMSG_WANTED, // track 'ref': a consumers' worker wants the encodings of bit mask 'a';
 		     // repeated every second (proto/rtc/layer/wanted.h)
 	// worker -> main
@@ -62,7 +62,7 @@ struct xmsg {
 		uint64_t value;
 	};
 	uint32_t b;
-	uint32_t reserved;
+	uint32_t c;
 	uint64_t time_us;
 	uint64_t reserved2;
 };

@@ -23,11 +23,19 @@ static void sender_report_local(struct worker *w, struct shm_ref track, uint8_t 
 	const struct fanout_list *list =
 		track.index < w->dp->limits.tracks ? w->fanout[track.index] : NULL;
 
-	if (list == NULL || list->track_generation != track.generation)
+	if (list == NULL || list->track_generation != track.generation ||
+	    encoding >= SHM_ENCODINGS_MAX)
 		return;
-	for (uint32_t i = 0; i < list->count; i++)
-		if (list->entries[i].subscription->encoding == encoding)
-			list->entries[i].subscription->sr = *sr;
+	struct track_clocks *clocks = &w->clocks[track.index];
+	if (clocks->generation != track.generation)
+		*clocks = (struct track_clocks){.generation = track.generation};
+	clocks->reports[encoding] = *sr;
+	for (uint32_t i = 0; i < list->count; i++) {
+		struct subscription *s = list->entries[i].subscription;
+
+		if (s->encoding == encoding && s->continuity.source == sr->ssrc)
+			s->sr = *sr;
+	}
 }
 
 static void sender_report_spread(struct worker *w, struct shm_ref track, uint8_t encoding,
@@ -39,6 +47,7 @@ static void sender_report_spread(struct worker *w, struct shm_ref track, uint8_t
 		.ref = track,
 		.a = encoding,
 		.b = sr->rtp_timestamp,
+		.c = sr->ssrc,
 		.value = sr->ntp,
 		.time_us = sr->arrival_us,
 	};
@@ -82,6 +91,7 @@ static void sender_report(struct worker *w, struct transport *t, const struct rt
 		e->sr = (struct sender_report){
 			.ntp = sr->ntp,
 			.rtp_timestamp = sr->ts,
+			.ssrc = sr->ssrc,
 			.arrival_us = w->now_us,
 		};
 		if (e->sr_spread_us != 0 && w->now_us - e->sr_spread_us < REPORTS_MERGED_US)
@@ -275,6 +285,7 @@ void forward_message(struct worker *w, const struct xmsg *msg)
 	const struct sender_report sr = {
 		.ntp = msg->value,
 		.rtp_timestamp = msg->b,
+		.ssrc = msg->c,
 		.arrival_us = msg->time_us,
 	};
 

@@ -40,11 +40,12 @@ static bool serves(const struct worker *w, const struct transport *to, struct sh
 }
 
 bool keyframe_group_serves(const struct worker *w, const struct transport *to, struct shm_ref track,
-			   uint8_t encoding)
+			   uint8_t encoding, uint64_t age_max_us)
 {
 	uint64_t first, last;
 
-	return serves(w, to, track, encoding, &first, &last);
+	return serves(w, to, track, encoding, &first, &last) &&
+	       w->now_us - w->groups[track.index].encodings[encoding].started_us <= age_max_us;
 }
 
 bool keyframe_group_send(struct worker *w, const struct fanout_entry *c, const struct packet *p,

@@ -21,9 +21,10 @@ struct keyframe_groups {
 // A video packet that the history keeps.
 void keyframe_group_keep(struct worker *w, const struct packet *p);
 
-// True if a consumer on 'to' that begins now could begin with the group.
+// True if a consumer on 'to' that begins now could begin with the group, if it is no older than
+// 'age_max_us'.
 bool keyframe_group_serves(const struct worker *w, const struct transport *to, struct shm_ref track,
-			   uint8_t encoding);
+			   uint8_t encoding, uint64_t age_max_us);
 
 // Sends the consumer the group of the encoding that 'p', the packet at hand, belongs to, if it is
 // no older than 'age_max_us'. True if the consumer has begun there: 'p' is one more packet to it.

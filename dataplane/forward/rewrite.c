@@ -486,7 +486,7 @@ bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forw
 	struct fanout_entry repairs = *c;
 	repairs.srtp = c->config->rtx;
 	repairs.ssrc = s->rtx.ssrc;
-	at.out.ts = f->in.ts + s->continuity.ts_delta;
+	at.out.ts = rtp_continuity_ts(&s->continuity, f->in.ts);
 	at.marker = f->packet->marker;
 	uint8_t *rtp = egress_rtx(w, &repairs, head, fields(&at, pt), f->payload,
 				  f->packet->rtp_payload_size, seq);

@@ -21,8 +21,9 @@ enum {
 	BEGIN_WAIT_US = 1000000,
 	ASK_AGAIN_US = 500000,
 	SILENT_US = 1000000,
-	// How far back a consumer may begin that has pictures: it sees that time once more.
+	// How far back a consumer may begin that has pictures: it is shown that time in one go.
 	CHANGE_BACK_US = 500000,
+	CLOCKS_AGREE_S = 1, // two encodings' clocks, by when their packets come
 };
 
 static bool drop(struct worker *w, enum shm_egress_drop why)
@@ -83,6 +84,53 @@ static bool numbered(struct worker *w, struct subscription *s, const struct pack
 	return layers_number(s, p, out) || drop(w, SHM_EGRESS_DROP_LATE);
 }
 
+// The newest report on the clock of the packet's source. NULL: none yet.
+static const struct sender_report *clock_of(const struct worker *w, const struct packet *p)
+{
+	const struct track_clocks *c = &w->clocks[p->track.index];
+	const struct sender_report *sr = &c->reports[p->encoding];
+
+	return c->generation == p->track.generation && sr->ssrc == p->ssrc && sr->ntp != 0 ? sr
+											   : NULL;
+}
+
+// What the consumer's clock shows for a packet of another source. Where both sources' clocks are
+// known it goes on to the tick, and with it the receiver's lip sync; a publisher's reports are
+// believed as far as they agree with when its packets come.
+static uint32_t clock_shows(const struct subscription *s, const struct forwarding *f,
+			    const struct sender_report *now)
+{
+	uint32_t by_arrival = rtp_continuity_clock(&s->continuity, &f->in);
+	int64_t rate = f->in.clock_rate, most = (int64_t)CLOCKS_AGREE_S << 32;
+
+	if (now == NULL || s->sr.ntp == 0 || s->sr.ssrc != s->continuity.source)
+		return by_arrival;
+	int64_t apart = (int64_t)(now->ntp - s->sr.ntp);
+	if (apart > 60 * most || apart < -60 * most)
+		return by_arrival;
+	uint32_t shows = s->sr.rtp_timestamp + s->continuity.ts_delta +
+			 (f->in.ts - now->rtp_timestamp) + (uint32_t)(apart * rate >> 32);
+	int64_t off = (int32_t)(shows - by_arrival);
+	return off < rate * CLOCKS_AGREE_S && off > -rate * CLOCKS_AGREE_S ? shows : by_arrival;
+}
+
+static enum rtp_continuity_verdict take_over(struct worker *w, struct subscription *s,
+					     const struct forwarding *f, bool other,
+					     struct placement *out)
+{
+	const struct sender_report *now = clock_of(w, f->packet);
+	uint32_t ts = other ? clock_shows(s, f, now) : rtp_continuity_clock(&s->continuity, &f->in);
+	enum rtp_continuity_verdict verdict =
+		rtp_continuity_switch_to(&s->continuity, &f->in, ts, &out->out);
+
+	if (verdict != RTP_CONTINUITY_SEND)
+		return verdict;
+	if (now != NULL || other) // the clock pair is of another source
+		s->sr = now != NULL ? *now : (struct sender_report){0};
+	s->stats.layer_changes += other;
+	return verdict;
+}
+
 // The source is another than before, or was not sent for a while.
 static bool begin(struct worker *w, struct subscription *s, const struct forwarding *f,
 		  struct placement *out)
@@ -94,12 +142,8 @@ static bool begin(struct worker *w, struct subscription *s, const struct forward
 
 	if (verdict != LAYER_FORWARD && verdict != LAYER_FORWARD_MARKED)
 		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
-	if (!placed(w, rtp_continuity_switch(&s->continuity, &f->in, &out->out)))
+	if (!placed(w, take_over(w, s, f, other, out)))
 		return false;
-	if (other) { // the clock pair is of another source
-		s->sr = (struct sender_report){0};
-		s->stats.layer_changes++;
-	}
 	s->encoding = p->encoding;
 	s->started = true;
 	s->waiting_us = 0;
@@ -148,11 +192,18 @@ static bool elsewhere(const struct subscription *s, const struct packet *p)
 	return s->layers.target.set && p->encoding != s->layers.target.encoding;
 }
 
-// Another spatial layer is wanted, and only a keyframe brings it.
-static void ask_for_layer(struct worker *w, struct subscription *s, const struct packet *p)
+// Another spatial layer is wanted, and only a keyframe brings it: a new one, where the last will
+// not do once a packet of that layer comes.
+static void ask_for_layer(struct worker *w, const struct fanout_entry *c, const struct packet *p)
 {
+	struct subscription *s = c->subscription;
+	uint8_t wanted = s->layers.target.encoding;
+
+	if (elsewhere(s, p) &&
+	    keyframe_group_serves(w, c->transport, p->track, wanted, CHANGE_BACK_US))
+		return;
 	if (elsewhere(s, p))
-		ask(w, s, p, s->layers.target.encoding);
+		ask(w, s, p, wanted);
 	else if (s->layers.follows && layer_selector_wants_keyframe(&s->layers.selector, &p->layer))
 		ask(w, s, p, p->encoding);
 }
@@ -191,7 +242,7 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 		return change(w, c, f, out);
 	if (s->started && p->ssrc == s->continuity.source) {
 		if (p->kind == SHM_KIND_VIDEO)
-			ask_for_layer(w, s, p);
+			ask_for_layer(w, c, p);
 		return follow(w, s, f, out);
 	}
 	if (elsewhere(s, p))

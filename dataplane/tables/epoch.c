@@ -183,6 +183,7 @@ static void subscription_start(struct worker *w, struct subscription *s,
 static void subscription_follow(struct subscription *s)
 {
 	s->layers.target = (struct layer_target){.pair = {LAYER_HIGHEST, LAYER_HIGHEST}};
+	s->sr = (struct sender_report){0}; // of another publisher's clock
 	s->encoding = 0;
 	s->started = false;
 	s->whole = false;
@@ -205,7 +206,7 @@ static void apply_subscription(struct worker *w, const struct epoch_subscription
 		subscription_follow(s);
 	if (!c->shm.paused && (other || e->before->shm.paused) &&
 	    !keyframe_group_serves(w, &w->dp->transports[c->shm.transport.index], c->shm.track,
-				   s->encoding))
+				   s->encoding, KEYFRAME_CACHE_AGE_MAX_US))
 		forward_keyframe_request(w, c->shm.track, s->encoding);
 }
 

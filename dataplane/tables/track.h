@@ -37,6 +37,7 @@ struct track_config {
 struct sender_report {
 	uint64_t ntp; // RFC 3550 4; 0: none yet
 	uint32_t rtp_timestamp;
+	uint32_t ssrc; // whose timestamp it is
 	uint64_t arrival_us;
 };
 
@@ -75,6 +76,12 @@ static_assert((int)LAYER_WANTED_ENCODINGS == (int)SHM_ENCODINGS_MAX, "a bit for 
 struct track_wishes {
 	uint32_t generation; // of the track
 	struct layer_wishes wishes;
+};
+
+// The clocks of a track's encodings, as one worker's consumers know them.
+struct track_clocks {
+	uint32_t generation; // of the track
+	struct sender_report reports[SHM_ENCODINGS_MAX];
 };
 
 struct track {

@@ -88,14 +88,35 @@ static void splice(struct rtp_continuity *c, uint64_t index)
 	bits_of(c, index)->seen |= bit_of(index);
 }
 
+// A tick for so many of the source's: half a second of pictures, each with one of its own, is over
+// within a millisecond.
+enum { CREEP_TICKS = 1024, CREEP_SPAN = 1 << 22 };
+
+uint32_t rtp_continuity_ts(const struct rtp_continuity *c, uint32_t ts)
+{
+	uint32_t clock = ts + c->ts_delta, since = ts - c->switch_in;
+	uint32_t creeping = c->switch_out + since / CREEP_TICKS;
+
+	return since < CREEP_SPAN && seq_ts_newer(creeping, clock) ? creeping : clock;
+}
+
+// The newest timestamp given out. A packet may have come before the one that had the last.
+static void newest(struct rtp_continuity *c, uint32_t ts, uint64_t now_us)
+{
+	c->ts_newest = ts;
+	if (now_us > c->ts_arrival_us)
+		c->ts_arrival_us = now_us;
+}
+
 static void give(struct rtp_continuity *c, const struct rtp_continuity_in *in, uint64_t index,
 		 struct rtp_continuity_out *out)
 {
-	*out = (struct rtp_continuity_out){.index = index, .ts = in->ts + c->ts_delta};
-	if (seq_ts_newer(out->ts, c->ts_newest)) {
-		c->ts_newest = out->ts;
-		c->ts_arrival_us = in->now_us;
-	}
+	*out = (struct rtp_continuity_out){.index = index, .ts = rtp_continuity_ts(c, in->ts)};
+	if (!seq_ts_newer(out->ts, c->ts_newest))
+		return;
+	newest(c, out->ts, in->now_us);
+	if (out->ts == in->ts + c->ts_delta)
+		c->started = 1;
 }
 
 void rtp_continuity_init(struct rtp_continuity *c, uint16_t first, uint32_t ts)
@@ -148,27 +169,34 @@ enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
 	return in->index > c->in_highest ? map_newer(c, in, out) : map_late(c, in, out);
 }
 
-static uint32_t elapsed_ticks(const struct rtp_continuity *c, const struct rtp_continuity_in *in)
+static uint32_t ticks(uint64_t us, uint32_t clock_rate)
 {
-	uint64_t us = in->now_us > c->ts_arrival_us ? in->now_us - c->ts_arrival_us : 0;
-	uint64_t ticks = us / 1000000 * in->clock_rate + us % 1000000 * in->clock_rate / 1000000;
-	return ticks == 0 ? 1 : (uint32_t)ticks;
+	return (uint32_t)(us / 1000000 * clock_rate + us % 1000000 * clock_rate / 1000000);
 }
 
-// The timestamp at which the packet's source takes over.
-static uint32_t switch_ts(const struct rtp_continuity *c, const struct rtp_continuity_in *in)
+uint32_t rtp_continuity_clock(const struct rtp_continuity *c, const struct rtp_continuity_in *in)
 {
 	if (c->started == 0)
 		return c->ts_newest;
 	uint32_t own = in->ts + c->ts_delta;
 	if (in->source == c->source && seq_ts_newer(own, c->ts_newest))
 		return own;
-	return c->ts_newest + elapsed_ticks(c, in);
+	if (in->now_us >= c->ts_arrival_us)
+		return c->ts_newest + ticks(in->now_us - c->ts_arrival_us, in->clock_rate);
+	return c->ts_newest - ticks(c->ts_arrival_us - in->now_us, in->clock_rate);
 }
 
 enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
 						  const struct rtp_continuity_in *in,
 						  struct rtp_continuity_out *out)
+{
+	return rtp_continuity_switch_to(c, in, rtp_continuity_clock(c, in), out);
+}
+
+enum rtp_continuity_verdict rtp_continuity_switch_to(struct rtp_continuity *c,
+						     const struct rtp_continuity_in *in,
+						     uint32_t clock_ts,
+						     struct rtp_continuity_out *out)
 {
 	assert(in->index <= SEQ_INDEX_MAX && in->clock_rate != 0);
 	if (c->started != 0 && in->source == c->source && in->index <= c->in_highest) {
@@ -178,13 +206,15 @@ enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
 	}
 	if (c->out_next > SEQ_INDEX_MAX)
 		return RTP_CONTINUITY_EXHAUSTED;
-	uint32_t ts = switch_ts(c, in);
+	bool behind = c->started != 0 && !seq_ts_newer(clock_ts, c->ts_newest);
+	uint32_t ts = behind ? c->ts_newest + 1 : clock_ts;
 	*out = (struct rtp_continuity_out){.index = c->out_next, .ts = ts};
-	c->ts_delta = ts - in->ts;
-	c->ts_newest = ts;
-	c->ts_arrival_us = in->now_us;
+	c->ts_delta = clock_ts - in->ts;
+	c->switch_in = in->ts;
+	c->switch_out = ts;
+	newest(c, ts, in->now_us);
 	c->source = in->source;
-	c->started = 1;
+	c->started = behind ? 2 : 1;
 	c->out_next++;
 	splice(c, in->index);
 	return RTP_CONTINUITY_SEND;
@@ -248,7 +278,7 @@ bool rtp_continuity_jump(struct rtp_continuity *c, uint64_t index)
 
 bool rtp_continuity_valid(const struct rtp_continuity *c)
 {
-	if (c->started > 1 || c->in_highest > SEQ_INDEX_MAX || c->in_floor > c->in_highest + 1 ||
+	if (c->started > 2 || c->in_highest > SEQ_INDEX_MAX || c->in_floor > c->in_highest + 1 ||
 	    c->out_next > SEQ_INDEX_MAX + 1)
 		return false;
 	for (unsigned i = 0; i < RTP_CONTINUITY_WORDS; i++)

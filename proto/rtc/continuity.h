@@ -16,7 +16,9 @@
 //              the switch; else it is refused;
 //   far ahead  of the newest by more than RTP_CONTINUITY_GAP_MAX continues without a gap (a larger
 //              jump would cost receivers the rollover counter); what lies behind is refused.
-// Timestamps keep the source's distances; over a switch they advance by the time that passed.
+// Timestamps keep the source's distances, and over a switch the consumer's clock: by the sources'
+// own clocks where the caller knows them, else by the time that passed. They never go back: where
+// the source taken over is behind that clock, they creep until it has caught up.
 #pragma once
 
 #include "proto/rtc/seq.h"
@@ -45,12 +47,14 @@ struct rtp_continuity {
 	uint32_t ts_newest; // newest timestamp given out
 	uint32_t ts_delta; // given out minus source's
 	uint32_t source; // SSRC being forwarded
-	uint32_t started; // 1 once a source is set
+	uint32_t started; // 1 once a source is set; 2: and its timestamps still creep
 	// By how many words a source index lies behind the newest: the first, which every packet
 	// changes, shares a cache line with what is above.
 	struct rtp_continuity_bits bits[RTP_CONTINUITY_WORDS];
+	uint32_t switch_in; // source's timestamp at the switch
+	uint32_t switch_out; // what was given out for it
 };
-static_assert(sizeof(struct rtp_continuity) == 48 + 2 * RTP_CONTINUITY_WORDS * 8, "no padding");
+static_assert(sizeof(struct rtp_continuity) == 56 + 2 * RTP_CONTINUITY_WORDS * 8, "no padding");
 
 struct rtp_continuity_in {
 	uint64_t index; // unwrapped source index, at most SEQ_INDEX_MAX
@@ -84,12 +88,12 @@ enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
 					       struct rtp_continuity_out *out);
 
 // True for the packet right behind the newest, which nearly every one is, where the index it gets
-// lies below 'limit', at most SEQ_INDEX_MAX + 1. Not for one in 64 of them. The state has started.
+// lies below 'limit', at most SEQ_INDEX_MAX + 1. Not for one in 64 of them.
 static inline bool rtp_continuity_is_next(const struct rtp_continuity *c,
 					  const struct rtp_continuity_in *in, uint64_t limit)
 {
-	return in->source == c->source && in->index == c->in_highest + 1 && in->index % 64 != 0 &&
-	       c->out_next < limit;
+	return c->started == 1 && in->source == c->source && in->index == c->in_highest + 1 &&
+	       in->index % 64 != 0 && c->out_next < limit;
 }
 
 // Maps that packet, without a call.
@@ -112,19 +116,31 @@ static inline enum rtp_continuity_verdict
 rtp_continuity_map_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
 			struct rtp_continuity_out *out)
 {
-	if (c->started == 0 || !rtp_continuity_is_next(c, in, SEQ_INDEX_MAX + 1))
+	if (!rtp_continuity_is_next(c, in, SEQ_INDEX_MAX + 1))
 		return rtp_continuity_map(c, in, out);
 	*out = rtp_continuity_take_next(c, in);
 	return RTP_CONTINUITY_SEND;
 }
 
 // Makes the packet's source the one forwarded and maps the packet as its first: the next index, a
-// timestamp advanced by the time since the newest one (at least 1). Also resumes the same source
+// timestamp of rtp_continuity_clock() (but newer than the newest). Also resumes the same source
 // after a pause without a gap; its timestamps then go on as they were. Returns SEND or EXHAUSTED;
 // TOO_LATE or SEEN where the same source would resume at a packet not newer than its newest.
 enum rtp_continuity_verdict rtp_continuity_switch(struct rtp_continuity *c,
 						  const struct rtp_continuity_in *in,
 						  struct rtp_continuity_out *out);
+
+// The same where the caller knows what the consumer's clock shows for the packet: 'clock_ts'.
+enum rtp_continuity_verdict rtp_continuity_switch_to(struct rtp_continuity *c,
+						     const struct rtp_continuity_in *in,
+						     uint32_t clock_ts,
+						     struct rtp_continuity_out *out);
+
+// The timestamp that a packet of the source now forwarded has, or had, with 'ts' of the source.
+uint32_t rtp_continuity_ts(const struct rtp_continuity *c, uint32_t ts);
+
+// What the consumer's clock shows for the packet, by the time that passed since the newest one.
+uint32_t rtp_continuity_clock(const struct rtp_continuity *c, const struct rtp_continuity_in *in);
 
 // The packet is dropped on purpose (layer, mute): later ones close the gap. Not for packets that a
 // full ring or a failed seal cost us; those are losses and show. Other sources, repeats and late

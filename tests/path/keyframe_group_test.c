@@ -135,11 +135,11 @@ static void one_too_large_does_not_serve(void **state)
 		VIDEO, r->h->dp.workers[0].dp->tracks[VIDEO].encodings[0].stats.track_generation};
 
 	cache->bytes = 312500;
-	assert_true(
-		keyframe_group_serves(&r->h->dp.workers[r->h->dp.worker_count - 1], to, track, 0));
+	assert_true(keyframe_group_serves(&r->h->dp.workers[r->h->dp.worker_count - 1], to, track,
+					  0, KEYFRAME_CACHE_AGE_MAX_US));
 	cache->bytes = 312501;
-	assert_false(
-		keyframe_group_serves(&r->h->dp.workers[r->h->dp.worker_count - 1], to, track, 0));
+	assert_false(keyframe_group_serves(&r->h->dp.workers[r->h->dp.worker_count - 1], to, track,
+					   0, KEYFRAME_CACHE_AGE_MAX_US));
 }
 
 int main(void)

@@ -122,6 +122,40 @@ static void a_switch_within_one_instant_advances_the_timestamp(void **state)
 	assert_int_equal(out.ts, 79);
 }
 
+// Half a second of pictures taken before the newest: each has a timestamp of its own, none goes
+// back, and the first one taken later shows its time as ever, as do all that follow.
+static void what_was_taken_before_creeps(void **state)
+{
+	(void)state;
+	struct rtp_continuity c = start(5);
+	struct rtp_continuity_out out;
+	uint32_t newest = 77, creeping[15];
+	const uint32_t clock = 77 - 14 * 3000; // what the consumer's shows for the first
+
+	for (unsigned i = 0; i < 20; i++) {
+		struct rtp_continuity_in in = packet(B, 1 + i, 500 + i * 3000, 1000000);
+		if (i == 0)
+			assert_int_equal(rtp_continuity_switch_to(&c, &in, clock, &out),
+					 RTP_CONTINUITY_SEND);
+		else
+			assert_int_equal(rtp_continuity_map_next(&c, &in, &out),
+					 RTP_CONTINUITY_SEND);
+		assert_int_equal(out.index, 101 + i);
+		assert_true(seq_ts_newer(out.ts, newest));
+		if (i < 15)
+			creeping[i] = out.ts;
+		else
+			assert_int_equal(out.ts, clock + i * 3000);
+		newest = out.ts;
+	}
+	assert_true(seq_ts_newer(77 + 90, creeping[14])); // all within a millisecond
+	for (unsigned i = 0; i < 15; i++) // a repair has it again
+		assert_int_equal(rtp_continuity_ts(&c, 500 + i * 3000), creeping[i]);
+	assert_int_equal(rtp_continuity_ts(&c, 500 + UINT32_C(3000000000)), // nine hours on
+			 clock + UINT32_C(3000000000));
+	assert_true(rtp_continuity_valid(&c));
+}
+
 static void a_pause_resumes_without_a_gap(void **state)
 {
 	(void)state;
@@ -207,7 +241,7 @@ static void garbage_is_not_valid(void **state)
 	change;                                                                                    \
 	if (rtp_continuity_valid(&c))                                                              \
 	fail_msg("valid after " #change)
-	BAD(c.started = 2);
+	BAD(c.started = 3);
 	BAD(c.started = 0);
 	BAD(c.in_highest = SEQ_INDEX_MAX + 1);
 	BAD(c.in_highest = 6);
@@ -231,6 +265,7 @@ int main(void)
 		cmocka_unit_test(drops_leave_no_gap),
 		cmocka_unit_test(a_switch_continues),
 		cmocka_unit_test(a_switch_within_one_instant_advances_the_timestamp),
+		cmocka_unit_test(what_was_taken_before_creeps),
 		cmocka_unit_test(a_pause_resumes_without_a_gap),
 		cmocka_unit_test(the_window_is_bounded),
 		cmocka_unit_test(a_jump_of_the_source_is_spliced),
