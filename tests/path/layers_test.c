@@ -249,6 +249,34 @@ static void less_is_left_out_in_mid_stream(void **state)
 	assert_int_equal(seen.count, FRAMES / 2);
 }
 
+// What the viewer would have was stopped, and nobody is there who could ask for it: the best that
+// runs will do, from its next keyframe on, until more runs again.
+static void the_best_that_runs_is_sent(void **state)
+{
+	struct room *r = *state;
+	struct seen seen = {0};
+	const struct shm_encoding_stats *low = &r->h->dp.tracks[VIDEO].encodings[0].stats;
+	uint64_t plis = 0;
+
+	simulcast_second(r, 0, false, false, &seen);
+	assert_int_equal(seen.high, FRAMES);
+	for (unsigned i = FRAMES; i < 5 * FRAMES; i++) {
+		if (i == 4 * FRAMES)
+			seen.count = 0;
+		room_time(r, r->now_us + FRAME_US);
+		send_frame(r, LOW_SSRC, i, i % 2, low->pli_count != plis, 200);
+		plis = low->pli_count;
+		room_housekeeping(r);
+		see(r, &seen);
+	}
+	assert_int_equal(seen.count, FRAMES);
+	assert_int_equal(r->h->dp.subscriptions[0].stats.layer_reason, SHM_LAYER_PUBLISHER);
+	simulcast_second(r, 5 * FRAMES, false, true, &seen);
+	simulcast_second(r, 6 * FRAMES, false, true, &seen);
+	assert_int_equal(seen.high, FRAMES);
+	assert_int_equal(r->h->dp.subscriptions[0].stats.layer_reason, SHM_LAYER_REQUESTED);
+}
+
 static void quiet(struct room *r, uint64_t us, struct seen *seen)
 {
 	for (uint64_t end_us = r->now_us + us; r->now_us < end_us;) {
@@ -365,6 +393,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_encoding_that_falls_silent_is_inactive,
 						simulcast, leave),
 		cmocka_unit_test_setup_teardown(encodings_change_at_keyframes, simulcast, leave),
+		cmocka_unit_test_setup_teardown(the_best_that_runs_is_sent, simulcast, leave),
 		cmocka_unit_test_setup_teardown(what_falls_silent_goes_on_at_once, lone, leave),
 		cmocka_unit_test_setup_teardown(simulcast_that_falls_silent_goes_on_at_once,
 						simulcast, leave),
