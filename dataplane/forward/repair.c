@@ -110,13 +110,12 @@ static bool answer(struct worker *w, const struct fanout_entry *c, uint16_t seq)
 	return true;
 }
 
-static void ask(struct worker *w, const struct fanout_entry *c, uint16_t seq)
+// 'c' NULL: it is sent nothing again.
+static void ask(struct worker *w, struct subscription *s, const struct fanout_entry *c,
+		uint16_t seq)
 {
-	struct shm_subscription_stats *stats = &c->subscription->stats;
-
-	stats->nack_count++;
-	if (!answer(w, c, seq))
-		stats->nack_refused++;
+	if (c == NULL || !answer(w, c, seq))
+		s->stats.nack_refused++;
 }
 
 void repair_nack(struct worker *w, struct subscription *s, struct shm_ref track,
@@ -125,12 +124,13 @@ void repair_nack(struct worker *w, struct subscription *s, struct shm_ref track,
 	const struct fanout_entry *c = repair_consumer(w, s, track);
 	struct rtcp_nack nack;
 
-	if (c == NULL || c->paused || c->config->shm.rtx_ssrc == 0)
-		return;
+	s->stats.nack_count++;
+	if (c != NULL && (c->paused || c->config->shm.rtx_ssrc == 0))
+		c = NULL;
 	for (unsigned i = 0; rtcp_read_nack(p, i, &nack); i++) {
-		ask(w, c, nack.seq);
+		ask(w, s, c, nack.seq);
 		for (unsigned bit = 0; bit < 16; bit++)
 			if ((nack.following >> bit & 1) != 0)
-				ask(w, c, (uint16_t)(nack.seq + bit + 1));
+				ask(w, s, c, (uint16_t)(nack.seq + bit + 1));
 	}
 }

@@ -130,8 +130,8 @@ struct shm_subscription_stats {
 	struct shm_layer layer; // not filled yet
 	struct shm_layer target_layer;
 	uint16_t reserved_zero;
-	uint64_t nack_count; // packets the subscriber asked for
-	uint64_t nack_refused; // of those: not kept any more, or over the budget
+	uint64_t nack_count; // RTCP NACKs of the subscriber
+	uint64_t nack_refused; // packets they asked for that were not sent again
 	uint64_t retransmitted_packets_sent;
 	uint64_t retransmitted_bytes_sent; // RTP payload
 	uint64_t layer_changes; // of encoding or spatial layer
