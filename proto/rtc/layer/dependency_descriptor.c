@@ -216,20 +216,3 @@ void dd_patch_frame_number(uint8_t *bytes, uint16_t number)
 {
 	bytes_store_be16(bytes + 1, number);
 }
-
-unsigned dd_target_for(const struct dd_structure *s, unsigned spatial, unsigned temporal)
-{
-	unsigned best = DD_TARGETS_MAX, best_rank = 0;
-
-	for (unsigned i = 0; i < s->target_count; i++) {
-		unsigned rank = s->target_spatial[i] * DD_TEMPORAL_MAX + s->target_temporal[i];
-
-		if (s->target_spatial[i] > spatial || s->target_temporal[i] > temporal)
-			continue;
-		if (best == DD_TARGETS_MAX || rank > best_rank) {
-			best = i;
-			best_rank = rank;
-		}
-	}
-	return best;
-}

@@ -80,7 +80,3 @@ bool dd_read(struct dd_frame *f, struct dd_structure *s, const uint8_t *bytes, s
 
 // Overwrites the frame number in a descriptor's bytes (at least 3 of them).
 void dd_patch_frame_number(uint8_t *bytes, uint16_t number);
-
-// The decode target with the highest layers not above these: spatial counts before temporal.
-// Returns DD_TARGETS_MAX if every target is above.
-unsigned dd_target_for(const struct dd_structure *s, unsigned spatial, unsigned temporal);

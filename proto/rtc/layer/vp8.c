@@ -53,12 +53,3 @@ bool vp8_descriptor_read(struct vp8_descriptor *d, const uint8_t *payload, size_
 	d->keyframe = d->frame_start && d->size < size && (payload[d->size] & 0x01) == 0;
 	return true;
 }
-
-void vp8_descriptor_patch(uint8_t *bytes, const struct vp8_descriptor *d, uint16_t picture_id,
-			  uint8_t tl0)
-{
-	if (d->picture_id_offset != 0)
-		picture_id_write(bytes + d->picture_id_offset, d->picture_id_15, picture_id);
-	if (d->tl0_offset != 0)
-		bytes[d->tl0_offset] = tl0;
-}

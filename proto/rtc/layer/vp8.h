@@ -26,7 +26,3 @@ struct vp8_descriptor {
 
 // Returns false, nothing usable, if the payload ends inside its descriptor.
 bool vp8_descriptor_read(struct vp8_descriptor *d, const uint8_t *payload, size_t size);
-
-// Writes other values where the descriptor has them, into a copy of its bytes.
-void vp8_descriptor_patch(uint8_t *bytes, const struct vp8_descriptor *d, uint16_t picture_id,
-			  uint8_t tl0);

@@ -53,12 +53,3 @@ bool vp9_descriptor_read(struct vp9_descriptor *d, const uint8_t *payload, size_
 	d->layers_end = (uint8_t)at;
 	return at != 0;
 }
-
-void vp9_descriptor_patch(uint8_t *bytes, const struct vp9_descriptor *d, uint16_t picture_id,
-			  uint8_t tl0)
-{
-	if (d->picture_id_offset != 0)
-		picture_id_write(bytes + d->picture_id_offset, d->picture_id_15, picture_id);
-	if (d->tl0_offset != 0)
-		bytes[d->tl0_offset] = tl0;
-}

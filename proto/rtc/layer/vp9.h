@@ -32,11 +32,6 @@ struct vp9_descriptor {
 
 // Returns false, nothing usable, if the payload ends inside the fields above.
 bool vp9_descriptor_read(struct vp9_descriptor *d, const uint8_t *payload, size_t size);
-
-// Writes other values where the descriptor has them, into a copy of its bytes.
-void vp9_descriptor_patch(uint8_t *bytes, const struct vp9_descriptor *d, uint16_t picture_id,
-			  uint8_t tl0);
-
 // A decoder can start with it: the base layer's first packet of a picture not predicted from
 // another one, with something behind the descriptor.
 static inline bool vp9_keyframe(const struct vp9_descriptor *d, size_t size)

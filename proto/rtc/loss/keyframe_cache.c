@@ -3,11 +3,6 @@
 // proto/rtc/loss/keyframe_cache.c - the last keyframe group. Contract in keyframe_cache.h.
 #include "proto/rtc/loss/keyframe_cache.h"
 
-void keyframe_cache_init(struct keyframe_cache *c)
-{
-	*c = (struct keyframe_cache){.usable = false};
-}
-
 void keyframe_cache_receive(struct keyframe_cache *c, uint64_t index, uint32_t bytes,
 			    bool starts_keyframe, uint64_t now_us)
 {

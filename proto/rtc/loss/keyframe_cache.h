@@ -17,6 +17,7 @@
 #define KEYFRAME_CACHE_CATCH_UP_US UINT64_C(500000) // what sending the group may take
 enum { KEYFRAME_CACHE_PKTS_MAX = 512 };
 
+// Zeroed at the start.
 struct keyframe_cache {
 	uint64_t first; // source index of the keyframe's first packet
 	uint64_t highest;
@@ -27,7 +28,6 @@ struct keyframe_cache {
 	bool usable; // a group is open and has not grown too large
 };
 
-void keyframe_cache_init(struct keyframe_cache *c);
 // A packet of the encoding arrived, in any order; repeats change nothing.
 void keyframe_cache_receive(struct keyframe_cache *c, uint64_t index, uint32_t bytes,
 			    bool starts_keyframe, uint64_t now_us);

@@ -164,13 +164,3 @@ size_t nack_generator_poll(struct nack_generator *g, uint64_t now_us, uint64_t r
 	g->asked += written;
 	return written;
 }
-
-uint64_t nack_generator_deadline_us(const struct nack_generator *g)
-{
-	uint64_t deadline = UINT64_MAX;
-
-	for (uint32_t i = 0; i < g->count; i++)
-		if (g->missing[i].next_us < deadline)
-			deadline = g->missing[i].next_us;
-	return deadline;
-}

@@ -66,5 +66,3 @@ void nack_generator_keyframe(struct nack_generator *g, uint64_t index);
 // round trip to the sender. Returns how many; call again while it returns 'cap'.
 size_t nack_generator_poll(struct nack_generator *g, uint64_t now_us, uint64_t rtt_us,
 			   uint16_t *seqs, size_t cap);
-// Earliest time nack_generator_poll() has something to do, UINT64_MAX if never.
-uint64_t nack_generator_deadline_us(const struct nack_generator *g);

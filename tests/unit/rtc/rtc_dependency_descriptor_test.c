@@ -94,12 +94,11 @@ static void targets_by_layer(void **state)
 	struct svc_bits b = svc_descriptor(&p, &frames[0], true, true, true, 0);
 	assert_true(dd_read(&got, &s, b.bytes, bytes_of(&b)));
 	assert_int_equal(got.active_targets, 0x1ff);
-	assert_int_equal(dd_target_for(&s, 7, 7), 8);
-	assert_int_equal(dd_target_for(&s, 1, 7), 5);
-	assert_int_equal(dd_target_for(&s, 7, 1), 7);
-	assert_int_equal(dd_target_for(&s, 0, 0), 0);
-	s.target_spatial[0] = s.target_spatial[1] = s.target_spatial[2] = 1;
-	assert_int_equal(dd_target_for(&s, 0, 7), DD_TARGETS_MAX);
+	assert_int_equal(s.target_count, 9);
+	for (unsigned i = 0; i < s.target_count; i++) {
+		assert_int_equal(s.target_spatial[i], i / 3);
+		assert_int_equal(s.target_temporal[i], i % 3);
+	}
 }
 
 // Cut anywhere, a descriptor is refused and the structure in force stays; or it was long enough.

@@ -74,7 +74,7 @@ static void a_whole_young_small_group_serves(void **state)
 	struct keyframe_cache c;
 	uint64_t a, b;
 
-	keyframe_cache_init(&c);
+	c = (struct keyframe_cache){.usable = false};
 	keyframe_cache_receive(&c, 99, 1000, false, 0);
 	assert_false(keyframe_cache_serves(&c, UINT32_MAX, 0, &a, &b)); // no keyframe yet
 	keyframe_cache_receive(&c, 100, 1000, true, 1000);
@@ -94,7 +94,7 @@ static void a_group_too_long_serves_nobody(void **state)
 	struct keyframe_cache c;
 	uint64_t a, b;
 
-	keyframe_cache_init(&c);
+	c = (struct keyframe_cache){.usable = false};
 	keyframe_cache_receive(&c, 100, 10, true, 0);
 	for (uint64_t i = 101; i < 100 + KEYFRAME_CACHE_PKTS_MAX; i++)
 		keyframe_cache_receive(&c, i, 10, false, 0);

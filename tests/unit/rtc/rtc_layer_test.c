@@ -5,8 +5,6 @@
 #include "tests/unit/rtc/test.h"
 
 #include "proto/rtc/layer/packet.h"
-#include "proto/rtc/layer/vp8.h"
-#include "proto/rtc/layer/vp9.h"
 
 #include <string.h>
 
@@ -144,32 +142,11 @@ static void with_a_descriptor_the_payload_is_not_read(void **state)
 	}
 }
 
-// Only the bits of the two values change.
-static void patched(void **state)
-{
-	uint8_t vp8[] = {0x90, 0xf0, 0xff, 0xfe, 9, 0xa3, 0x01};
-	uint8_t vp9[] = {0xac, 0x05, 0x05, 7, 0};
-	static const uint8_t vp8_want[] = {0x90, 0xf0, 0x81, 0x02, 200, 0xa3, 0x01};
-	static const uint8_t vp9_want[] = {0xac, 0x12, 0x05, 33, 0};
-	struct vp8_descriptor d8;
-	struct vp9_descriptor d9;
-
-	(void)state;
-	assert_true(vp8_descriptor_read(&d8, vp8, sizeof(vp8)));
-	assert_int_equal(d8.size, 6);
-	vp8_descriptor_patch(vp8, &d8, 0x102, 200);
-	assert_memory_equal(vp8, vp8_want, sizeof(vp8));
-	assert_true(vp9_descriptor_read(&d9, vp9, sizeof(vp9)));
-	vp9_descriptor_patch(vp9, &d9, 0x192, 33);
-	assert_memory_equal(vp9, vp9_want, sizeof(vp9));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layers_of_packets),
 		cmocka_unit_test(with_a_descriptor_the_payload_is_not_read),
-		cmocka_unit_test(patched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

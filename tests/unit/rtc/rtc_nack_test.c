@@ -24,7 +24,6 @@ static void a_gap_is_asked_for_once_a_round_trip(void **state)
 	nack_generator_init(&g);
 	nack_generator_receive(&g, 65534, 0);
 	nack_generator_receive(&g, 65537, 1000); // 65535 and 65536 are missing
-	assert_int_equal(nack_generator_deadline_us(&g), 1000 + NACK_REORDER_MIN_US);
 	assert_int_equal(poll(1000 + NACK_REORDER_MIN_US - 1), 0);
 	uint64_t now = 1000 + NACK_REORDER_MIN_US;
 	for (int try = 0; try < NACK_TRIES_MAX; try++) {
@@ -33,13 +32,11 @@ static void a_gap_is_asked_for_once_a_round_trip(void **state)
 		assert_int_equal(asked[1], 0);
 		assert_int_equal(poll(now + INTERVAL_US - 1), 0);
 		now += INTERVAL_US;
-		assert_int_equal(nack_generator_deadline_us(&g), now);
 		assert_false(g.broken);
 	}
 	assert_int_equal(poll(now), 0);
 	assert_true(g.broken);
 	assert_int_equal(g.given_up, 2);
-	assert_int_equal(nack_generator_deadline_us(&g), UINT64_MAX);
 }
 
 static void what_comes_is_not_asked_for(void **state)

@@ -4,7 +4,6 @@
 // their specifications, and what a peer's reports tell.
 #include "tests/unit/rtc/test.h"
 
-#include "proto/rtc/peer_report.h"
 #include "proto/rtc/rtcp_build.h"
 #include "proto/rtc/rtcp_remb.h"
 #include "proto/rtc/rtcp_xr.h"
@@ -153,38 +152,6 @@ static void extended_reports_that_lie(void **state)
 	assert_false(rtcp_read_rrtr(&p, &ssrc, &ntp));
 }
 
-static void round_trips(void **state)
-{
-	(void)state;
-	uint64_t rtt;
-
-	// RFC 3550 6.4.1's own example: 0xb710:8000 now, LSR 0xb705:2000, DLSR 5.25 s: 6.125 s
-	assert_true(rtcp_round_trip_us(0xb7052000, 0x00054000, UINT64_C(0xb7108000) << 16, &rtt));
-	assert_int_equal(rtt, 6125000);
-	assert_false(rtcp_round_trip_us(0, 0, 1, &rtt)); // it has no report of ours
-	assert_false(rtcp_round_trip_us(0x20000, 0, UINT64_C(0x10000) << 16, &rtt)); // the future
-	assert_false(rtcp_round_trip_us(0x10000, 0x10001, UINT64_C(0x20000) << 16, &rtt));
-}
-
-static void a_peers_reports(void **state)
-{
-	(void)state;
-	struct peer_report r = {.lost = 0};
-	struct rtcp_report_block b = {.fraction_lost = 12, .cumulative_lost = -3, .jitter = 44};
-
-	peer_report_receive(&r, &b, 5, UINT64_C(0x20000) << 16);
-	assert_int_equal(r.rtt_us, 0);
-	assert_int_equal(r.lost, -3);
-	b.last_sr = 0x10000;
-	peer_report_receive(&r, &b, 6, UINT64_C(0x20000) << 16); // 1 s
-	assert_int_equal(r.rtt_us, 1000000);
-	b.delay_since_last_sr = 0x8000;
-	peer_report_receive(&r, &b, 7, UINT64_C(0x20000) << 16); // half of it
-	assert_int_equal(r.rtt_us, 937500);
-	assert_int_equal(r.rtt_last_us, 500000);
-	assert_int_equal(r.rtt_measurements, 2);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,8 +162,6 @@ int main(void)
 		cmocka_unit_test(reference_times),
 		cmocka_unit_test(reference_times_are_answered),
 		cmocka_unit_test(extended_reports_that_lie),
-		cmocka_unit_test(round_trips),
-		cmocka_unit_test(a_peers_reports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
