@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { VIDEO, SSRC = 0x51de0, CONSUMER = 0x2000, PUBLISHER = 0, VIEWER = 1 };
+enum { VIDEO, SSRC = 0x51de0, HIGH_SSRC = 0x51de1, CONSUMER = 0x2000, PUBLISHER = 0, VIEWER = 1 };
 enum { DD_ID = 13, CONSUMER_DD_ID = 8, LAYERS = 3, PAYLOAD_BYTES = 200, PICTURE_US = 50000 };
 enum { SPATIAL = 8, TEMPORAL }; // where a frame's are in the payload, for this test
 
@@ -30,6 +30,14 @@ struct stage {
 
 static struct stage the_stage;
 
+static void subscribe(struct room *r, const struct room_peer *to)
+{
+	struct rtp_ext_map *ext = &room_subscribe(r, 0, VIDEO, to, CONSUMER)->ext;
+
+	ext->id[RTP_EXT_DEPENDENCY_DESCRIPTOR] = CONSUMER_DD_ID;
+	ext->allow_mixed = 1;
+}
+
 static int svc(void **state)
 {
 	struct room *r = room_new(1);
@@ -38,8 +46,7 @@ static int svc(void **state)
 
 	room_track(r, VIDEO, from, SHM_KIND_VIDEO, SHM_CODEC_VP8, SSRC)
 		->ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR] = DD_ID;
-	room_subscribe(r, 0, VIDEO, to, CONSUMER)->ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR] =
-		CONSUMER_DD_ID;
+	subscribe(r, to);
 	room_apply(r);
 	the_stage = (struct stage){
 		.r = r,
@@ -82,18 +89,23 @@ static void encrypt(struct stage *s, const struct svc_frame *f, uint8_t out[PAYL
 	out[TEMPORAL] = (uint8_t)f->temporal;
 }
 
-static void send_frame(struct stage *s, const struct svc_frame *f)
+static void send_frame_of(struct stage *s, uint32_t ssrc, uint16_t seq, const struct svc_frame *f)
 {
 	uint8_t packet[600] = {0x90, (uint8_t)(ROOM_VIDEO_PT | (f->top ? 0x80 : 0))};
 	const struct svc_bits dd =
 		svc_descriptor(&s->publisher, f, true, true, f->key && f->spatial == 0, 7);
 
-	bytes_store_be16(packet + 2, s->seq++);
+	bytes_store_be16(packet + 2, seq);
 	bytes_store_be32(packet + 4, f->picture * 4500);
-	bytes_store_be32(packet + 8, SSRC);
+	bytes_store_be32(packet + 8, ssrc);
 	size_t size = 12 + put_ext(packet + 12, &dd);
 	encrypt(s, f, packet + size);
 	room_send_rtp(s->r, &s->r->peers[PUBLISHER], packet, size + PAYLOAD_BYTES);
+}
+
+static void send_frame(struct stage *s, const struct svc_frame *f)
+{
+	send_frame_of(s, SSRC, s->seq++, f);
 }
 
 static void receive(struct stage *s)
@@ -200,10 +212,104 @@ static void nothing_begins_without_the_structure(void **state)
 	assert_true(s->by_layer[0][0] + s->by_layer[1][0] + s->by_layer[2][0] > 0);
 }
 
+// Two encodings in three temporal layers.
+static int simulcast(void **state)
+{
+	struct stage *s = &the_stage;
+
+	*s = (struct stage){.r = room_new(1), .noise = 1};
+	*state = s;
+	struct room_peer *from = room_join(s->r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.1");
+	struct room_peer *to = room_join(s->r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.2");
+	struct shm_track_config *c =
+		room_track(s->r, VIDEO, from, SHM_KIND_VIDEO, SHM_CODEC_H264, SSRC);
+	c->ext.id[RTP_EXT_DEPENDENCY_DESCRIPTOR] = DD_ID;
+	c->encoding_count = 2;
+	c->encodings[1].ssrc = HIGH_SSRC;
+	subscribe(s->r, to);
+	room_apply(s->r);
+	s->publisher = (struct svc_publisher){.spatial_count = 1, .temporal_count = LAYERS};
+	return 0;
+}
+
+// The frame number of a descriptor to the consumer: behind the byte of start, end and template.
+static uint16_t number_of(const struct room_packet *got)
+{
+	bool two_bytes = bytes_be16(got->bytes + 12) == 0x1000;
+	const uint8_t *at = got->bytes + 16, *end = at + 4u * bytes_be16(got->bytes + 14);
+
+	while (at < end) {
+		uint8_t id = two_bytes ? at[0] : at[0] >> 4;
+		if (id == 0) {
+			at++;
+			continue;
+		}
+		size_t size = two_bytes ? at[1] : (at[0] & 15) + 1u;
+		at += two_bytes ? 2 : 1;
+		if (id == CONSUMER_DD_ID)
+			return bytes_be16(at + 1);
+		at += size;
+	}
+	fail_msg("a packet without a descriptor");
+	return 0;
+}
+
+// Both encodings, the higher with numbers far from the lower's. Counts what came of it, and checks
+// that frame numbers to the consumer have no gap.
+static unsigned run_both(struct stage *s, struct svc_publisher *high, unsigned pictures,
+			 uint16_t *next)
+{
+	struct encoding *e = s->r->h->dp.tracks[VIDEO].encodings;
+	struct svc_publisher *of[] = {&s->publisher, high};
+	static uint64_t asked[2];
+	struct room_packet *got[8];
+	unsigned came = 0;
+
+	for (unsigned i = 0; i < pictures; i++) {
+		room_time(s->r, s->r->now_us + PICTURE_US);
+		for (unsigned k = 0; k < 2; k++) {
+			struct svc_frame f[SVC_SPATIAL_MAX];
+			bool key = of[k]->next_picture == 0 || e[k].stats.pli_count != asked[k];
+
+			asked[k] = e[k].stats.pli_count;
+			svc_next_picture(of[k], key, f);
+			f[0].picture &= 0xffff;
+			send_frame_of(s, k == 0 ? SSRC : HIGH_SSRC, (uint16_t)f[0].number, &f[0]);
+		}
+		room_housekeeping(s->r);
+		room_collect(s->r);
+		unsigned n = room_of(s->r, VIEWER, false, got, 8);
+		for (unsigned k = 0; k < n; k++, came++) {
+			if (s->seq++ != 0)
+				assert_int_equal(number_of(got[k]), *next);
+			*next = (uint16_t)(number_of(got[k]) + 1);
+		}
+	}
+	return came;
+}
+
+static void frame_numbers_go_on_over_a_change(void **state)
+{
+	struct stage *s = *state;
+	struct svc_publisher high = s->publisher;
+	uint16_t next = 0;
+
+	high.next_number = 40000;
+	run_both(s, &high, 40, &next);
+	assert_int_equal(s->r->h->dp.subscriptions[0].encoding, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		wish(s, i % 2 != 0, 2);
+		assert_true(run_both(s, &high, 60, &next) >= 60);
+		assert_int_equal(s->r->h->dp.subscriptions[0].encoding, i % 2 != 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(layers_are_switched_unseen, svc, leave),
+		cmocka_unit_test_setup_teardown(frame_numbers_go_on_over_a_change, simulcast,
+						leave),
 		cmocka_unit_test_setup_teardown(nothing_begins_without_the_structure, svc, leave),
 	};
 
