@@ -5,7 +5,8 @@
 // Path     forward/rewrite.c -> [pacing] -> forward/rewrite.c -> egress/
 // Thread   the worker that owns the subscriber's transport.
 // Gone     a note ends as PACER_STALE if its consumer, or its packet, went meanwhile, or it waited
-//          for REPAIR_AGE_US.
+//          for REPAIR_KEPT_US: of a keyframe that takes longer than a second nothing may be
+//          missing.
 #include "dataplane/forward/pacing.h"
 
 #include "dataplane/forward/repair.h"
@@ -93,7 +94,8 @@ static void transport_due(struct worker *w, struct transport *t)
 
 	while (pacer_poll(&b->pacer, w->now_us, &out)) {
 		t->stats.pacer_delay_us += w->now_us - out.queued_us;
-		if (w->now_us - out.queued_us > REPAIR_AGE_US || !leave(w, &b->paced[out.handle])) {
+		if (w->now_us - out.queued_us > REPAIR_KEPT_US ||
+		    !leave(w, &b->paced[out.handle])) {
 			pacer_undo(&b->pacer, &out);
 			drop_egress(w, SHM_EGRESS_DROP_PACER_STALE);
 		}
