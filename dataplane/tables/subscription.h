@@ -88,7 +88,6 @@ struct subscription {
 	struct sender_report sr; // of the encoding forwarded, from the publisher's worker
 	uint32_t sr_last; // middle 32 bits of the NTP time in our newest SR; 0: none sent
 	uint64_t sr_last_us; // when it was sent
-	alignas(64) uint8_t spread[64]; // see below
 };
 static_assert(sizeof(struct subscription) / 64 % 2 == 1,
 	      "an odd number of lines: else those of neighbours lie in few sets of the cache");
