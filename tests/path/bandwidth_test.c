@@ -274,7 +274,7 @@ static void a_backlog_brings_the_layer_down(void **state)
 	struct path *p = *state;
 
 	run(p, 3);
-	find(p, 1200000);
+	find(p, 1500000); // more than is probed for
 	run(p, 1);
 	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
 	for (unsigned i = 0; i < 30; i++)

@@ -3,6 +3,7 @@
 // proto/rtc/layer/rates.c - bytes by layer in a ring of slots of time. Contract in rates.h.
 #include "proto/rtc/layer/rates.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static unsigned at_most(unsigned value, unsigned max)
@@ -10,10 +11,18 @@ static unsigned at_most(unsigned value, unsigned max)
 	return value < max ? value : max;
 }
 
-void layer_rates_settle(struct layer_rates *r, uint64_t now_us)
+static bool is_empty(const struct layer_rates *r)
 {
-	uint64_t slot = now_us / LAYER_RATES_SLOT_US;
+	const uint32_t *bytes = &r->bytes[0][0][0];
 
+	for (size_t i = 0; i < sizeof(r->bytes) / sizeof(*bytes); i++)
+		if (bytes[i] != 0)
+			return false;
+	return true;
+}
+
+static void advance(struct layer_rates *r, uint64_t slot)
+{
 	if (slot - r->slot >= LAYER_RATES_SLOTS) {
 		memset(r->bytes, 0, sizeof(r->bytes));
 		r->slot = slot;
@@ -22,6 +31,17 @@ void layer_rates_settle(struct layer_rates *r, uint64_t now_us)
 		r->slot++;
 		memset(r->bytes[r->slot % LAYER_RATES_SLOTS], 0, sizeof(r->bytes[0]));
 	}
+	if (is_empty(r))
+		r->since_us = 0;
+}
+
+void layer_rates_settle(struct layer_rates *r, uint64_t now_us)
+{
+	uint64_t slot = now_us / LAYER_RATES_SLOT_US;
+
+	if (slot != r->slot)
+		advance(r, slot);
+	r->settled_us = now_us;
 }
 
 void layer_rates_add(struct layer_rates *r, unsigned spatial, unsigned temporal, uint32_t bytes,
@@ -30,12 +50,25 @@ void layer_rates_add(struct layer_rates *r, unsigned spatial, unsigned temporal,
 	spatial = at_most(spatial, LAYER_RATES_SPATIAL - 1);
 	temporal = at_most(temporal, LAYER_RATES_TEMPORAL - 1);
 	if (now_us / LAYER_RATES_SLOT_US != r->slot)
-		layer_rates_settle(r, now_us);
+		advance(r, now_us / LAYER_RATES_SLOT_US);
+	if (r->since_us == 0)
+		r->since_us = now_us;
 	r->bytes[r->slot % LAYER_RATES_SLOTS][spatial][temporal] += bytes;
 	if (spatial >= r->spatial_count)
 		r->spatial_count = (uint8_t)(spatial + 1);
 	if (temporal >= r->temporal_count)
 		r->temporal_count = (uint8_t)(temporal + 1);
+}
+
+static uint64_t window_us(const struct layer_rates *r)
+{
+	uint64_t oldest = r->slot < LAYER_RATES_SLOTS ? 0 : r->slot - (LAYER_RATES_SLOTS - 1);
+	uint64_t from_us = oldest * LAYER_RATES_SLOT_US;
+
+	if (r->since_us > from_us)
+		from_us = r->since_us;
+	uint64_t us = r->settled_us - from_us;
+	return us > LAYER_RATES_SLOT_US ? us : LAYER_RATES_SLOT_US;
 }
 
 uint64_t layer_rates_own_bps(const struct layer_rates *r, unsigned spatial, unsigned temporal)
@@ -44,7 +77,7 @@ uint64_t layer_rates_own_bps(const struct layer_rates *r, unsigned spatial, unsi
 
 	for (unsigned i = 0; i < LAYER_RATES_SLOTS; i++)
 		bytes += r->bytes[i][spatial][temporal];
-	return bytes * 8 * 1000000 / ((uint64_t)LAYER_RATES_SLOTS * LAYER_RATES_SLOT_US);
+	return bytes * 8 * 1000000 / window_us(r);
 }
 
 uint64_t layer_rates_bps(const struct layer_rates *r, unsigned spatial, unsigned temporal)

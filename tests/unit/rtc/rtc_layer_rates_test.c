@@ -56,10 +56,48 @@ static void what_is_older_than_the_window_is_forgotten(void **state)
 	(void)state;
 	feed(&r, 0, 0, SECOND_US);
 	layer_rates_settle(&r, 2 * SECOND_US + 400000);
-	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 4000); // the four from 1.6 s on
+	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 5000); // the four from 1.6 s on, in 0.8 s
 	layer_rates_settle(&r, 100 * (uint64_t)SECOND_US);
 	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 0);
 	assert_int_equal(r.spatial_count, 1);
+}
+
+// A constant stream has its rate at whatever time one looks: not less because a slot has only
+// begun, nor because the window began before the stream, nor for what was sent before a pause.
+static void a_constant_stream_costs_the_same_at_any_time(void **state)
+{
+	static const uint64_t starts_us[] = {SECOND_US, SECOND_US + 70000, SECOND_US + 199999};
+	const unsigned packet_us = 1000; // 125 bytes each: 1 Mbit/s
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(starts_us) / sizeof(starts_us[0]); i++) {
+		struct layer_rates r = {0};
+		uint64_t now_us = starts_us[i];
+
+		for (unsigned stream = 0; stream < 2; stream++, now_us += 3 * SECOND_US / 2) {
+			uint64_t from_us = now_us;
+
+			for (; now_us < from_us + 3 * SECOND_US; now_us += packet_us) {
+				layer_rates_add(&r, 0, 0, 125, now_us);
+				if (now_us - from_us < LAYER_RATES_SLOT_US)
+					continue;
+				layer_rates_settle(&r, now_us);
+				assert_in_range(layer_rates_own_bps(&r, 0, 0), 1000000, 1006000);
+			}
+		}
+	}
+}
+
+// What is read before a slot has passed counts as one: a rate of what came first, a burst, would be
+// without bounds.
+static void the_first_packets_are_no_rate(void **state)
+{
+	struct layer_rates r = {0};
+
+	(void)state;
+	layer_rates_add(&r, 0, 0, 2500, SECOND_US);
+	layer_rates_settle(&r, SECOND_US + 1);
+	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 100000);
 }
 
 static void layers_above_the_highest_count_as_the_highest(void **state)
@@ -79,6 +117,8 @@ int main(void)
 		cmocka_unit_test(a_second_of_one_layer_is_its_rate),
 		cmocka_unit_test(a_layer_costs_everything_below_it),
 		cmocka_unit_test(what_is_older_than_the_window_is_forgotten),
+		cmocka_unit_test(a_constant_stream_costs_the_same_at_any_time),
+		cmocka_unit_test(the_first_packets_are_no_rate),
 		cmocka_unit_test(layers_above_the_highest_count_as_the_highest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
