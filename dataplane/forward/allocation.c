@@ -23,7 +23,7 @@ enum { CONSUMERS_MAX = 256 }; // of one transport that are chosen for; others ge
 struct allocation {
 	unsigned count;
 	struct subscription *subscription[CONSUMERS_MAX];
-	struct track_step step[CONSUMERS_MAX][ALLOCATE_STEPS_MAX];
+	struct layer_step step[CONSUMERS_MAX][ALLOCATE_STEPS_MAX];
 	struct allocate_step cost[CONSUMERS_MAX][ALLOCATE_STEPS_MAX];
 	struct allocate_subscription subs[CONSUMERS_MAX];
 	uint16_t order[CONSUMERS_MAX];
@@ -36,7 +36,7 @@ struct allocation *allocation_new(void)
 	return rte_zmalloc("allocation", sizeof(struct allocation), RTE_CACHE_LINE_SIZE);
 }
 
-static unsigned steps_of(const struct track *t, struct track_step out[ALLOCATE_STEPS_MAX])
+static unsigned steps_of(const struct track *t, struct layer_step out[ALLOCATE_STEPS_MAX])
 {
 	unsigned count = 0;
 
@@ -50,18 +50,18 @@ static unsigned steps_of(const struct track *t, struct track_step out[ALLOCATE_S
 	return count;
 }
 
-static uint8_t level(const struct track_config *track, const struct track_step *s)
+static uint8_t level(const struct track_config *track, const struct layer_step *s)
 {
 	return track->shm.encoding_count > 1 ? s->encoding : s->spatial;
 }
 
-static bool above(const struct track_config *track, const struct track_step *s,
+static bool above(const struct track_config *track, const struct layer_step *s,
 		  const struct shm_layer *l)
 {
 	return level(track, s) > l->spatial || s->temporal > l->temporal;
 }
 
-static bool below(const struct track_config *track, const struct track_step *s,
+static bool below(const struct track_config *track, const struct layer_step *s,
 		  const struct shm_layer *l)
 {
 	return level(track, s) < l->spatial ||
@@ -70,12 +70,12 @@ static bool below(const struct track_config *track, const struct track_step *s,
 
 // Steps the subscriber would take, lowest first; at least one stays where it names no minimum.
 static unsigned wishes(const struct shm_subscription_config *c, const struct track_config *track,
-		       struct track_step steps[ALLOCATE_STEPS_MAX], unsigned count)
+		       struct layer_step steps[ALLOCATE_STEPS_MAX], unsigned count)
 {
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		const struct track_step *s = &steps[i];
+		const struct layer_step *s = &steps[i];
 		bool high =
 			((c->layer_wishes & SHM_LAYER_MAXIMUM) != 0 &&
 			 above(track, s, &c->maximum)) ||
@@ -93,11 +93,11 @@ static unsigned wishes(const struct shm_subscription_config *c, const struct tra
 // A larger picture begins with a keyframe, which is what a path just found too narrow lacks most:
 // chosen again too soon it would only go back and forth.
 static int8_t ceiling(const struct worker *w, const struct subscription *s,
-		      const struct track_config *track, const struct track_step *steps,
+		      const struct track_config *track, const struct layer_step *steps,
 		      unsigned count)
 {
 	const struct layer_target *t = &s->layers.target;
-	const struct track_step now = {.encoding = t->encoding, .spatial = t->step.spatial};
+	const struct layer_step now = {.encoding = t->encoding, .spatial = t->step.spatial};
 
 	if (w->now_us < s->layers.held_us)
 		while (count > 1 && level(track, &steps[count - 1]) > level(track, &now))
@@ -105,7 +105,7 @@ static int8_t ceiling(const struct worker *w, const struct subscription *s,
 	return (int8_t)((int)count - 1);
 }
 
-static bool is_target(const struct layer_target *t, const struct track_step *s)
+static bool is_target(const struct layer_target *t, const struct layer_step *s)
 {
 	return t->set && !t->paused && t->encoding == s->encoding &&
 	       t->step.spatial == s->spatial && t->step.temporal == s->temporal;
@@ -114,7 +114,7 @@ static bool is_target(const struct layer_target *t, const struct track_step *s)
 static void add(struct worker *w, struct allocation *a, const struct subscription_config *c,
 		struct subscription *s, const struct track_config *track, const struct track *t)
 {
-	struct track_step steps[ALLOCATE_STEPS_MAX];
+	struct layer_step steps[ALLOCATE_STEPS_MAX];
 	unsigned count = steps_of(t, steps);
 
 	if (track->shm.kind == SHM_KIND_AUDIO) {
@@ -207,7 +207,7 @@ static void settle(const struct worker *w, const struct allocation *a, unsigned 
 	};
 
 	if (!target.paused) {
-		const struct track_step *step = &a->step[i][sub->step];
+		const struct layer_step *step = &a->step[i][sub->step];
 		target.encoding = step->encoding;
 		target.step = (struct layer_pair){step->spatial, step->temporal};
 		target.pair = not_left_out(a, i);

@@ -28,40 +28,7 @@ void ingress_layers_read(struct worker *w, struct encoding *e, struct packet *p,
 		e->stats.frames++;
 }
 
-struct steps {
-	struct track_step step[ALLOCATE_STEPS_MAX];
-	unsigned count;
-};
-
-static uint32_t kbps(uint64_t bps)
-{
-	return (uint32_t)(bps / 1000 + 1); // never 0: that ends the list
-}
-
-// An allocation wants no step cheaper than the one below it.
-static void put_step(struct steps *all, struct track_step step)
-{
-	if (all->count == ALLOCATE_STEPS_MAX)
-		return;
-	if (all->count != 0 && step.rate_kbps < all->step[all->count - 1].rate_kbps)
-		step.rate_kbps = all->step[all->count - 1].rate_kbps;
-	all->step[all->count++] = step;
-}
-
-static void put_encoding(struct steps *all, uint8_t number, const struct layer_rates *r)
-{
-	for (uint8_t s = 0; s < r->spatial_count; s++)
-		for (uint8_t t = 0; t < r->temporal_count; t++)
-			put_step(all, (struct track_step){
-					      .rate_kbps = kbps(layer_rates_bps(r, s, t)),
-					      .encoding = number,
-					      .spatial = s,
-					      .temporal = t,
-					      .active = layer_rates_own_bps(r, s, t) != 0,
-				      });
-}
-
-static void publish(struct track *t, const struct steps *all)
+static void publish(struct track *t, const struct layer_ladder *all)
 {
 	for (unsigned i = 0; i < ALLOCATE_STEPS_MAX; i++) {
 		uint64_t word = 0;
@@ -74,7 +41,7 @@ static void publish(struct track *t, const struct steps *all)
 
 static void track_due(struct worker *w, struct track *t, const struct track_config *c)
 {
-	struct steps all = {.count = 0};
+	struct layer_ladder all = {.count = 0};
 
 	for (uint8_t n = 0; n < c->shm.encoding_count; n++) {
 		struct encoding *e = &t->encodings[n];
@@ -84,7 +51,7 @@ static void track_due(struct worker *w, struct track *t, const struct track_conf
 		layer_rates_settle(&e->rates, w->now_us);
 		e->stats.rate_bps =
 			layer_rates_bps(&e->rates, LAYER_RATES_SPATIAL, LAYER_RATES_TEMPORAL);
-		put_encoding(&all, n, &e->rates);
+		layer_ladder_add(&all, n, &e->rates);
 	}
 	publish(t, &all);
 }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "proto/rtc/keyframe_gate.h"
-#include "proto/rtc/layer/allocate.h"
+#include "proto/rtc/layer/ladder.h"
 #include "proto/rtc/layer/packet.h"
 #include "proto/rtc/layer/rates.h"
 #include "proto/rtc/layer/wanted.h"
@@ -60,16 +60,7 @@ struct encoding {
 	struct shm_encoding_stats stats;
 };
 
-// One layer of a track as it is being received: what the consumers' workers allocate by. Packed in
-// a word so that other cores read it whole.
-struct track_step {
-	uint32_t rate_kbps; // with everything below it that comes along
-	uint8_t encoding;
-	uint8_t spatial;
-	uint8_t temporal;
-	uint8_t active; // 1: the publisher sends it now
-};
-static_assert(sizeof(struct track_step) == sizeof(uint64_t), "one word");
+static_assert(sizeof(struct layer_step) == sizeof(uint64_t), "one word");
 static_assert((int)LAYER_WANTED_ENCODINGS == (int)SHM_ENCODINGS_MAX, "a bit for each");
 
 // What one worker's consumers want of a track.
@@ -92,7 +83,7 @@ struct track {
 	_Atomic bool dominant; // the room's dominant speaker
 	uint64_t turn; // main only: when it last became that, in turns of all rooms; 0: never
 	// Written by the publisher's worker a few times a second, read by every worker: the layers,
-	// lowest first. A step is a struct track_step; what stands after the first zero is void.
+	// lowest first. A step is a struct layer_step; what stands after the first zero is void.
 	alignas(64) _Atomic uint64_t steps[ALLOCATE_STEPS_MAX];
 	// Written with each audio packet, read by main: track_heard_store(), track_heard_load().
 	_Atomic uint64_t heard[2];

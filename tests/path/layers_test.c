@@ -71,10 +71,10 @@ static void send_vp8(struct room *r, uint32_t ssrc, unsigned number, unsigned te
 	send_frame(r, ssrc, number, temporal, number == 0, size);
 }
 
-static struct track_step step(struct room *r, unsigned i)
+static struct layer_step step(struct room *r, unsigned i)
 {
 	uint64_t word = atomic_load(&r->h->dp.tracks[VIDEO].steps[i]);
-	struct track_step s;
+	struct layer_step s;
 
 	memcpy(&s, &word, sizeof(s));
 	return s;
@@ -99,7 +99,7 @@ static void steps_rise_from_the_lowest_layer(void **state)
 
 	second_of_video(r, true);
 	for (unsigned i = 0; i < 4; i++) {
-		struct track_step s = step(r, i);
+		struct layer_step s = step(r, i);
 		assert_int_equal(s.encoding, i / 2);
 		assert_int_equal(s.temporal, i % 2);
 		assert_int_equal(s.active, 1);

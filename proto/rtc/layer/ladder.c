@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/layer/ladder.c - layers of one track, lowest first. Contract in ladder.h.
+#include "proto/rtc/layer/ladder.h"
+
+static uint32_t kbps(uint64_t bps)
+{
+	return (uint32_t)(bps / 1000 + 1);
+}
+
+// An allocation wants no step cheaper than the one below it.
+static void put(struct layer_ladder *l, struct layer_step step)
+{
+	if (l->count == ALLOCATE_STEPS_MAX)
+		return;
+	if (l->count != 0 && step.rate_kbps < l->step[l->count - 1].rate_kbps)
+		step.rate_kbps = l->step[l->count - 1].rate_kbps;
+	l->step[l->count++] = step;
+}
+
+void layer_ladder_add(struct layer_ladder *l, uint8_t encoding, const struct layer_rates *r)
+{
+	for (uint8_t s = 0; s < r->spatial_count; s++)
+		for (uint8_t t = 0; t < r->temporal_count; t++)
+			put(l, (struct layer_step){
+				       .rate_kbps = kbps(layer_rates_bps(r, s, t)),
+				       .encoding = encoding,
+				       .spatial = s,
+				       .temporal = t,
+				       .active = layer_rates_own_bps(r, s, t) != 0,
+			       });
+}

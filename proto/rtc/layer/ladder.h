@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// proto/rtc/layer/ladder.h - the layers of one track, from the rates of its encodings.
+//
+// Place   the publisher's worker makes it a few times a second; the consumers' workers choose from
+//         it by allocate.h.
+// Thread  any; pure functions of their arguments.
+// Owns    nothing; plain integers.
+#pragma once
+
+#include "proto/rtc/layer/allocate.h"
+#include "proto/rtc/layer/rates.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// One layer as it is being received. Packed in a word, so that other cores can read it whole.
+struct layer_step {
+	uint32_t rate_kbps; // with everything below it that comes along; never 0
+	uint8_t encoding; // of a simulcast, 0 the lowest
+	uint8_t spatial;
+	uint8_t temporal;
+	uint8_t active; // 1: the publisher sends it now
+};
+
+struct layer_ladder {
+	struct layer_step step[ALLOCATE_STEPS_MAX]; // lowest first
+	unsigned count;
+};
+
+// Adds the layers of one encoding, the lower encodings having been added before. Settle its rates
+// first. What there is no room for is left out.
+void layer_ladder_add(struct layer_ladder *l, uint8_t encoding, const struct layer_rates *r);
+
+// The size of a step's picture: equal ones differ in time alone, and another one begins with a
+// keyframe.
+static inline uint8_t layer_step_picture(const struct layer_step *s)
+{
+	return (uint8_t)(s->encoding * LAYER_RATES_SPATIAL + s->spatial);
+}
