@@ -25,8 +25,6 @@ enum dataplane_limits {
 	REMB_MIN_BPS = 50000,
 	REMB_MAX_BPS = 20000000,
 	SPEAKERS_US = 20000, // a room's speakers are looked at this often
-	ALLOCATION_US = 100000, // layers are chosen anew this often
-	LARGER_AFTER_US = 3000000, // bandwidth asked for a smaller picture: before a larger one
 	WANTED_US = 200000, // whether somebody wants an encoding is looked at this often
 	RESEND_UNESTIMATED_BPS = 5000000, // a transport's rate as long as nothing says better
 };

@@ -17,7 +17,6 @@
 #include <rte_malloc.h>
 #include <string.h>
 
-enum { MEDIA_PERCENT = 95 }; // of the estimate; the rest is for retransmissions
 enum { CONSUMERS_MAX = 256 }; // of one transport that are chosen for; others get the best running
 
 struct allocation {
@@ -90,29 +89,21 @@ static unsigned wishes(const struct shm_subscription_config *c, const struct tra
 	return kept;
 }
 
-// A larger picture begins with a keyframe, which is what a path just found too narrow lacks most:
-// chosen again too soon it would only go back and forth.
-static int8_t ceiling(const struct worker *w, const struct subscription *s,
-		      const struct track_config *track, const struct layer_step *steps,
-		      unsigned count)
+// The step that the consumer's target is, among those it may choose from.
+static int current(const struct subscription *s, const struct layer_step *steps, unsigned count)
 {
 	const struct layer_target *t = &s->layers.target;
-	const struct layer_step now = {.encoding = t->encoding, .spatial = t->step.spatial};
+	const struct layer_step now = {
+		.encoding = t->encoding,
+		.spatial = t->step.spatial,
+		.temporal = t->step.temporal,
+	};
 
-	if (w->now_us < s->layers.held_us)
-		while (count > 1 && level(track, &steps[count - 1]) > level(track, &now))
-			count--;
-	return (int8_t)((int)count - 1);
+	return t->set && !t->paused ? layer_step_find(steps, count, &now) : ALLOCATE_PAUSED;
 }
 
-static bool is_target(const struct layer_target *t, const struct layer_step *s)
-{
-	return t->set && !t->paused && t->encoding == s->encoding &&
-	       t->step.spatial == s->spatial && t->step.temporal == s->temporal;
-}
-
-static void add(struct worker *w, struct allocation *a, const struct subscription_config *c,
-		struct subscription *s, const struct track_config *track, const struct track *t)
+static void add(struct allocation *a, const struct subscription_config *c, struct subscription *s,
+		const struct track_config *track, const struct track *t)
 {
 	struct layer_step steps[ALLOCATE_STEPS_MAX];
 	unsigned count = steps_of(t, steps);
@@ -127,27 +118,17 @@ static void add(struct worker *w, struct allocation *a, const struct subscriptio
 	}
 	count = wishes(&c->shm, track, steps, count);
 	memcpy(a->step[a->count], steps, count * sizeof(steps[0]));
-	struct allocate_subscription *sub = &a->subs[a->count];
-	*sub = (struct allocate_subscription){
+	int now = current(s, steps, count);
+	a->subs[a->count] = (struct allocate_subscription){
 		.steps = a->cost[a->count],
 		.step_count = (uint8_t)count,
 		.wanted = (int8_t)((int)count - 1),
-		.current = ALLOCATE_PAUSED,
-		.ceiling = ceiling(w, s, track, steps, count),
+		.current = (int8_t)now,
+		.held_us = s->layers.held_us,
 		.priority = c->shm.priority,
 		.tile_pixels = c->shm.tile_pixels,
 	};
-	for (unsigned i = 0; i < count; i++) {
-		a->cost[a->count][i] = (struct allocate_step){
-			.rate_bps = (uint64_t)steps[i].rate_kbps * 1000,
-			.active = steps[i].active != 0,
-		};
-		if (is_target(&s->layers.target, &steps[i]))
-			sub->current = (int8_t)i;
-	}
-	// What cannot be made smaller is not taken away before the path carries less than half.
-	if (count == 1 && sub->current == 0)
-		a->cost[a->count][0].rate_bps /= 2;
+	layer_step_costs(steps, count, now, a->cost[a->count]);
 	a->subscription[a->count++] = s;
 }
 
@@ -164,21 +145,13 @@ static bool held_back(struct subscription *s, const struct track *t)
 	return false;
 }
 
-static bool is_smaller(const struct layer_target *t, const struct layer_target *before)
-{
-	if (t->paused || !before->set || before->paused)
-		return false;
-	return t->encoding != before->encoding ? t->encoding < before->encoding
-					       : t->step.spatial < before->step.spatial;
-}
-
 // Of the encoding chosen, what the consumer gets. Where the path is not what bounds, layers that
 // are not sent now are let through when they are; at the top nothing is left out, whatever is
 // added.
 static struct layer_pair not_left_out(const struct allocation *a, unsigned i)
 {
 	const struct allocate_subscription *sub = &a->subs[i];
-	const struct track_step *steps = a->step[i];
+	const struct layer_step *steps = a->step[i];
 	int top = sub->step;
 
 	if (sub->reason != ALLOCATE_BANDWIDTH)
@@ -189,7 +162,7 @@ static struct layer_pair not_left_out(const struct allocation *a, unsigned i)
 	return (struct layer_pair){steps[top].spatial, steps[top].temporal};
 }
 
-static void settle(const struct worker *w, const struct allocation *a, unsigned i)
+static void settle(const struct allocation *a, unsigned i)
 {
 	const struct allocate_subscription *sub = &a->subs[i];
 	struct subscription *s = a->subscription[i];
@@ -212,8 +185,7 @@ static void settle(const struct worker *w, const struct allocation *a, unsigned 
 		target.step = (struct layer_pair){step->spatial, step->temporal};
 		target.pair = not_left_out(a, i);
 	}
-	if (sub->reason == ALLOCATE_BANDWIDTH && is_smaller(&target, &s->layers.target))
-		s->layers.held_us = w->now_us + LARGER_AFTER_US;
+	s->layers.held_us = sub->held_us;
 	layers_want(s, &target);
 	s->stats.layer_reason =
 		sub->reason == ALLOCATE_BANDWIDTH && a->by_core ? SHM_LAYER_CPU : sub->reason;
@@ -223,55 +195,20 @@ static void settle(const struct worker *w, const struct allocation *a, unsigned 
 	};
 }
 
-static uint64_t less(uint64_t bps, uint64_t by_bps)
+static struct steady_path path_of(struct worker *w, const struct transport *t,
+				  const struct allocation *a)
 {
-	return bps > by_bps ? bps - by_bps : 0;
-}
-
-static uint64_t lowest_bps(const struct allocation *a)
-{
-	uint64_t bps = 0;
-
-	for (unsigned i = 0; i < a->count; i++)
-		if (a->subs[i].step_count != 0)
-			bps += a->cost[i][0].rate_bps;
-	return bps;
-}
-
-// Audio first, and something for repairs. What waits in the pacer goes before what is chosen now,
-// but for its sake nothing is paused: that would need a keyframe to come back.
-static uint64_t for_video(const struct allocation *a, const struct transport *t)
-{
-	uint64_t bps = less(bandwidth_bps(t) / 100 * MEDIA_PERCENT, a->audio_bps);
-	uint64_t least = lowest_bps(a);
-	uint64_t rest = less(bps, bandwidth_backlog_bps(t));
-
-	if (rest >= least)
-		return rest;
-	return bps < least ? bps : least;
-}
-
-static uint64_t wanted_bps(const struct allocation *a)
-{
-	uint64_t bps = 0;
-
-	for (unsigned i = 0; i < a->count; i++)
-		if (a->subs[i].step_count != 0)
-			bps += a->cost[i][a->subs[i].step_count - 1].rate_bps;
-	return bps;
-}
-
-// The same as far as this core has the time, which pauses nobody.
-static uint64_t for_core(struct worker *w, struct allocation *a, uint64_t bps)
-{
-	uint64_t least = lowest_bps(a);
+	uint64_t bps = bandwidth_bps(t);
 
 	core_load_update(&w->load, w->stats.busy_us, w->now_us);
-	uint64_t share = wanted_bps(a) / 100 * w->load.share;
-	if (share < least)
-		share = least;
-	a->by_core = w->load.share < 100 && share < bps;
-	return a->by_core ? share : bps;
+	return (struct steady_path){
+		.now_us = w->now_us,
+		.estimate_bps = bps,
+		.audio_bps = a->audio_bps,
+		.waiting_bits = bandwidth_waiting_bits(t),
+		.core_percent = w->load.share,
+		.known = bps != ALLOCATION_UNBOUNDED_BPS,
+	};
 }
 
 void allocation_due(struct worker *w, struct transport *t)
@@ -281,7 +218,7 @@ void allocation_due(struct worker *w, struct transport *t)
 
 	if (l == NULL || l->subscription_count == 0 || w->now_us < t->allocation_due_us)
 		return;
-	t->allocation_due_us = w->now_us + ALLOCATION_US;
+	t->allocation_due_us = w->now_us + STEADY_TURN_US;
 	a->count = 0;
 	a->audio_bps = 0;
 	for (uint32_t i = 0; i < l->subscription_count; i++) {
@@ -298,11 +235,13 @@ void allocation_due(struct worker *w, struct transport *t)
 		if (held_back(s, &w->dp->tracks[c->shm.track.index]))
 			continue;
 		wanted_by_consumer(w, track, &c->shm);
-		add(w, a, c, s, track, &w->dp->tracks[c->shm.track.index]);
+		add(a, c, s, track, &w->dp->tracks[c->shm.track.index]);
 	}
-	t->stats.allocated_bps = a->audio_bps + allocate(a->subs, a->order, a->count,
-							 for_core(w, a, for_video(a, t)));
-	bandwidth_want(t, wanted_bps(a) / 4 * 5 + a->audio_bps);
+	const struct steady_path path = path_of(w, t, a);
+	struct steady_out out = steady_turn(&t->steady, &path, a->subs, a->order, a->count);
+	a->by_core = out.by_core;
+	t->stats.allocated_bps = a->audio_bps + out.granted_bps;
+	bandwidth_want(t, out.wanted_bps / 4 * 5 + a->audio_bps);
 	for (unsigned i = 0; i < a->count; i++)
-		settle(w, a, i);
+		settle(a, i);
 }

@@ -76,7 +76,7 @@ uint64_t bandwidth_bps(const struct transport *t)
 	return estimator_bps(&b->estimator);
 }
 
-uint64_t bandwidth_backlog_bps(const struct transport *t)
+uint64_t bandwidth_waiting_bits(const struct transport *t)
 {
 	return t->bandwidth == NULL ? 0 : t->bandwidth->pacer.queued_bytes * 8;
 }

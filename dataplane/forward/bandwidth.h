@@ -20,8 +20,8 @@ void bandwidth_report(struct worker *w, struct transport *t, uint8_t fraction_lo
 // The estimate in bit/s; ALLOCATION_UNBOUNDED_BPS as long as nobody reports on what is sent.
 uint64_t bandwidth_bps(const struct transport *t);
 
-// What waits in the pacer, as the rate that it takes for a second.
-uint64_t bandwidth_backlog_bps(const struct transport *t);
+// What waits in the pacer.
+uint64_t bandwidth_waiting_bits(const struct transport *t);
 // What its consumers could use, were there no bound.
 void bandwidth_want(struct transport *t, uint64_t bps);
 

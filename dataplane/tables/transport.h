@@ -16,6 +16,7 @@
 #include "proto/rtc/bandwidth/loss_control.h"
 #include "proto/rtc/consent.h"
 #include "proto/rtc/feedback_rate.h"
+#include "proto/rtc/layer/steady.h"
 #include "proto/rtc/loss/resend.h"
 #include "proto/rtc/rtcp_budget.h"
 #include "proto/rtc/rtcp_xr.h"
@@ -155,6 +156,7 @@ struct transport {
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
 	uint64_t allocation_due_us; // next time layers are chosen for its consumers
+	struct steady steady; // what outlasts a choice
 	uint64_t layers_due_us; // next time the rates of its layers are told
 	uint64_t wanted_due_us; // next time it is looked which of them are wanted
 };

@@ -241,8 +241,8 @@ static void a_larger_picture_is_not_chosen_at_once(void **state)
 	p->rate_bps = 10000000;
 	find(p, 5000000);
 	run_until_layer(p, 1);
-	assert_in_range(p->r->now_us - smaller_us, LARGER_AFTER_US,
-			LARGER_AFTER_US + 2 * ALLOCATION_US);
+	assert_in_range(p->r->now_us - smaller_us, STEADY_HOLD_US,
+			STEADY_HOLD_US + 2 * STEADY_TURN_US);
 }
 
 static void bound(struct path *p, uint8_t spatial)
@@ -265,7 +265,7 @@ static void what_was_asked_for_comes_at_once(void **state)
 	bound(p, 1);
 	uint64_t asked_us = p->r->now_us;
 	run_until_layer(p, 1);
-	assert_in_range(p->r->now_us - asked_us, 0, 2 * ALLOCATION_US);
+	assert_in_range(p->r->now_us - asked_us, 0, 2 * STEADY_TURN_US);
 }
 
 // What came at once and waits makes room: nothing is paused for it.

@@ -19,7 +19,7 @@ struct bar {
 	bool upper; // the figure has to stay below
 };
 
-enum { FIGURES_MAX = 6 };
+enum { FIGURES_MAX = 8 };
 struct scenario {
 	const char *name;
 	struct sim_config (*configure)(uint64_t seed);
@@ -148,6 +148,14 @@ static void bottleneck_measure(struct sim_world *w, double figures[FIGURES_MAX])
 	figures[3] = 100.0 * (double)seen.highest_bps / (double)w->config.link_bps;
 	figures[4] = 100.0 * (double)t->feedback_bytes / (double)t->media_bytes;
 	figures[5] = percentile_95(t->waiting_ms, t->queued);
+	// A link that does not change, long after the start: who watches takes a picture that
+	// changes its size twice a minute, there and back, and four times of one that has bad luck.
+	for (int i = 0; i < w->config.tracks; i++) {
+		double changes = (double)t->consumers[i].picture_changes * 60 / seconds;
+
+		figures[6] += changes / w->config.tracks;
+		figures[7] = changes > figures[7] ? changes : figures[7];
+	}
 }
 
 static struct sim_config drop_config(uint64_t seed)
@@ -210,7 +218,9 @@ static const struct scenario scenarios[] = {
 	  {"lowest estimate", "% of the link", 60, false},
 	  {"highest estimate", "% of the link", 130, true},
 	  {"feedback", "% of the media", 5, true},
-	  {"p95 queueing and pacing", "ms", 125, true}}},
+	  {"p95 queueing and pacing", "ms", 125, true},
+	  {"changes of a picture's size", "a minute", 2, true},
+	  {"of the most restless picture", "a minute", 4, true}}},
 	{"drop",
 	 drop_config,
 	 drop_measure,

@@ -36,6 +36,7 @@ struct sim_packet {
 	uint8_t transport;
 	uint8_t track;
 	uint8_t encoding;
+	uint8_t temporal;
 	bool key; // of a keyframe
 	bool original; // not a retransmission
 	uint8_t rtcp[320];

@@ -94,6 +94,7 @@ static void capture(struct sim_world *w, uint32_t track, int encoding)
 		p->kind = PACKET_VIDEO;
 		p->track = (uint8_t)track;
 		p->encoding = (uint8_t)encoding;
+		p->temporal = (uint8_t)temporal_of[place];
 		p->key = key;
 		p->original = true;
 		if (w->config.uplink_loss_ppm != 0)

@@ -9,46 +9,12 @@
 
 enum {
 	CLOCK_RATE = 90000,
-	ALLOCATE_US = 100000,
-	RAISE_US = 1000000, // after a step down
-	AUDIO_BPS = 60000,
-	RUNGS = ENCODINGS_MAX * TEMPORAL_LAYERS,
-	REPAIR_PERCENT = 95, // of the estimate is given out, the rest is for retransmissions
 	NACK_MAX = 32, // numbers a packet
 };
 
 static uint64_t downlink_rtt_us(const struct sim_world *w)
 {
 	return 2 * w->config.delay_us + w->config.jitter_us;
-}
-
-// The ladder: encodings times temporal layers, those that are not sent left out.
-static uint64_t rung_bps(const struct sim_world *w, int rung)
-{
-	// Of the bytes, and of 30 frames a second.
-	static const uint64_t percent[TEMPORAL_LAYERS] = {40, 60, 100}, frames[] = {8, 15, 30};
-	uint64_t encoding_bps = rung < 0 ? 0 : w->config.track_bps[rung / TEMPORAL_LAYERS];
-	if (encoding_bps == 0)
-		return 0;
-	uint64_t packets = 1 + encoding_bps / 30 / 8 / SIM_PAYLOAD_BYTES;
-	return encoding_bps * percent[rung % TEMPORAL_LAYERS] / 100 +
-	       frames[rung % TEMPORAL_LAYERS] * packets * SIM_OVERHEAD_BYTES * 8;
-}
-
-static int next_rung(const struct sim_world *w, int rung)
-{
-	for (int next = rung + 1; next < RUNGS; next++)
-		if (rung_bps(w, next) > rung_bps(w, rung))
-			return next;
-	return rung;
-}
-
-static int top_rung(const struct sim_world *w)
-{
-	int top = -1;
-	for (int next; (next = next_rung(w, top)) != top;)
-		top = next;
-	return top;
 }
 
 void sim_sfu_start(struct sim_world *w, uint32_t number)
@@ -73,116 +39,13 @@ void sim_sfu_start(struct sim_world *w, uint32_t number)
 		c->resend = (struct resend){0};
 		nack_generator_init(&c->nack);
 		c->encoding = -1;
-		c->wanted = -1;
+		c->target.paused = true;
 	}
 }
 
-static void want_keyframe(struct sim_world *w, uint32_t track, int encoding)
+void sim_sfu_want_keyframe(struct sim_world *w, uint32_t track, int encoding)
 {
 	keyframe_gate_request(&w->tracks[track].encodings[encoding].gate);
-}
-
-static void set_wanted(struct sim_world *w, struct sim_transport *t, int track, int rung)
-{
-	struct sim_consumer *c = &t->consumers[track];
-	int before = c->wanted < 0 ? -1 : c->wanted / TEMPORAL_LAYERS;
-
-	c->wanted = rung;
-	if (rung >= 0 && rung / TEMPORAL_LAYERS != before)
-		want_keyframe(w, (uint32_t)track, rung / TEMPORAL_LAYERS);
-}
-
-static uint64_t allocated_bps(const struct sim_world *w, const struct sim_transport *t)
-{
-	uint64_t sum = AUDIO_BPS;
-	for (int i = 0; i < w->config.tracks; i++)
-		sum += rung_bps(w, t->consumers[i].wanted);
-	return sum;
-}
-
-// The track with the highest rung, or with the lowest.
-static int extreme(const struct sim_world *w, const struct sim_transport *t, bool highest)
-{
-	int found = 0;
-	for (int i = 1; i < w->config.tracks; i++)
-		if (highest ? t->consumers[i].wanted > t->consumers[found].wanted
-			    : t->consumers[i].wanted < t->consumers[found].wanted)
-			found = i;
-	return found;
-}
-
-// Down from the highest while it is too much; else up at the lowest, for as long as a step fits. A
-// step that costs a keyframe waits for the last one to be sent.
-static void allocate(struct sim_world *w, struct sim_transport *t)
-{
-	uint64_t budget_bps = estimator_bps(&t->estimator) / 100 * REPAIR_PERCENT;
-	uint64_t now_us = w->events.now_us, sum = allocated_bps(w, t);
-	bool full = t->pacer.queued_bytes * 8 > budget_bps / 20; // 50 ms
-
-	for (; sum > budget_bps; sum = allocated_bps(w, t)) {
-		int i = extreme(w, t, true);
-		if (t->consumers[i].wanted < 0)
-			return;
-		set_wanted(w, t, i, t->consumers[i].wanted - 1);
-		t->raise_us = now_us + RAISE_US;
-	}
-	while (!full && now_us >= t->raise_us) {
-		int i = extreme(w, t, false), up = next_rung(w, t->consumers[i].wanted);
-		uint64_t more = rung_bps(w, up) - rung_bps(w, t->consumers[i].wanted);
-		if (more == 0 || sum + more > budget_bps)
-			return;
-		if (up % TEMPORAL_LAYERS == 0)
-			t->raise_us = now_us + RAISE_US / 4;
-		set_wanted(w, t, i, up);
-		sum += more;
-	}
-}
-
-static void want_all(struct sim_world *w, struct sim_transport *t)
-{
-	uint64_t all_bps = AUDIO_BPS;
-	for (int i = 0; i < w->config.tracks; i++)
-		all_bps += rung_bps(w, top_rung(w));
-	estimator_set_wanted(&t->estimator, all_bps * 100 / REPAIR_PERCENT);
-}
-
-static void forward_frame(struct sim_consumer *c, const struct sim_frame *frame, int temporal)
-{
-	uint32_t position = c->forwarded++;
-	struct sim_frame *f = &c->frames[position % FRAMES_KEPT];
-
-	*f = *frame;
-	f->needs = temporal == 2 ? c->last_middle : c->last_base;
-	if (temporal == 0)
-		c->last_base = position;
-	if (temporal <= 1)
-		c->last_middle = position;
-}
-
-void sim_sfu_choose(struct sim_world *w, uint32_t track, int encoding, int temporal,
-		    const struct sim_frame *frame)
-{
-	for (int i = 0; i < w->config.transports; i++) {
-		struct sim_transport *t = &w->transports[i];
-		struct sim_consumer *c = &t->consumers[track];
-		if (w->events.now_us < t->start_us)
-			continue;
-		int wanted = c->wanted < 0 ? -1 : c->wanted / TEMPORAL_LAYERS;
-		if (wanted == -1 && temporal == 0)
-			c->encoding = -1;
-		if (encoding == wanted && frame->key)
-			c->encoding = encoding;
-		if (encoding != c->encoding)
-			continue;
-		// Temporal layers change at the base alone; on the way down to another encoding
-		// the base is enough.
-		if (temporal == 0 && c->encoding == wanted)
-			c->temporal = c->wanted % TEMPORAL_LAYERS;
-		else if (temporal == 0)
-			c->temporal = c->encoding > wanted ? 0 : TEMPORAL_LAYERS - 1;
-		if (temporal <= c->temporal)
-			forward_frame(c, frame, temporal);
-	}
 }
 
 static struct sim_frame *find_frame(struct sim_consumer *c, const struct sim_packet *p,
@@ -277,6 +140,7 @@ static void receive_video(struct sim_world *w, struct sim_packet *p)
 	struct sim_encoding *s = &track->encodings[p->encoding];
 
 	nack_generator_receive(&s->nack, p->source_index, w->events.now_us);
+	layer_rates_add(&s->rates, 0, p->temporal, p->size, w->events.now_us);
 	keyframe_budget_earn(&track->budget, p->size);
 	if (p->key && p->at == 0) {
 		nack_generator_keyframe(&s->nack, p->source_index);
@@ -295,6 +159,8 @@ void sim_sfu_media(struct sim_world *w, struct sim_packet *p)
 {
 	if (p->kind == PACKET_VIDEO)
 		receive_video(w, p);
+	else
+		layer_rates_add(&w->audio_rates, 0, 0, p->size, w->events.now_us);
 	for (uint32_t i = 0; i < (uint32_t)w->config.transports; i++) {
 		if (w->events.now_us < w->transports[i].start_us)
 			continue;
@@ -413,7 +279,7 @@ void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p)
 			estimator_feedback(&t->estimator, &f, w->events.now_us);
 		}
 		if (rtcp_read_pli(&r, &ssrc) && t->consumers[p->track].encoding >= 0)
-			want_keyframe(w, p->track, t->consumers[p->track].encoding);
+			sim_sfu_want_keyframe(w, p->track, t->consumers[p->track].encoding);
 		for (unsigned i = 0; rtcp_read_nack(&r, i, &nack); i++) {
 			answer(w, p->transport, p->track, nack.seq);
 			for (unsigned b = 0; b < 16; b++)
@@ -434,7 +300,7 @@ static void ask_publisher(struct sim_world *w, uint32_t track, uint8_t encoding)
 	uint16_t seqs[NACK_MAX];
 
 	if (s->nack.broken)
-		want_keyframe(w, track, encoding);
+		sim_sfu_want_keyframe(w, track, encoding);
 	bytes_writer_init(&writer, rtcp, sizeof(rtcp));
 	size_t count = nack_generator_poll(&s->nack, now_us, rtt_us, seqs, NACK_MAX);
 	if (count != 0)
@@ -457,6 +323,7 @@ static void ask_publisher(struct sim_world *w, uint32_t track, uint8_t encoding)
 
 void sim_sfu_tick(struct sim_world *w)
 {
+	sim_sfu_ladders(w);
 	for (int i = 0; i < w->config.tracks; i++)
 		for (uint8_t e = 0; e < ENCODINGS_MAX; e++)
 			if (w->config.track_bps[e] != 0)
@@ -466,11 +333,7 @@ void sim_sfu_tick(struct sim_world *w)
 		struct probe probe;
 		if (w->events.now_us < t->start_us)
 			continue;
-		if (w->events.now_us >= t->allocated_us) {
-			want_all(w, t);
-			allocate(w, t);
-			t->allocated_us = w->events.now_us + ALLOCATE_US;
-		}
+		sim_sfu_allocate(w, t);
 		if (estimator_poll(&t->estimator, w->events.now_us, &probe)) {
 			pacer_probe(&t->pacer, &probe);
 			if (w->config.trace != NULL && i == 0)

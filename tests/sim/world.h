@@ -6,14 +6,16 @@
 //   publisher ── uplink ──► SFU: NACK generator, gate, history ── pacer ── downlink ──► receiver
 //             ◄─ NACK,PLI ──     continuity, resend, estimator      ◄─ NACK, PLI, TWCC ──
 //
-// Everything in the SFU's column, and the receiver's NACK and transport-wide feedback, is
-// proto/rtc. The allocation is a stand-in: lowest first, a step at a time.
+// Everything in the SFU's column, the choice of layers, and the receiver's NACK and transport-wide
+// feedback, is proto/rtc.
 #pragma once
 
 #include "proto/rtc/bandwidth/estimator.h"
 #include "proto/rtc/bandwidth/pacer.h"
 #include "proto/rtc/continuity.h"
 #include "proto/rtc/keyframe_gate.h"
+#include "proto/rtc/layer/ladder.h"
+#include "proto/rtc/layer/steady.h"
 #include "proto/rtc/loss/history.h"
 #include "proto/rtc/loss/keyframe_budget.h"
 #include "proto/rtc/loss/nack_generator.h"
@@ -46,11 +48,13 @@ struct sim_encoding {
 	uint64_t next_index;
 	uint64_t rate_bps;
 	uint32_t frames;
+	struct layer_rates rates; // the SFU's
 	bool key_wanted; // the publisher was asked
 };
 
 struct sim_track {
 	struct sim_encoding encodings[ENCODINGS_MAX];
+	struct layer_ladder ladder;
 	struct keyframe_budget budget;
 };
 
@@ -67,6 +71,12 @@ struct sim_frame {
 	bool key;
 };
 
+// What the allocation wants a consumer to get.
+struct sim_target {
+	bool paused;
+	struct layer_step step;
+};
+
 // One track on its way to one receiver.
 struct sim_consumer {
 	struct rtp_continuity continuity;
@@ -78,7 +88,9 @@ struct sim_consumer {
 	uint32_t last_middle; // and 0 or 1
 	struct nack_generator nack; // the receiver's
 	uint64_t pli_us; // receiver's last
-	int wanted; // rung of the ladder, -1: paused
+	struct sim_target target;
+	uint64_t held_us; // no larger picture before
+	uint64_t picture_changes; // of size, or to none and back, while measuring
 	int encoding; // forwarded now, -1: none
 	int temporal; // forwarded now
 };
@@ -95,7 +107,7 @@ struct sim_transport {
 	struct sim_link feedback; // receiver to SFU
 	uint64_t pacer_us; // of the pacer event that is set, UINT64_MAX: none
 	uint64_t allocated_us;
-	uint64_t raise_us; // no step up before
+	struct steady steady; // the allocation's
 	uint64_t start_us; // when it joins
 	uint64_t media_bytes; // received while measuring, first copies
 	uint64_t feedback_bytes; // sent meanwhile
@@ -140,6 +152,8 @@ struct sim_world {
 	struct events events;
 	struct prng random;
 	struct sim_track tracks[TRACKS_MAX];
+	struct layer_rates audio_rates;
+	uint64_t ladders_us; // when they were last made
 	struct sim_transport transports[TRANSPORTS_MAX];
 	struct sim_link uplink;
 	struct sim_link uplink_feedback;
@@ -161,6 +175,10 @@ void sim_sfu_start(struct sim_world *w, uint32_t transport);
 // A frame was captured: whether each transport forwards it is decided here.
 void sim_sfu_choose(struct sim_world *w, uint32_t track, int encoding, int temporal,
 		    const struct sim_frame *frame);
+// Both look themselves whether it is time.
+void sim_sfu_ladders(struct sim_world *w);
+void sim_sfu_allocate(struct sim_world *w, struct sim_transport *t);
+void sim_sfu_want_keyframe(struct sim_world *w, uint32_t track, int encoding);
 void sim_sfu_media(struct sim_world *w, struct sim_packet *p);
 void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p);
 void sim_sfu_pacer(struct sim_world *w, uint32_t transport);

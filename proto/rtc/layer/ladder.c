@@ -30,3 +30,34 @@ void layer_ladder_add(struct layer_ladder *l, uint8_t encoding, const struct lay
 				       .active = layer_rates_own_bps(r, s, t) != 0,
 			       });
 }
+
+static bool is_above(const struct layer_step *a, const struct layer_step *b)
+{
+	if (layer_step_picture(a) != layer_step_picture(b))
+		return layer_step_picture(a) > layer_step_picture(b);
+	return a->temporal > b->temporal;
+}
+
+int layer_step_find(const struct layer_step *steps, unsigned count, const struct layer_step *now)
+{
+	int found = ALLOCATE_PAUSED;
+
+	for (unsigned i = 0; i < count; i++)
+		if (!is_above(&steps[i], now))
+			found = (int)i;
+	return found;
+}
+
+void layer_step_costs(const struct layer_step *steps, unsigned count, int current,
+		      struct allocate_step *costs)
+{
+	for (unsigned i = 0; i < count; i++)
+		costs[i] = (struct allocate_step){
+			.rate_bps = (uint64_t)steps[i].rate_kbps * 1000,
+			.picture = layer_step_picture(&steps[i]),
+			.active = steps[i].active != 0,
+		};
+	// What cannot be made smaller is not taken away before the path carries less than half.
+	if (count == 1 && current == 0)
+		costs[0].rate_bps /= 2;
+}

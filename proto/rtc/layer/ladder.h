@@ -38,3 +38,11 @@ static inline uint8_t layer_step_picture(const struct layer_step *s)
 {
 	return (uint8_t)(s->encoding * LAYER_RATES_SPATIAL + s->spatial);
 }
+
+// The step that a consumer has by now, of those it may choose from: the highest that is not above
+// 'now', or ALLOCATE_PAUSED.
+int layer_step_find(const struct layer_step *steps, unsigned count, const struct layer_step *now);
+
+// Those 'count' steps as allocate() wants them, 'current' being the one that the consumer has.
+void layer_step_costs(const struct layer_step *steps, unsigned count, int current,
+		      struct allocate_step *costs);
