@@ -9,6 +9,9 @@
 enum {
 	JUDGED_AFTER_US = 800000, // of capture: nothing late matters any more
 	PLI_US = 500000,
+	// Without a picture browsers ask this often (libwebrtc: kMaxWaitForKeyFrame): nothing tells
+	// them that the first packet of all is lost.
+	PLI_FIRST_US = 200000,
 	NACK_MAX = 32,
 	FEEDBACK_OVERHEAD_BYTES = 42, // IP, UDP, SRTCP index and tag
 };
@@ -23,6 +26,8 @@ static void complete(struct sim_consumer *c, const struct sim_packet *p, uint64_
 		uint64_t all = f->of == 64 ? UINT64_MAX : (UINT64_C(1) << f->of) - 1;
 		if (f->got == all && f->complete_us == UINT64_MAX)
 			f->complete_us = now_us;
+		if (f->got == all && f->key)
+			c->has_picture = true;
 		return;
 	}
 }
@@ -97,7 +102,10 @@ static void ask_sfu(struct sim_world *w, struct sim_transport *t, uint32_t numbe
 	size_t count = nack_generator_poll(&c->nack, now_us, rtt_us, seqs, NACK_MAX);
 	if (count != 0)
 		rtcp_put_nack(&writer, 1, 2, seqs, count);
-	if (lost && now_us - c->pli_us >= PLI_US) {
+	if (!c->has_picture && c->pli_us == 0)
+		c->pli_us = c->nack.started ? now_us : 0;
+	bool waits = !c->has_picture && c->pli_us != 0 && now_us - c->pli_us >= PLI_FIRST_US;
+	if (waits || (lost && now_us - c->pli_us >= PLI_US)) {
 		rtcp_put_pli(&writer, 1, 2);
 		c->pli_us = now_us;
 	}

@@ -87,7 +87,8 @@ struct sim_consumer {
 	uint32_t last_base; // position of the newest frame others depend on: temporal layer 0
 	uint32_t last_middle; // and 0 or 1
 	struct nack_generator nack; // the receiver's
-	uint64_t pli_us; // receiver's last
+	uint64_t pli_us; // receiver's last, or when its first packet came
+	bool has_picture; // a keyframe was whole
 	struct sim_target target;
 	uint64_t held_us; // no larger picture before
 	uint64_t picture_changes; // of size, or to none and back, while measuring
