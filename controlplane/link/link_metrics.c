@@ -234,6 +234,13 @@ static void collect_wire(struct metrics_page *page, const struct shm_worker_stat
 			     "Packets the wire port lost before a worker polled them.");
 	metrics_single_count(page, "sluice_wire_transmit_errors_total", s->port_send_errors,
 			     "Packets the wire port took and could not send.");
+	metrics_single_gauge(
+		page, "sluice_wire_flow_rules", (double)s->flow_rules,
+		"Rules in the wire port that bring a transport's packets to its worker.");
+	metrics_single_count(page, "sluice_wire_flow_rules_made_total", s->flow_rules_made,
+			     "Such rules made, since the dataplane's start.");
+	metrics_single_count(page, "sluice_wire_flow_rules_refused_total", s->flow_rules_refused,
+			     "Such rules the wire port has refused; packets are handed over.");
 }
 
 static void collect_tables(struct metrics_page *page, const struct link_metrics *m)

@@ -26,6 +26,7 @@ enum dataplane_limits {
 	REMB_MAX_BPS = 20000000,
 	SPEAKERS_US = 20000, // a room's speakers are looked at this often
 	WANTED_US = 200000, // whether somebody wants an encoding is looked at this often
+	STEER_INTERVAL_US = 1000000, // a rule in the wire port is asked for again after
 	RESEND_UNESTIMATED_BPS = 5000000, // a transport's rate as long as nothing says better
 };
 

@@ -201,6 +201,7 @@ int main(int argc, char **argv)
 	bool ok = start(p);
 	if (ok) {
 		signals();
+		steering_print(&p->main.steering, stdout);
 		rte_ether_format_addr(mac, sizeof(mac), &p->wire.mac);
 		printf("ready: wire %s %s mtu %u, kernel port %s, %u workers, UDP port %u, socket "
 		       "%s\n",

@@ -75,7 +75,8 @@ bool main_lcore_new(struct main_lcore *m, struct dataplane *dp, const struct con
 				.context = m->epochs};
 	if (kernel->ifindex != 0)
 		m->tap = tap_watch_new(kernel->ifindex);
-	if (m->epochs != NULL && m->speakers != NULL && punt_new(&m->punt, c))
+	bool steering = steering_new(&m->steering, dp, wire, &m->stats);
+	if (m->epochs != NULL && m->speakers != NULL && punt_new(&m->punt, c) && steering)
 		return true;
 	snprintf(why, why_size, "no memory for the main core's tables");
 	main_lcore_free(m);
@@ -88,6 +89,7 @@ void main_lcore_free(struct main_lcore *m)
 		return;
 	server_free(m->server);
 	punt_free(&m->punt);
+	steering_free(&m->steering);
 	tap_watch_free(m->tap);
 	speakers_free(m->speakers);
 	if (m->epochs != NULL)
@@ -136,6 +138,9 @@ static void message(struct main_lcore *m, unsigned worker, const struct xmsg *ms
 		break;
 	case XMSG_STUN_RESPONSE:
 		punt_stun_response(&m->punt, worker, msg);
+		break;
+	case XMSG_STEER:
+		steering_wanted(&m->steering, msg->ref, m->now_us);
 		break;
 	case XMSG_EVENT_CHECKED:
 		push_event(m, msg, SHM_EVENT_TRANSPORT_CHECKED, SHM_RECORD_TRANSPORT, msg->value);
@@ -260,6 +265,7 @@ static void housekeeping(struct main_lcore *m)
 	bool attached = control_alive(m);
 	atomic_store_explicit(&m->dp->control_attached, attached, memory_order_relaxed);
 	repeats_expire(m, attached);
+	steering_due(&m->steering);
 	atomic_store_explicit(&m->dp->shm.header->dataplane_heartbeat_us, m->now_us,
 			      memory_order_relaxed);
 	m->housekeeping_us = m->now_us + MAIN_HOUSEKEEPING_US;

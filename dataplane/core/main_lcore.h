@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dataplane/core/punt.h"
+#include "dataplane/core/steering.h"
 #include "dataplane/core/tap_watch.h"
 #include "dataplane/forward/speakers.h"
 #include "dataplane/link/epochs.h"
@@ -22,6 +23,7 @@ struct main_lcore {
 	struct server *server;
 	struct events events;
 	struct punt punt;
+	struct steering steering;
 	struct tap_watch *tap; // NULL: the kernel port is no TAP
 	bool kernel_lost; // the TAP has been deleted and is not made again yet
 	struct shm_worker_stats stats;

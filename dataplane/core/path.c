@@ -45,6 +45,22 @@ void path_ingress(struct worker *w, struct rte_mbuf **frames, unsigned count)
 	run(w, &classes);
 }
 
+// A rule in the wire port would spare the way over the ring. With it in force the tuple has to be
+// in the owner's own table: so far it is in that of the worker that received its check.
+static void ask_for_rule(struct worker *w, struct transport *t, const struct packet *p)
+{
+	struct xmsg msg = {.kind = XMSG_STEER, .ref = p->transport};
+
+	if (w->now_us < t->steer_due_us || !rtc_addr_equal(&p->remote, &t->selected_remote) ||
+	    !rtc_addr_equal(&p->local, &t->selected_local) ||
+	    !atomic_load_explicit(&w->dp->steers, memory_order_relaxed))
+		return;
+	t->steer_due_us = w->now_us + STEER_INTERVAL_US;
+	if (!t->plain && !tuple_table_add(w->tuples, &p->remote, &p->local, p->transport))
+		return;
+	xmsg_to_main(w, &msg); // asked again if it is lost
+}
+
 // A packet another worker received: its tuple is checked here, where the list is.
 static void handed_over(struct worker *w, struct rte_mbuf *m)
 {
@@ -65,6 +81,7 @@ static void handed_over(struct worker *w, struct rte_mbuf *m)
 				      : SHM_INGRESS_DROP_UNCHECKED_TUPLE);
 		return;
 	}
+	ask_for_rule(w, t, p);
 	if (p->class == PACKET_RTP)
 		classes.rtp = one;
 	else if (p->class == PACKET_RTCP)

@@ -60,7 +60,8 @@ static bool configure(struct port *p, const struct rte_eth_dev_info *info, uint1
 			 p->name, info->max_rx_queues, info->max_tx_queues, queues);
 		return false;
 	}
-	if (queues > 1 && rss != 0) {
+	p->rss = queues > 1 && rss != 0;
+	if (p->rss) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = rss;
 	}

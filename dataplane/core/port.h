@@ -20,6 +20,7 @@ struct port {
 	uint16_t id; // ethdev port, PORT_NONE while there is none
 	uint16_t mtu;
 	bool tx_checksum; // computes IPv4 and UDP checksums when asked
+	bool rss; // spreads what it receives over its queues by a hash of the tuple
 	struct rte_ether_addr mac;
 	char name[PORT_NAME_BYTES]; // device name, as in the devargs
 };

@@ -64,6 +64,7 @@ struct dataplane {
 	struct worker *workers; // [worker_count]
 	// True while a control plane is attached and its heartbeat is young; main writes.
 	_Atomic bool control_attached;
+	_Atomic bool steers; // the wire port takes rules (core/steering.h); main writes, at start
 };
 
 struct worker {

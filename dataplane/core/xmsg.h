@@ -42,6 +42,7 @@ enum xmsg_kind {
 	XMSG_FREE_STREAM, // 'pointer' is a receive stream nobody uses any more
 	XMSG_FREE_SOURCE, // the same for the source of an SSRC without SRTP
 	XMSG_EVENT_WANTED, // track 'ref': all workers together want the encodings of mask 'a'
+	XMSG_STEER, // packets of transport 'ref', which the sender owns, come in on another queue
 	XMSG_EVENT_INACTIVE, // plain transport 'ref' is silent ('value' 1), or heard again (0)
 	// main -> worker
 	XMSG_KERNEL_TX, // 'mbuf' is a finished frame for the wire port

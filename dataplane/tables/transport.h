@@ -155,6 +155,7 @@ struct transport {
 	struct goodbyes goodbyes;
 	uint32_t twcc_media_ssrc; // newest SSRC received with a transport-wide number
 	uint64_t rtcp_due_us; // next SR/RR
+	uint64_t steer_due_us; // not before: asks for a rule in the wire port
 	uint64_t allocation_due_us; // next time layers are chosen for its consumers
 	struct steady steady; // what outlasts a choice
 	uint64_t layers_due_us; // next time the rates of its layers are told

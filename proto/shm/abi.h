@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-	SHM_ABI_VERSION = 14, // bump whenever a struct of proto/shm changes its layout or meaning
+	SHM_ABI_VERSION = 15, // bump whenever a struct of proto/shm changes its layout or meaning
 };
 #define SHM_MAGIC UINT32_C(0x31434c53) // "SLC1" in little-endian order
 

@@ -38,6 +38,10 @@ struct shm_worker_stats {
 	uint64_t port_bytes_sent; // of frames
 	uint64_t port_missed; // lost before anybody polled it, or for want of a buffer
 	uint64_t port_send_errors; // taken and not sent
+	// Main lcore: rules in the wire port that bring a transport's packets to its owner's queue.
+	uint64_t flow_rules; // now
+	uint64_t flow_rules_made;
+	uint64_t flow_rules_refused; // by the port
 	struct shm_link wire_link;
 	struct shm_link kernel_link;
 	uint64_t kernel_bytes_received; // of frames, from the kernel

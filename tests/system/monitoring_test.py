@@ -334,7 +334,8 @@ class Monitoring(unittest.TestCase):
         by_hand = {"sluice_build_info", "sluice_dataplane_workers", "sluice_api_connections_limit",
                    "sluice_api_unknown_methods_total", "process_virtual_memory_bytes",
                    "process_threads", "process_start_time_seconds",
-                   "sluice_worker_keyframe_groups_sent_total"}
+                   "sluice_worker_keyframe_groups_sent_total", "sluice_wire_flow_rules",
+                   "sluice_wire_flow_rules_made_total", "sluice_wire_flow_rules_refused_total"}
         text = " ".join(rule_expressions() + dashboard_expressions())
         families = set(re.findall(r"^# TYPE (\w+)", scrape(), re.MULTILINE))
         unseen = {name for name in families if not re.search(rf"\b{name}(_bucket|_count)?\b", text)}
