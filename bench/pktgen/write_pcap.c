@@ -3,7 +3,8 @@
 // bench/pktgen/write_pcap.c - the packets of a plan's publishers as a pcap file, for generators
 // that replay one. bench/pktgen/README.md says how.
 //
-// Format   classic pcap, nanosecond timestamps, link type Ethernet (libpcap's savefile format).
+// Format   classic pcap, microsecond timestamps (Pktgen-DPDK refuses nanoseconds), link type
+//          Ethernet (libpcap's savefile format).
 #include "bench/load/publish.h"
 #include "dataplane/srtp/engine.h"
 
@@ -20,7 +21,7 @@ struct pcap_file_header {
 };
 
 struct pcap_packet_header {
-	uint32_t seconds, nanoseconds, captured, original;
+	uint32_t seconds, microseconds, captured, original;
 };
 
 static struct plan plan;
@@ -50,7 +51,7 @@ static bool packet_write(FILE *file, struct publishers *ps, uint64_t at_ns)
 	uint16_t size = publishers_next(ps, frame, &id);
 	struct pcap_packet_header h = {
 		.seconds = (uint32_t)(at_ns / 1000000000),
-		.nanoseconds = (uint32_t)(at_ns % 1000000000),
+		.microseconds = (uint32_t)(at_ns % 1000000000 / 1000),
 		.captured = size,
 		.original = size,
 	};
@@ -61,7 +62,7 @@ static bool packet_write(FILE *file, struct publishers *ps, uint64_t at_ns)
 int main(int argc, char **argv)
 {
 	const struct pcap_file_header head = {
-		.magic = 0xa1b23c4d,
+		.magic = 0xa1b2c3d4,
 		.major = 2,
 		.minor = 4,
 		.snapshot_bytes = 65535,
