@@ -132,7 +132,7 @@ struct rig *rig_empty(const struct rig_plan *plan)
 		r->plan.workers = 1;
 	struct dataplane *dp = &r->dp;
 	uint32_t consumers = plan->tracks * plan->consumers;
-	uint32_t publishers = (plan->tracks + RECEIVE_STREAMS_MAX - 1) / RECEIVE_STREAMS_MAX;
+	uint32_t publishers = (plan->tracks + ENCODINGS_RECEIVED_MAX - 1) / ENCODINGS_RECEIVED_MAX;
 	dp->limits = (struct shm_limits_config){publishers + consumers, plan->tracks, consumers,
 						r->plan.workers};
 	dp->worker_count = r->plan.workers;
@@ -269,7 +269,7 @@ static struct rte_mbuf *frame_make(struct rig *r, uint32_t track)
 
 	r->plan.engine->seal(r->lanes, &job, 1);
 	assert(job.status == SRTP_OK);
-	rig_frame_header(r, track / RECEIVE_STREAMS_MAX, frame, job.out_size);
+	rig_frame_header(r, track / ENCODINGS_RECEIVED_MAX, frame, job.out_size);
 	m->data_len = (uint16_t)(ETHERNET_IP_UDP_BYTES + job.out_size);
 	m->pkt_len = m->data_len;
 	return m;

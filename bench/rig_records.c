@@ -152,8 +152,8 @@ static void track_record(struct rig *r, uint32_t slot)
 	c->kind = video ? SHM_KIND_VIDEO : SHM_KIND_AUDIO;
 	c->codec_count = 1;
 	c->encoding_count = 1;
-	c->transport = (struct shm_ref){slot / RECEIVE_STREAMS_MAX, 1};
-	snprintf(c->mid, sizeof(c->mid), "%u", slot % RECEIVE_STREAMS_MAX);
+	c->transport = (struct shm_ref){slot / ENCODINGS_RECEIVED_MAX, 1};
+	snprintf(c->mid, sizeof(c->mid), "%u", slot % ENCODINGS_RECEIVED_MAX);
 	c->feedback = SHM_FEEDBACK_TWCC;
 	c->codecs[0] = (struct shm_track_codec){
 		.pt = RIG_PT,
@@ -198,7 +198,7 @@ static void publishers_keys(struct rig *r)
 	uint8_t master[SHM_MASTER_BYTES_MAX];
 
 	for (uint32_t i = 0; i < r->plan.tracks; i++) {
-		master_of(i / RECEIVE_STREAMS_MAX, 1, master);
+		master_of(i / ENCODINGS_RECEIVED_MAX, 1, master);
 		r->streams[i] = r->plan.engine->stream_new(r->plan.suite, SRTP_SEND, master,
 							   RIG_TRACK_SSRC + i, 0);
 	}

@@ -128,6 +128,15 @@ class Benches(unittest.TestCase):
         self.assertEqual(measured, [n for n in (1, 2, 4) if n <= os.cpu_count()])
         self.assertEqual("4 workers are not measured" in done.stderr, os.cpu_count() < 4)
 
+    def test_many_tracks(self):
+        """More than one publisher's transport may carry."""
+        done = subprocess.run([TREE / "build/bench/bench_fanout", "--json", "--blocks", "10",
+                               "--bytes", "160", "--tracks", "1000", "--consumers", "1"],
+                              capture_output=True, text=True, check=True, timeout=60)
+        row = json.loads(done.stdout)
+        self.assertEqual((row["tracks"], row["consumers"]), (1000, 1))
+        self.assertGreater(row["stage_cycles"]["open"], 0)
+
     def test_signalling(self):
         row = bench("signalling.py", "--transports", "20", "--at-once", "4")[0]
         self.assertEqual((row["bench"], row["transports"]), ("signalling", 20))
