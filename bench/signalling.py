@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import statistics
+import subprocess
 import sys
 import time
 
@@ -117,6 +118,12 @@ def measure(args, node, calls, address):
     return row(args, seconds, times, cpu, grown)
 
 
+def clock():
+    """Taken where nothing of ours runs: its idle_gap_share says what neighbours take."""
+    return json.loads(subprocess.run([sfu.BUILD / "bench/bench_load", "--clock"], check=True,
+                                     capture_output=True, text=True).stdout)
+
+
 def row(args, seconds, times, cpu, grown):
     at = lambda share: round(1e3 * times[min(len(times) - 1, int(share * len(times)))], 2)
     count = args.transports
@@ -167,6 +174,7 @@ def main():
              "--punt-source", "100000", "--punt-stun", "50000", "--punt-dtls", "50000",
              "--punt-total", "200000"]
     wire = "net_af_packet0,iface=wire0,framecnt=16384,framesz=2048,blocksz=4096"
+    before = clock()
     with sfu.Sfu(wire, *flags) as node:
         enter_far_end()
         sfu.session_first(os.getpid())
@@ -174,6 +182,7 @@ def main():
         with grpc.insecure_channel(f"unix:{sfu.STATE}/api.sock") as channel:
             calls = transport_pb2_grpc.TransportServiceStub(channel)
             found = measure(args, node, calls, (sfu.SFU4, int(os.environ["LAB_MEDIA_PORT"])))
+    found |= {**before, "idle_gap_share_after": clock()["idle_gap_share"]}
     print(json.dumps(found)) if args.json else show(found)
     if os.environ.get("BENCH_ROWS"):
         with open(os.environ["BENCH_ROWS"], "w", encoding="utf-8") as file:

@@ -90,8 +90,14 @@ static void obey(const struct trial *t)
 
 int main(int argc, char **argv)
 {
+	if (argc == 2 && strcmp(argv[1], "--clock") == 0) {
+		struct clock_facts clock = clock_calibrate();
+		calibration_print(&clock);
+		return 0;
+	}
 	if (argc != 5 || strcmp(argv[1], "--core") != 0 || strcmp(argv[3], "--port") != 0) {
 		fprintf(stderr, "usage: bench_load --core CPU --port DEVARGS <plan\n"
+				"       bench_load --clock\n"
 				"bench/run load runs it; bench/load/plan.h is the plan's format\n");
 		return 2;
 	}

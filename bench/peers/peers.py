@@ -152,7 +152,8 @@ def row(args, name, trials, best, spent):
             "generator_busy_share": best["busy_share"],
             "generator_busy_share_at_loss": trials.busy_at_loss, "cpu_rate_share": share,
             "cpu_packets": packets, "cpu_lost": trial["lost"], **each, "opened": trial["opened"],
-            "wrong": best["wrong"] + trial["wrong"], "gap_share": trial["gap_share"]}
+            "wrong": best["wrong"] + trial["wrong"], "gap_share": trial["gap_share"],
+            **trials.generator.clock}
 
 
 def measure(args, name, make, wire_name, consumers):
