@@ -115,7 +115,8 @@ def measure(args, node, calls, address):
     grown = {name: memory_kb(pid) - memory[name] for name, pid in pids.items()}
     for client in clients:
         client.socket.close()
-    return row(args, seconds, times, cpu, grown)
+    return row(args, seconds, times, cpu, grown,
+               sum(client.checks_repeated for client in clients[args.at_once:]))
 
 
 def clock():
@@ -124,7 +125,7 @@ def clock():
                                      capture_output=True, text=True).stdout)
 
 
-def row(args, seconds, times, cpu, grown):
+def row(args, seconds, times, cpu, grown, repeated):
     at = lambda share: round(1e3 * times[min(len(times) - 1, int(share * len(times)))], 2)
     count = args.transports
     return {"bench": "signalling", "transports": count, "at_once": args.at_once,
@@ -137,7 +138,7 @@ def row(args, seconds, times, cpu, grown):
                                     for name, value in cpu.items()},
             "memory_bytes_per_transport": {name: round(1024 * grown[name] / count)
                                            for name in ("dataplane", "controlplane")},
-            "bound": bound(seconds, cpu)}
+            "checks_repeated": repeated, "bound": bound(seconds, cpu)}
 
 
 def bound(seconds, cpu):

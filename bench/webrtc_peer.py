@@ -82,6 +82,7 @@ class Peer:
     def __init__(self, identity, address, ice, local=None):
         self.identity, self.ice = identity, ice
         self.flight = b""
+        self.checks_repeated = 0
         self.remote = address
         self.dtls = None
         self.socket = local or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -106,6 +107,7 @@ class Peer:
             if answer and answer[8:20] == request[8:20] and \
                     answer[:2] == BINDING_SUCCESS.to_bytes(2, "big"):
                 return
+            self.checks_repeated += answer is None
         raise TimeoutError("no answer to the check")
 
     def is_answered(self, request, seconds):

@@ -132,7 +132,10 @@ static void run_open(struct handshake *h, const struct command *c)
 
 static void run_set_remote(struct handshake *h, const struct command *c)
 {
+	const struct handshake_event listening = {.type = HANDSHAKE_LISTENING};
+
 	transport_io_set_remote(h->io, &c->credentials, &c->fingerprint, c->role);
+	on_io_event(h, &listening);
 }
 
 static void run_set_remote_credentials(struct handshake *h, const struct command *c)

@@ -121,13 +121,26 @@ static void on_keys(struct media_transport *t, const struct dtls_srtp_keys *keys
 	proceed(t);
 }
 
+// The agent has what the dataplane has: whatever it tells, it was given that before.
+static void admitted(struct media_transport *t)
+{
+	const struct link_result applied = {.kind = LINK_APPLIED};
+
+	if (!t->admitting)
+		return;
+	t->admitting = false;
+	t->events->admitted(t->user, &applied);
+}
+
 static void on_handshake(void *user, const struct handshake_event *event)
 {
 	struct media_transport *t = user;
 	struct participant *p = t->user;
 
 	participant_hold(p);
+	admitted(t);
 	switch (event->type) {
+	case HANDSHAKE_LISTENING:
 	case HANDSHAKE_ICE_CHECKING:
 		break;
 	case HANDSHAKE_ICE_READY:
@@ -214,7 +227,7 @@ bool media_transport_open(struct media_transport *t, struct node *node,
 	t->events = events;
 	t->user = user;
 	t->ref = ref;
-	t->remote_set = t->ice_ready = t->keys_ready = t->restarting = false;
+	t->remote_set = t->ice_ready = t->keys_ready = t->restarting = t->admitting = false;
 	t->ice_generation = 0;
 	t->sdp_id = (uint64_t)g_random_int_range(1, G_MAXINT32) << 31 | g_random_int() >> 1;
 	fill_config(t, controlling, port, remote);
@@ -284,13 +297,14 @@ static void on_admitted(void *user, const struct link_result *result)
 	if (t->phase == MEDIA_NEW) {
 		struct ice_credentials remote = remote_of(&t->config.credentials[0]);
 		if (result->kind == LINK_APPLIED) {
+			t->admitting = true; // a check before the agent knows would be lost
 			begin_handshake(t, &remote);
 		} else {
 			t->remote_set = false;
 			forget_remote(&t->config.credentials[0]);
+			t->events->admitted(t->user, result);
 		}
 		ice_credentials_wipe(&remote);
-		t->events->admitted(t->user, result);
 	}
 	participant_drop(p);
 }

@@ -32,8 +32,8 @@ struct media_transport_events {
 	// The epoch that announces the credentials, or those of an ICE restart, is applied, or was
 	// refused: the credentials before hold.
 	void (*announced)(void *user, const struct link_result *result);
-	// So is the remote's side of media_transport_set_remote(): refused, it may be set again.
-	// Not told where the transport was opened with it.
+	// So is the remote's side of media_transport_set_remote(), and our agent answers its
+	// checks: refused, it may be set again. Not told where the transport was opened with it.
 	void (*admitted)(void *user, const struct link_result *result);
 	// Pair and keys are there: submit an epoch with media_transport_apply() in it, then tell
 	// media_transport_established().
@@ -58,6 +58,7 @@ struct media_transport {
 	enum dtls_role our_role;
 	struct ice_credentials offered; // for a restart by us that has no answer yet; empty: none
 	struct media_restart *restart; // on its way to the dataplane; NULL: none
+	bool admitting; // the dataplane has the remote's side, our agent perhaps not yet
 	bool ice_ready;
 	bool keys_ready;
 	int64_t step_us; // when the set-up's step under way began, on g_get_monotonic_time's clock

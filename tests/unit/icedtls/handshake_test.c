@@ -145,6 +145,8 @@ static void connect_and_close_test(void **state)
 	open_pool(0);
 	meet(&a, &b);
 	assert_true(a.seen[HANDSHAKE_ICE_CHECKING] > 0 && a.seen[HANDSHAKE_ICE_READY] > 0);
+	assert_int_equal(a.seen[HANDSHAKE_LISTENING], 1);
+	assert_int_equal(b.seen[HANDSHAKE_LISTENING], 1);
 	remote = (const struct sockaddr_in *)&a.last[HANDSHAKE_ICE_READY].remote;
 	assert_int_equal(ntohs(remote->sin_port), b.params.port);
 	assert_memory_equal(&a.last[HANDSHAKE_DTLS_CONNECTED].keys.local,
@@ -259,10 +261,11 @@ static void cannot_bind_test(void **state)
 	assert_int_equal(handshake_new(pool, &b.params, on_event, &b, &b.h), 0);
 	WAIT_UNTIL(b.seen[HANDSHAKE_FAILED] == 1);
 	assert_non_null(strstr(b.last[HANDSHAKE_FAILED].reason, "192.0.2.1"));
-	// A dead handle takes everything and does nothing.
+	// A dead handle takes everything and does nothing; whoever waits for it is told.
 	handshake_restart(b.h, &a.params.local);
 	assert_int_equal(handshake_set_remote(b.h, &a.params.local, &fingerprint, DTLS_ACTIVE), 0);
 	assert_int_equal(add_candidate(&b, &a), ICE_CANDIDATE_OK);
+	WAIT_UNTIL(b.seen[HANDSHAKE_LISTENING] == 1);
 	handshake_close(&b.h);
 	b.params.port = 0;
 	assert_int_equal(handshake_new(pool, &b.params, on_event, &b, &b.h), -EINVAL);
