@@ -19,13 +19,13 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_pause.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { BLOCK_PACKETS = 1000, WARM_BLOCKS = 20, WORKERS_MAX = RIG_WORKERS_MAX, POINTS = 3 };
+enum { BLOCK_PACKETS = 1000, WARM_BLOCKS = 20, WORKERS_MAX = RIG_WORKERS_MAX };
 
 struct round {
 	struct rig *rig;
@@ -90,6 +90,18 @@ static uint64_t block(struct round *r, unsigned workers, unsigned received)
 	return ticks_now() - start;
 }
 
+// That we may run on; the rig has an lcore on each, and no other. Counted before the EAL starts,
+// which leaves this thread one.
+static long cores = 1;
+
+static void cores_count(void)
+{
+	cpu_set_t allowed;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+		cores = CPU_COUNT(&allowed);
+}
+
 // Beyond this share of time lost to others the row says so.
 static const double SPOILED = 0.2;
 
@@ -106,8 +118,8 @@ static void print(const struct options *o, const struct rig_plan *plan, const st
 	       "%.2f, \"median\": %.2f, \"gap_share\": %.4f, \"spoiled\": %s, \"tsc_ghz\": %.4f, "
 	       "\"core_cycles_per_tsc_cycle\": %.3f, \"idle_gap_share\": %.4f}\n",
 	       plan->engine->name, ipsec_mb_instruction_set_name(), srtp_suite_name(plan->suite),
-	       plan->bytes, plan->consumers, plan->workers, sysconf(_SC_NPROCESSORS_ONLN),
-	       o->blocks, ns, 1e9 / ns, s->minimum / c->ghz, s->median / c->ghz, s->gap_share,
+	       plan->bytes, plan->consumers, plan->workers, cores, o->blocks, ns, 1e9 / ns,
+	       s->minimum / c->ghz, s->median / c->ghz, s->gap_share,
 	       s->gap_share > SPOILED ? "true" : "false", c->ghz, c->core_ratio, c->gap_share);
 	fflush(stdout);
 }
@@ -141,7 +153,7 @@ static double run(const struct options *o, const struct rig_plan *plan, const st
 
 struct points {
 	unsigned count;
-	double workers[POINTS], rate[POINTS];
+	double workers[WORKERS_MAX], rate[WORKERS_MAX];
 };
 
 // Gunther's law: X(N) = X(1) N / (1 + sigma (N - 1) + kappa N (N - 1)), so what is left of linear,
@@ -171,17 +183,16 @@ static void model_print(const struct rig_plan *plan, const struct points *p)
 	printf("}\n");
 }
 
-// One room with 1, 2 and 4 workers, as far as there are cores.
+// One room with 1 to 4 workers, as far as there are cores.
 static void scale(const struct options *o, struct rig_plan *plan, const struct clock_facts *clock)
 {
 	struct points p = {0};
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	for (plan->workers = 1; plan->workers <= WORKERS_MAX; plan->workers *= 2) {
+	for (plan->workers = 1; plan->workers <= WORKERS_MAX; plan->workers++) {
 		if ((long)plan->workers > cores || plan->workers > plan->consumers) {
 			fprintf(stderr,
-				"bench: %u workers are not measured: they need as many cores (this "
-				"machine has %ld) and as many consumers (%u)\n",
+				"bench: %u workers are not measured: they need as many cores (it "
+				"may run on %ld) and as many consumers (%u)\n",
 				plan->workers, cores, plan->consumers);
 			continue;
 		}
@@ -208,6 +219,7 @@ int main(int argc, char **argv)
 	struct options o;
 
 	options_read(&o, argc, argv);
+	cores_count();
 	if (!ipsec_mb_instruction_set(o.instruction_set)) {
 		fprintf(stderr, "--instruction-set %s is wrong: this CPU has not got it\n",
 			o.instruction_set);
