@@ -3,6 +3,7 @@
 # timeout: 120
 # lab: --clients 1
 # lab: --clients 1 --workers 2
+# lab: --clients 1 --workers 4
 """WebRTC transports by messages alone, with a stack that is not ours (ICE by hand, OpenSSL's DTLS,
 SRTP by libcrypto): connected as either DTLS role, media both ways, ICE restarted under media, a
 certificate that is not the announced one refused.

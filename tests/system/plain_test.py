@@ -3,6 +3,7 @@
 # timeout: 120
 # lab: --clients 1
 # lab: --clients 1 --workers 2
+# lab: --clients 1 --workers 4
 """Plain transports end to end: a peer that is sockets and nothing else sends RTP and SRTP in, and
 counts what comes out of others, every suite to every other; fixed and latched addresses.
 """
