@@ -2,7 +2,7 @@
 //
 // dataplane/egress/rtp.h - one consumer's RTP packet: a frame, and a job to seal it.
 //
-// Path     forward/rewrite.c -> [egress_rtp...] -> egress/tx.c
+// Path     forward/burst.c, rewrite.c -> [egress_rtp...] -> egress/tx.c
 // Thread   the worker that owns the subscriber's transport.
 // Inline   it runs once per consumer and packet, and half of what it does is to move arguments that
 //          the caller has in registers.

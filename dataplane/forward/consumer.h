@@ -88,5 +88,8 @@ void consumer_emit(struct worker *w, const struct fanout_entry *c, struct forwar
 // Places a packet of the history's for one consumer, and sends it or lets it wait (rewrite.c).
 void consumer_send_kept(struct worker *w, const struct fanout_entry *c, struct rte_mbuf *m);
 
-// Places the packet for each consumer of the list and sends it, or lets it wait (rewrite.c).
+// Places the packet for one consumer, and sends it or lets it wait (rewrite.c).
+void consumer_send(struct worker *w, const struct fanout_entry *c, struct forwarding *f);
+
+// The same for each consumer of the list (burst.c).
 void consumers_send(struct worker *w, const struct fanout_list *list, struct forwarding *f);

@@ -2,7 +2,7 @@
 //
 // dataplane/forward/pacing.c - queues of notes, and the packets behind them once they may leave.
 //
-// Path     forward/rewrite.c -> [pacing] -> forward/rewrite.c -> egress/
+// Path     forward/burst.c -> [pacing] -> forward/rewrite.c -> egress/
 // Thread   the worker that owns the subscriber's transport.
 // Gone     a note ends as PACER_STALE if its consumer, or its packet, went meanwhile, or it waited
 //          for REPAIR_KEPT_US: of a keyframe that takes longer than a second nothing may be

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// dataplane/forward/burst.c - a packet to all consumers of this worker, up to BURST_PKTS_MAX at a
+// time.
+//
+// Path     forward/fanout.c -> [choose -> place -> pace -> write -> note -> number -> patch] ->
+//          egress/; whoever does not get the packet as nearly all do: forward/rewrite.c
+// Thread   the worker that owns the subscribers' transports.
+// Stages   loops of their own: each has so few things at hand that the core's registers hold them.
+//          A single loop took half as many instructions again, to spill and to read back.
+#include "dataplane/forward/layers.h"
+#include "dataplane/forward/pacing.h"
+#include "dataplane/forward/rewrite.h"
+#include "dataplane/tables/bandwidth.h"
+#include "proto/rtc/bytes.h"
+
+#include <rte_prefetch.h>
+
+// Everything a packet will touch of a consumer, but for its keys: the engine fetches those.
+static void fetch(const struct fanout_entry *c)
+{
+	rte_prefetch0(&c->subscription->continuity);
+	rte_prefetch0(&c->subscription->generation);
+	rte_prefetch0(&c->transport->path);
+	rte_prefetch0(&c->transport->phase); // and statistics
+}
+
+// What those lines lead to.
+static void fetch_near(const struct fanout_entry *c)
+{
+	bandwidth_fetch(c->transport);
+	if (!c->subscription->whole)
+		rte_prefetch0(&c->subscription->layers);
+}
+
+// One received packet as it concerns consumers of one class. Copied from where it stands, so that
+// nothing that is written to their packets makes it be read again.
+struct usual {
+	const struct packet *packet;
+	struct rtp_continuity_in in;
+	struct egress_rtp_head head;
+	const uint8_t *payload;
+	uint32_t payload_size;
+	uint32_t size; // RTP header and payload
+	uint8_t ext_class;
+	uint8_t codec;
+	bool marker;
+	bool estimated; // estimates of paths are asked, or told
+	enum packet_kind kind;
+};
+
+struct placed {
+	const struct fanout_entry *entry;
+	struct placement at;
+};
+
+// Whether it is to a consumer what it is to nearly every one: sealed, along an open path.
+static __rte_always_inline bool is_usual(const struct usual *u, const struct fanout_entry *c)
+{
+	const struct transport *t = c->transport;
+
+	return c->ext_class == u->ext_class && c->pt[u->codec] != 0xff && c->srtp != NULL &&
+	       t->phase == SHM_PHASE_ESTABLISHED &&
+	       t->path.udp_room >= u->size + SRTP_TAG_BYTES_MAX;
+}
+
+// A burst of a packet's consumers, stage by stage. Each has few things at hand, which is why they
+// are no single one.
+struct fanout_burst {
+	unsigned count;
+	bool patched; // for some
+	struct placed placed[BURST_PKTS_MAX];
+};
+
+// From 'c' on, as far as the packet is usual, 'room' of them at most. Returns how many.
+static __rte_noinline unsigned choose_burst(const struct egress *e, const struct fanout_entry *c,
+					    const struct usual u, unsigned room)
+{
+	unsigned n = 0;
+
+	for (; n < room; n++, c++) {
+		egress_fetch_next(e, n);
+		fetch(c + FANOUT_AHEAD);
+		if (u.estimated)
+			fetch_near(c + FANOUT_AHEAD / 2);
+		if (!is_usual(&u, c) || !consumer_is_next(c->subscription, u.packet, &u.in))
+			break;
+	}
+	return n;
+}
+
+// Their numbers.
+static __rte_noinline void place_burst(const struct fanout_entry *c, const struct usual u,
+				       unsigned count, struct fanout_burst *b)
+{
+	bool patched = false;
+
+	for (struct placed *p = b->placed; p != b->placed + count; p++, c++) {
+		consumer_take_next(c->subscription, u.packet, &u.in, &p->at);
+		p->entry = c;
+		patched |= p->at.patched;
+	}
+	b->count = count;
+	b->patched = patched;
+}
+
+// Takes out those who have to wait.
+static void pace_burst(struct worker *w, const struct forwarding *f, struct fanout_burst *b)
+{
+	const uint32_t bytes = pacing_bytes(f);
+	const uint64_t now_us = w->now_us;
+	const enum packet_kind kind = f->kind;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < b->count; i++) {
+		const struct placed *p = &b->placed[i];
+
+		if (!pacing_passes(p->entry, kind, bytes, now_us)) {
+			pacing_queue(w, p->entry, f, &p->at);
+			continue;
+		}
+		if (count != i)
+			b->placed[count] = *p;
+		count++;
+	}
+	b->count = count;
+}
+
+// Frames and jobs for the rest, of whom there is room for each.
+static __rte_noinline void write_burst(struct egress *e, const struct usual u,
+				       const struct placed *placed, unsigned count)
+{
+	struct rte_mbuf **m = &e->fresh[e->fresh_count], **frame = &e->frames[e->frame_count];
+	struct srtp_job *job = &e->jobs[e->job_count];
+
+	for (const struct placed *p = placed; p != placed + count; p++) {
+		const struct fanout_entry *c = p->entry;
+		uint8_t *rtp =
+			egress_rtp_write(*--m, c, &u.head, rewrite_fields(&p->at, c->pt[u.codec]),
+					 u.size + c->transport->tag_bytes);
+
+		egress_rtp_job(job++, c, rtp, p->at.out.index, u.payload, u.size, u.head.size);
+		*frame++ = *m;
+	}
+	e->fresh_count -= count;
+}
+
+// Whose they are: from here on they count as sent.
+static __rte_noinline void note_burst(struct egress *e, const struct usual u,
+				      const struct placed *placed, unsigned count, uint64_t now_us)
+{
+	unsigned place = e->frame_count;
+
+	for (unsigned i = 0; i < count; i++, place++) {
+		struct transport *t = placed[i].entry->transport;
+		struct subscription *s = placed[i].entry->subscription;
+		uint32_t udp_bytes = u.size + t->tag_bytes;
+
+		e->job_frame[e->job_count + i] = (uint16_t)place;
+		e->entries[place] = egress_entry_of(t, s, u.payload_size, udp_bytes);
+		egress_count(t, udp_bytes);
+		egress_count_media(s, u.payload_size, now_us);
+	}
+	e->frame_count = place;
+	e->job_count += count;
+}
+
+// Transport-wide numbers, in the packets of the newest jobs.
+static void number_burst(struct worker *w, const struct usual u, const struct fanout_burst *b)
+{
+	const struct srtp_job *job = &w->egress->jobs[w->egress->job_count - b->count];
+	const uint64_t now_us = w->now_us;
+
+	for (unsigned i = 0; i < b->count; i++)
+		bytes_store_be16(
+			job[i].packet + u.head.twcc_at,
+			bandwidth_number(b->placed[i].entry->transport, u.kind, u.size, now_us));
+}
+
+// Picture ids, likewise: all read the same copy of the payload, but for its first bytes.
+static __rte_noinline void patch_burst(struct egress *e, const struct packet *packet,
+				       const uint8_t *payload, const uint8_t *own,
+				       const struct fanout_burst *b)
+{
+	const struct layer_packet l = packet->layer;
+	unsigned at = e->job_count - b->count;
+	struct srtp_job *job = &e->jobs[at];
+	uint8_t(*head)[SRTP_HEAD_BYTES] = &e->heads[at];
+
+	for (const struct placed *p = b->placed; p != b->placed + b->count; p++, job++, head++)
+		if (p->at.patched)
+			rewrite_ids(egress_rtp_share(job, *head, payload, own), &l, &p->at);
+}
+
+// Where that cannot be, one by one.
+static void patch_each(struct worker *w, struct forwarding *f, const struct usual *u,
+		       const struct fanout_burst *b)
+{
+	struct egress *e = w->egress;
+	unsigned job = e->job_count - b->count;
+
+	for (unsigned i = 0; i < b->count; i++, job++)
+		if (b->placed[i].at.patched)
+			rewrite_patch(w, b->placed[i].entry, f, &u->head, e->jobs[job].packet, job,
+				      &b->placed[i].at);
+}
+
+static uint32_t send_usual(struct worker *w, const struct fanout_entry *c, struct forwarding *f,
+			   const struct usual *u, uint32_t room)
+{
+	struct fanout_burst b;
+	unsigned count = choose_burst(w->egress, c, *u, room);
+
+	place_burst(c, *u, count, &b);
+	if (f->kept)
+		pace_burst(w, f, &b);
+	write_burst(w->egress, *u, b.placed, b.count);
+	note_burst(w->egress, *u, b.placed, b.count, w->now_us);
+	if (u->head.twcc_at != 0)
+		number_burst(w, *u, &b);
+	if (!b.patched)
+		return count;
+	const uint8_t *own = f->packet->layer.form != LAYER_FORM_DD ? rewrite_copy(w, f) : NULL;
+	if (own != NULL && u->payload_size >= SRTP_HEAD_BYTES)
+		patch_burst(w->egress, f->packet, f->payload, own, &b);
+	else
+		patch_each(w, f, u, &b);
+	return count;
+}
+
+// What 'f' is to the consumers of the class of 'c'. False: it is unusual to all of them.
+static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct usual *u)
+{
+	const struct packet *p = f->packet;
+	struct class_head *h = &f->heads[c->ext_class];
+
+	if (f->red || p->rtp_payload_size == 0 || (!h->built && !rewrite_head(h, c, f)) ||
+	    !h->built)
+		return false;
+	*u = (struct usual){
+		.packet = p,
+		.in = f->in,
+		.head = h->rtp,
+		.payload = f->payload,
+		.payload_size = p->rtp_payload_size,
+		.size = (uint32_t)h->rtp.size + p->rtp_payload_size,
+		.ext_class = c->ext_class,
+		.codec = (uint8_t)f->codec,
+		.marker = p->marker,
+		.estimated = f->kept || h->rtp.twcc_at != 0,
+		.kind = f->kind,
+	};
+	return true;
+}
+
+void consumers_send(struct worker *w, const struct fanout_list *list, struct forwarding *f)
+{
+	struct usual usual;
+
+	for (uint32_t i = 0; i < FANOUT_AHEAD; i++)
+		fetch(&list->entries[i]);
+	for (uint32_t i = 0; i < list->count;) {
+		const struct fanout_entry *c = &list->entries[i];
+		uint32_t room = egress_room(w, list->count - i), sent = 0;
+
+		if (usual_of(c, f, &usual))
+			sent = send_usual(w, c, f, &usual, room);
+		i += sent;
+		if (sent < room || room == 0)
+			consumer_send(w, &list->entries[i++], f);
+	}
+}
