@@ -113,6 +113,7 @@ static void fill_inbound(struct statistics *a, const struct track *t)
 		m->packets_lost = s[i].packets_lost;
 		m->jitter = (double)s[i].jitter / t->negotiated.codecs[0].clock_rate;
 		m->pli_count = s[i].pli_count;
+		m->fir_count = s[i].fir_count;
 		m->key_frames_received = s[i].keyframes;
 		m->nack_count = s[i].nack_count;
 		m->retransmitted_packets_received = s[i].retransmitted_packets_received;
@@ -194,6 +195,7 @@ static void fill_outbound(struct statistics *a, const struct outgoing *o)
 	m->packets_sent = stats.packets_sent + stats.retransmitted_packets_sent;
 	m->bytes_sent = stats.bytes_sent + stats.retransmitted_bytes_sent;
 	m->pli_count = stats.pli_count;
+	m->fir_count = stats.fir_count;
 	m->max_send_gap = (double)stats.max_send_gap_us / G_USEC_PER_SEC;
 	fill_layers(m, o, &stats);
 	m->kind = kind_of(o->track);

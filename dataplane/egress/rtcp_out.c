@@ -225,11 +225,13 @@ static void put_keyframe_request(struct compound *c, const struct received *r)
 
 	if (c->w.size == 0)
 		put_empty_report(c);
-	if ((r->track->shm.feedback & SHM_FEEDBACK_PLI) != 0)
+	if ((r->track->shm.feedback & SHM_FEEDBACK_PLI) != 0) {
 		rtcp_put_pli(&c->w, own, r->encoding->ssrc);
-	else
+		r->encoding->stats.pli_count++;
+	} else {
 		rtcp_put_fir(&c->w, own, r->encoding->ssrc, r->encoding->fir_seq++);
-	r->encoding->stats.pli_count++;
+		r->encoding->stats.fir_count++;
+	}
 }
 
 static void keyframe_requests(struct compound *c, const struct received *r, unsigned count)

@@ -157,14 +157,17 @@ static void report_block(struct worker *w, struct transport *t, const struct rtc
 	bandwidth_report(w, t, b->fraction_lost, rtt_us);
 }
 
-static void keyframe_wanted(struct worker *w, struct transport *t, uint32_t ssrc)
+static void keyframe_wanted(struct worker *w, struct transport *t, uint32_t ssrc, bool fir)
 {
 	struct shm_ref track;
 	struct subscription *s = consumer_by_ssrc(w, t, ssrc, &track);
 
 	if (s == NULL)
 		return;
-	s->stats.pli_count++;
+	if (fir)
+		s->stats.fir_count++;
+	else
+		s->stats.pli_count++;
 	// A flood ends here: the ring to the publisher's worker carries media, too.
 	if (s->wished_us != 0 && w->now_us - s->wished_us < WISHES_MERGED_US)
 		return;
@@ -178,10 +181,10 @@ static void payload_feedback(struct worker *w, struct transport *t, const struct
 	uint32_t ssrc;
 
 	if (rtcp_read_pli(p, &ssrc))
-		keyframe_wanted(w, t, ssrc);
+		keyframe_wanted(w, t, ssrc, false);
 	// The gate merges repeats, so the sequence number of a FIR need not be remembered.
 	for (unsigned i = 0; rtcp_read_fir(p, i, &fir); i++)
-		keyframe_wanted(w, t, fir.ssrc);
+		keyframe_wanted(w, t, fir.ssrc, true);
 }
 
 static void packets_missed(struct worker *w, struct transport *t, const struct rtcp_packet *p)

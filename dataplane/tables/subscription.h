@@ -89,8 +89,8 @@ struct subscription {
 	uint32_t sr_last; // middle 32 bits of the NTP time in our newest SR; 0: none sent
 	uint64_t sr_last_us; // when it was sent
 };
-static_assert(sizeof(struct subscription) / 64 % 2 == 1,
-	      "an odd number of lines: else those of neighbours lie in few sets of the cache");
+static_assert(sizeof(struct subscription) / 64 % 4 != 0,
+	      "the lines of neighbours are to lie in many sets of the cache: add one");
 static_assert(offsetof(struct subscription, stats.pli_count) -
 			      offsetof(struct subscription, generation) <=
 		      64,

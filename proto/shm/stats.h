@@ -87,7 +87,7 @@ struct shm_encoding_stats {
 	uint64_t packets_received;
 	uint64_t bytes_received; // RTP payload
 	int64_t packets_lost; // RFC 3550 6.4.1
-	uint64_t pli_count; // keyframe requests sent to the publisher
+	uint64_t pli_count; // sent to the publisher
 	uint64_t keyframes;
 	uint32_t jitter; // RTP timestamp units
 	uint32_t ssrc;
@@ -105,8 +105,10 @@ struct shm_encoding_stats {
 	uint64_t rate_bps; // over the last second
 	uint32_t round_trip_us; // by XR RRTR and DLRR (RFC 3611); 0: unknown
 	uint32_t audio_level; // RFC 6464, 0 (loudest) to 127, of the newest packet; 127 without any
-	uint64_t keyframe_wishes; // of consumers, and of our own where repair failed; see pli_count
+	uint64_t keyframe_wishes; // of consumers, and of our own where repair failed; see
+				  // pli_count, fir_count
 	uint64_t keyframe_requests_held; // for they would have cost the source too much
+	uint64_t fir_count; // sent to the publisher
 };
 
 // Why a consumer gets the layer it gets.
@@ -122,7 +124,7 @@ enum { SHM_LAYER_NONE = 0xff };
 struct shm_subscription_stats {
 	uint64_t packets_sent;
 	uint64_t bytes_sent; // RTP payload
-	uint64_t pli_count; // keyframe requests received from the subscriber
+	uint64_t pli_count; // received from the subscriber
 	uint64_t max_send_gap_us; // the longest pause between two packets sent
 	int64_t reported_packets_lost; // by the subscriber's receiver reports
 	uint32_t reported_jitter; // RTP timestamp units
@@ -139,4 +141,5 @@ struct shm_subscription_stats {
 	uint64_t retransmitted_packets_sent;
 	uint64_t retransmitted_bytes_sent; // RTP payload
 	uint64_t layer_changes; // of encoding or spatial layer
+	uint64_t fir_count; // received from the subscriber
 };

@@ -226,6 +226,9 @@ static void fir_where_pli_is_not_negotiated(void **state)
 	assert_true(find(r, PUBLISHER, RTCP_PSFB, RTCP_PSFB_FIR, 1, &p));
 	assert_true(rtcp_read_fir(&p, 0, &second));
 	assert_int_equal(second.seq, (uint8_t)(first.seq + 1));
+	const struct shm_encoding_stats *stats = &r->h->dp.tracks[1].encodings[0].stats;
+	assert_in_range(stats->fir_count, 2, 10);
+	assert_int_equal(stats->pli_count, 0);
 }
 
 static void send_sender_report(struct room *r, uint64_t ntp, uint32_t ts)

@@ -80,8 +80,8 @@ class Feedback(unittest.TestCase):
         return {**{d.name: d.packets for d in statistics.drops},
                 "busy_us": sum(w.busy_us for w in statistics.workers),
                 **{name: getattr(mine.outbound_rtp[0], name) for name in
-                   ("pli_count", "nack_count", "nack_refused", "retransmitted_packets_sent",
-                    "retransmitted_bytes_sent", "packets_sent")}}
+                   ("pli_count", "fir_count", "nack_count", "nack_refused",
+                    "retransmitted_packets_sent", "retransmitted_bytes_sent", "packets_sent")}}
 
     def drain(self, until):
         """Reads what comes in until then."""
@@ -168,7 +168,8 @@ class Feedback(unittest.TestCase):
         sent, seconds, grown = self.attack(lambda: fir)
         heard = heard_at_most(8 + 8 * entries, seconds)
         self.assertGreaterEqual(grown["RTCP_RATE"], sent - heard)
-        self.assertLessEqual(grown["pli_count"], heard * entries)
+        self.assertIn(grown["fir_count"], range(1, heard * entries + 1))
+        self.assertEqual(grown["pli_count"], 0)
         self.assertIn(self.plis, range(0, int(PLIS_TO_PUBLISHER_PER_S * seconds) + 3))
 
     def test_transport_wide_feedback_that_cannot_be(self):
