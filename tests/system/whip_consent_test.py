@@ -20,9 +20,15 @@ from whip_test import FRAGMENT, SDP, curl
 # RFC 7983: the first byte tells what it is.
 STUN, DTLS, MEDIA = range(0, 4), range(20, 64), range(128, 192)
 ALERT = 21
+RTCP = range(256, 257)  # told from media by its second byte (RFC 5761 4), and noted as this
 EXPIRY_S, CHECK_INTERVAL_S = 30, 5  # RFC 7675 5.1: and how often it is looked at, at most
 QUIET_S = 1  # in which a live session's viewer hears dozens of packets
 VERSIONS = ("1.1", "2")
+
+
+def kind_of(datagram):
+    media = datagram[0] in MEDIA
+    return RTCP.start if media and 192 <= datagram[1] < 224 else datagram[0]
 
 
 class Session:
@@ -43,7 +49,7 @@ class Session:
         self.connected = time.monotonic()
 
     def hears(self, seconds, until=None):
-        """(when, first byte) of what comes within that time, or up to the first of a kind."""
+        """(when, kind) of what comes within that time, or up to the first of a kind."""
         heard, end = [], time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.half.peer.socket.settimeout(left)
@@ -51,8 +57,8 @@ class Session:
                 datagram = self.half.peer.socket.recv(2048)
             except TimeoutError:
                 break
-            heard.append((time.monotonic(), datagram[0]))
-            if until is not None and datagram[0] in until:
+            heard.append((time.monotonic(), kind_of(datagram)))
+            if until is not None and heard[-1][1] in until:
                 break
         return heard
 
@@ -62,7 +68,7 @@ class Session:
         heard = []
         try:
             while True:
-                heard.append((time.monotonic(), self.half.peer.socket.recv(2048)[0]))
+                heard.append((time.monotonic(), kind_of(self.half.peer.socket.recv(2048))))
         except BlockingIOError:
             return heard
 
@@ -102,6 +108,7 @@ class Consent(whip_test.WithApi):
         session.asks()
         after = session.hears(QUIET_S)
         self.assertEqual((of(after, MEDIA), of(after, STUN)), ([], []))
+        self.assertLessEqual(len(of(after, RTCP)), 2)  # BYE of its streams, and our own
         goodbye = of(before + after, range(ALERT, ALERT + 1))
         self.assertTrue(goodbye, "no close_notify")
         self.gone(session)
