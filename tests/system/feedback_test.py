@@ -168,7 +168,8 @@ class Feedback(unittest.TestCase):
         sent, seconds, grown = self.attack(lambda: fir)
         heard = heard_at_most(8 + 8 * entries, seconds)
         self.assertGreaterEqual(grown["RTCP_RATE"], sent - heard)
-        self.assertIn(grown["fir_count"], range(1, heard * entries + 1))
+        self.assertGreater(grown["fir_count"], 0)
+        self.assertLessEqual(grown["fir_count"], heard * entries)
         self.assertEqual(grown["pli_count"], 0)
         self.assertIn(self.plis, range(0, int(PLIS_TO_PUBLISHER_PER_S * seconds) + 3))
 
