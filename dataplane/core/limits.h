@@ -29,6 +29,3 @@ enum dataplane_limits {
 	STEER_INTERVAL_US = 1000000, // a rule in the wire port is asked for again after
 	RESEND_UNESTIMATED_BPS = 5000000, // a transport's rate as long as nothing says better
 };
-
-// A path nothing is known of carries everything.
-#define ALLOCATION_UNBOUNDED_BPS (UINT64_C(1) << 50)

@@ -207,7 +207,7 @@ static struct steady_path path_of(struct worker *w, const struct transport *t,
 		.audio_bps = a->audio_bps,
 		.waiting_bits = bandwidth_waiting_bits(t),
 		.core_percent = w->load.share,
-		.known = bps != ALLOCATION_UNBOUNDED_BPS,
+		.known = bps != ALLOCATE_UNBOUNDED_BPS,
 	};
 }
 

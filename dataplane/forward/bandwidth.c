@@ -72,7 +72,7 @@ uint64_t bandwidth_bps(const struct transport *t)
 	const struct bandwidth *b = t->bandwidth;
 
 	if (b == NULL || !estimator_knows(&b->estimator))
-		return ALLOCATION_UNBOUNDED_BPS;
+		return ALLOCATE_UNBOUNDED_BPS;
 	return estimator_bps(&b->estimator);
 }
 
@@ -172,7 +172,7 @@ static void pace(const struct transport *t, struct bandwidth *b)
 {
 	uint64_t bps = bandwidth_bps(t);
 
-	b->paces = bps != ALLOCATION_UNBOUNDED_BPS;
+	b->paces = bps != ALLOCATE_UNBOUNDED_BPS;
 	if (b->probe_id != 0 && b->probe.bps > bps)
 		bps = b->probe.bps;
 	if (b->paces)

@@ -17,7 +17,7 @@ void bandwidth_feedback(struct worker *w, struct transport *t, const struct rtcp
 void bandwidth_report(struct worker *w, struct transport *t, uint8_t fraction_lost,
 		      uint64_t round_trip_us);
 
-// The estimate in bit/s; ALLOCATION_UNBOUNDED_BPS as long as nobody reports on what is sent.
+// The estimate in bit/s; ALLOCATE_UNBOUNDED_BPS as long as nobody reports on what is sent.
 uint64_t bandwidth_bps(const struct transport *t);
 
 // What waits in the pacer.

@@ -8,7 +8,6 @@
 // Thread   the worker that owns the subscribers' transports.
 // Stages   loops of their own: each has so few things at hand that the core's registers hold them.
 //          A single loop took half as many instructions again, to spill and to read back.
-#include "dataplane/forward/layers.h"
 #include "dataplane/forward/pacing.h"
 #include "dataplane/forward/rewrite.h"
 #include "dataplane/tables/bandwidth.h"
@@ -44,7 +43,6 @@ struct usual {
 	uint32_t size; // RTP header and payload
 	uint8_t ext_class;
 	uint8_t codec;
-	bool marker;
 	bool estimated; // estimates of paths are asked, or told
 	enum packet_kind kind;
 };
@@ -246,7 +244,6 @@ static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct 
 		.size = (uint32_t)h->rtp.size + p->rtp_payload_size,
 		.ext_class = c->ext_class,
 		.codec = (uint8_t)f->codec,
-		.marker = p->marker,
 		.estimated = f->kept || h->rtp.twcc_at != 0,
 		.kind = f->kind,
 	};

@@ -17,8 +17,6 @@
 #include "proto/rtc/loss/red.h"
 #include "proto/rtc/rtp.h"
 
-#include <string.h>
-
 static uint16_t place_in_packet(uint16_t offset)
 {
 	return offset != 0 ? (uint16_t)(RTP_HEADER_BYTES + offset) : 0;

@@ -20,6 +20,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// The estimate of a path nothing is known of: it carries everything.
+#define ALLOCATE_UNBOUNDED_BPS (UINT64_C(1) << 50)
+
 enum {
 	ALLOCATE_STEPS_MAX = 16, // layers of one track, lowest first
 	ALLOCATE_HEADROOM_PERCENT = 3,

@@ -87,6 +87,13 @@ static void follow(struct layer_selector *s, const struct layer_packet *l, uint3
 	change(s, to, ts);
 }
 
+// A change long ago stays in the past of a wrapping timestamp.
+static void keep_behind(struct layer_selector *s, uint32_t ts)
+{
+	if (seq_ts_newer(ts, s->changed_ts) && ts - s->changed_ts > LAYER_BEHIND_TICKS)
+		s->changed_ts = ts - LAYER_BEHIND_TICKS;
+}
+
 static enum layer_verdict select_by_number(struct layer_selector *s, const struct layer_packet *l,
 					   uint32_t ts)
 {
@@ -98,7 +105,7 @@ static enum layer_verdict select_by_number(struct layer_selector *s, const struc
 	if (is_newest(s, l, ts) && !is_before && has(l, LAYER_FRAME_START))
 		follow(s, l, ts);
 	struct layer_pair followed = is_before ? s->before : s->current;
-	layer_selector_keep_behind(s, ts);
+	keep_behind(s, ts);
 	if (l->spatial > followed.spatial || l->temporal > followed.temporal)
 		return LAYER_DROP;
 	return l->form == LAYER_FORM_VP9 && has(l, LAYER_FRAME_END) &&

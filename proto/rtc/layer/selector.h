@@ -69,12 +69,6 @@ void layer_selector_want(struct layer_selector *s, struct layer_pair wanted);
 enum layer_verdict layer_select(struct layer_selector *s, const struct layer_packet *l,
 				uint32_t ts);
 
-static inline void layer_selector_keep_behind(struct layer_selector *s, uint32_t ts)
-{
-	if (seq_ts_newer(ts, s->changed_ts) && ts - s->changed_ts > LAYER_BEHIND_TICKS)
-		s->changed_ts = ts - LAYER_BEHIND_TICKS;
-}
-
 // True if a layer of VP8 or VP9 can begin or end with the packet.
 static inline bool layer_select_changes(const struct layer_selector *s,
 					const struct layer_packet *l)

@@ -3,8 +3,6 @@
 // proto/rtc/layer/steady.c - bounds of a turn, and what outlasts it. Contract in steady.h.
 #include "proto/rtc/layer/steady.h"
 
-#define UNBOUNDED_BPS (UINT64_C(1) << 50)
-
 static uint64_t less(uint64_t bps, uint64_t by_bps)
 {
 	return bps > by_bps ? bps - by_bps : 0;
@@ -65,7 +63,7 @@ static uint64_t within(const struct steady_path *p, uint64_t us)
 static uint64_t for_path(const struct steady_path *p, uint64_t least_bps)
 {
 	if (!p->known)
-		return UNBOUNDED_BPS;
+		return ALLOCATE_UNBOUNDED_BPS;
 	uint64_t bps = less(p->estimate_bps / 100 * STEADY_MEDIA_PERCENT, p->audio_bps);
 	uint64_t rest = less(bps, less(p->waiting_bits, within(p, STEADY_WAITING_US)));
 
@@ -76,7 +74,7 @@ static uint64_t for_path(const struct steady_path *p, uint64_t least_bps)
 static uint64_t for_core(const struct steady_path *p, uint64_t wanted_bps, uint64_t least_bps)
 {
 	if (p->core_percent >= 100)
-		return UNBOUNDED_BPS;
+		return ALLOCATE_UNBOUNDED_BPS;
 	uint64_t bps = wanted_bps / 100 * p->core_percent;
 
 	return bps > least_bps ? bps : least_bps;

@@ -20,9 +20,10 @@
 //           for STEADY_SIT_OUT_US at most, unless the estimate is less than STEADY_DEEP_PERCENT of
 //           what they take or more than STEADY_WAITING_MAX_US waits.
 //   never above the estimate
-//           holds but for a fall that is being sat out, and then nobody gets more than it has. The
-//           pacer, which follows the estimate at once, keeps the path from getting more, and what
-//           waits in it is bounded as said.
+//           holds but for a fall that is being sat out, and then nobody who has a picture gets
+//           more than it has; one that begins may get its lowest step. The pacer, which follows
+//           the estimate at once, keeps the path from getting more, and what waits in it is bounded
+//           as said.
 #pragma once
 
 #include "proto/rtc/layer/allocate.h"
