@@ -27,7 +27,7 @@ void layer_ladder_add(struct layer_ladder *l, uint8_t encoding, const struct lay
 				       .encoding = encoding,
 				       .spatial = s,
 				       .temporal = t,
-				       .active = layer_rates_own_bps(r, s, t) != 0,
+				       .active = layer_rates_sent(r, s, t),
 			       });
 }
 

@@ -11,12 +11,15 @@ static unsigned at_most(unsigned value, unsigned max)
 	return value < max ? value : max;
 }
 
-static bool is_empty(const struct layer_rates *r)
+static bool is_silent(const struct layer_rates *r, unsigned spatial, uint64_t now_us)
 {
-	const uint32_t *bytes = &r->bytes[0][0][0];
+	return now_us - r->newest_us[spatial] >= LAYER_RATES_SILENT_US;
+}
 
-	for (size_t i = 0; i < sizeof(r->bytes) / sizeof(*bytes); i++)
-		if (bytes[i] != 0)
+static bool all_silent(const struct layer_rates *r, uint64_t now_us)
+{
+	for (unsigned s = 0; s < LAYER_RATES_SPATIAL; s++)
+		if (!is_silent(r, s, now_us))
 			return false;
 	return true;
 }
@@ -31,8 +34,6 @@ static void advance(struct layer_rates *r, uint64_t slot)
 		r->slot++;
 		memset(r->bytes[r->slot % LAYER_RATES_SLOTS], 0, sizeof(r->bytes[0]));
 	}
-	if (is_empty(r))
-		r->since_us = 0;
 }
 
 void layer_rates_settle(struct layer_rates *r, uint64_t now_us)
@@ -51,9 +52,12 @@ void layer_rates_add(struct layer_rates *r, unsigned spatial, unsigned temporal,
 	temporal = at_most(temporal, LAYER_RATES_TEMPORAL - 1);
 	if (now_us / LAYER_RATES_SLOT_US != r->slot)
 		advance(r, now_us / LAYER_RATES_SLOT_US);
-	if (r->since_us == 0)
+	if (r->since_us == 0 || all_silent(r, now_us)) {
+		memset(r->bytes, 0, sizeof(r->bytes));
 		r->since_us = now_us;
+	}
 	r->bytes[r->slot % LAYER_RATES_SLOTS][spatial][temporal] += bytes;
+	r->newest_us[spatial] = now_us;
 	if (spatial >= r->spatial_count)
 		r->spatial_count = (uint8_t)(spatial + 1);
 	if (temporal >= r->temporal_count)
@@ -78,6 +82,12 @@ uint64_t layer_rates_own_bps(const struct layer_rates *r, unsigned spatial, unsi
 	for (unsigned i = 0; i < LAYER_RATES_SLOTS; i++)
 		bytes += r->bytes[i][spatial][temporal];
 	return bytes * 8 * 1000000 / window_us(r);
+}
+
+bool layer_rates_sent(const struct layer_rates *r, unsigned spatial, unsigned temporal)
+{
+	return !is_silent(r, spatial, r->settled_us) &&
+	       layer_rates_own_bps(r, spatial, temporal) != 0;
 }
 
 uint64_t layer_rates_bps(const struct layer_rates *r, unsigned spatial, unsigned temporal)

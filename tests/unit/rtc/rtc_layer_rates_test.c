@@ -55,8 +55,8 @@ static void what_is_older_than_the_window_is_forgotten(void **state)
 
 	(void)state;
 	feed(&r, 0, 0, SECOND_US);
-	layer_rates_settle(&r, 2 * SECOND_US + 400000);
-	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 5000); // the four from 1.6 s on, in 0.8 s
+	layer_rates_settle(&r, 4 * SECOND_US + 400000);
+	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 1428); // the four from 1.6 s on, in 2.8 s
 	layer_rates_settle(&r, 100 * (uint64_t)SECOND_US);
 	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 0);
 	assert_int_equal(r.spatial_count, 1);
@@ -100,6 +100,28 @@ static void the_first_packets_are_no_rate(void **state)
 	assert_int_equal(layer_rates_own_bps(&r, 0, 0), 100000);
 }
 
+// An encoder of a small picture leaves frames out after a keyframe: its layers are not gone. One
+// whose picture size is not sent any more is, though the window still has it.
+static void a_layer_is_sent_while_its_picture_is(void **state)
+{
+	struct layer_rates r = {0};
+
+	(void)state;
+	feed(&r, 0, 1, SECOND_US);
+	layer_rates_add(&r, 1, 0, 125, 2 * SECOND_US - 1);
+	feed(&r, 0, 0, 2 * SECOND_US);
+	layer_rates_settle(&r, 3 * SECOND_US);
+	assert_true(layer_rates_sent(&r, 0, 0));
+	assert_true(layer_rates_sent(&r, 0, 1));
+	assert_false(layer_rates_sent(&r, 1, 0)); // silent for a second
+	assert_false(layer_rates_sent(&r, 1, 1)); // never was
+	assert_true(layer_rates_own_bps(&r, 1, 0) != 0);
+	feed(&r, 0, 0, 3 * SECOND_US);
+	feed(&r, 0, 0, 4 * SECOND_US);
+	layer_rates_settle(&r, 5 * SECOND_US);
+	assert_false(layer_rates_sent(&r, 0, 1)); // the window has none of it
+}
+
 static void layers_above_the_highest_count_as_the_highest(void **state)
 {
 	struct layer_rates r = {0};
@@ -119,6 +141,7 @@ int main(void)
 		cmocka_unit_test(what_is_older_than_the_window_is_forgotten),
 		cmocka_unit_test(a_constant_stream_costs_the_same_at_any_time),
 		cmocka_unit_test(the_first_packets_are_no_rate),
+		cmocka_unit_test(a_layer_is_sent_while_its_picture_is),
 		cmocka_unit_test(layers_above_the_highest_count_as_the_highest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
