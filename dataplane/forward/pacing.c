@@ -11,7 +11,10 @@
 
 #include "dataplane/forward/repair.h"
 
-enum { TICK_US = 1000 }; // queues are looked at no more often
+enum {
+	TICK_US = 1000, // queues are looked at no more often
+	LATE_US = 100000,
+};
 
 static void wake_by(struct worker *w, uint64_t at_us)
 {
@@ -58,11 +61,48 @@ void pacing_queue(struct worker *w, const struct fanout_entry *c, const struct f
 		.index = f->packet->index,
 		.subscription = c->subscription,
 		.generation = c->subscription->generation,
+		.next = c->subscription->continuity.out_next,
 		.at = *at,
 	};
 	list(w, t);
 	uint64_t due_us = pacer_deadline_us(&b->pacer);
 	wake_by(w, due_us > w->now_us + TICK_US ? due_us : w->now_us + TICK_US);
+}
+
+static bool is_of(const struct paced_packet *p, const struct subscription *s)
+{
+	return p->subscription == s && p->generation == s->generation;
+}
+
+// The lowest index that no packet has left under. Nothing passes those that wait, so what left is
+// older than the first of them; which may itself have come late.
+static uint64_t unsent(const struct paced_packet *first)
+{
+	return first->at.out.index + 1 == first->next ? first->at.out.index : first->next;
+}
+
+void pacing_take_back(struct worker *w, const struct fanout_entry *c)
+{
+	struct bandwidth *b = c->transport->bandwidth;
+	struct subscription *s = c->subscription;
+
+	if (b == NULL || b->pacer.queued_bytes * 8 <= b->pacer.rate_bps / 1000 * (LATE_US / 1000))
+		return;
+	const struct pacer_queue q = b->pacer.queues[PACKET_VIDEO];
+	bool first = true;
+	for (uint32_t i = 0; i < q.count; i++) {
+		uint32_t place = (q.head + i) & q.mask;
+		struct paced_packet *p = &b->paced[place];
+
+		if (!is_of(p, s))
+			continue;
+		if (first)
+			rtp_continuity_take_back(&s->continuity, unsent(p));
+		first = false;
+		p->subscription = NULL;
+		pacer_cancel(&b->pacer, PACKET_VIDEO, place);
+		drop_egress(w, SHM_EGRESS_DROP_OTHER_ENCODING);
+	}
 }
 
 void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struct forwarding *f)
@@ -93,6 +133,8 @@ static void transport_due(struct worker *w, struct transport *t)
 	struct pacer_out out;
 
 	while (pacer_poll(&b->pacer, w->now_us, &out)) {
+		if (b->paced[out.handle].subscription == NULL)
+			continue;
 		t->stats.pacer_delay_us += w->now_us - out.queued_us;
 		if (w->now_us - out.queued_us > REPAIR_KEPT_US ||
 		    !leave(w, &b->paced[out.handle])) {

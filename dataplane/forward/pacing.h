@@ -31,6 +31,10 @@ static __rte_always_inline bool pacing_passes(const struct fanout_entry *c, enum
 void pacing_queue(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		  const struct placement *at);
 
+// The consumer begins anew, with a keyframe: what it was to be shown before is taken back, if so
+// much waits that it would be late, and its numbers with it.
+void pacing_take_back(struct worker *w, const struct fanout_entry *c);
+
 // A repair leaves: at once, for the budget of answers bounds it already, and one that waited would
 // be asked for again meanwhile. Video waits for it.
 void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struct forwarding *f);

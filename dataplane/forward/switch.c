@@ -16,6 +16,7 @@
 #include "dataplane/forward/consumer.h"
 #include "dataplane/forward/keyframe_group.h"
 #include "dataplane/forward/layers.h"
+#include "dataplane/forward/pacing.h"
 
 enum {
 	BEGIN_WAIT_US = 1000000,
@@ -132,9 +133,10 @@ static enum rtp_continuity_verdict take_over(struct worker *w, struct subscripti
 }
 
 // The source is another than before, or was not sent for a while.
-static bool begin(struct worker *w, struct subscription *s, const struct forwarding *f,
+static bool begin(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		  struct placement *out)
 {
+	struct subscription *s = c->subscription;
 	const struct packet *p = f->packet;
 	bool other = s->encoding != p->encoding ||
 		     (s->continuity.started != 0 && s->continuity.source != p->ssrc);
@@ -142,6 +144,8 @@ static bool begin(struct worker *w, struct subscription *s, const struct forward
 
 	if (verdict != LAYER_FORWARD && verdict != LAYER_FORWARD_MARKED)
 		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
+	if (other && p->keyframe)
+		pacing_take_back(w, c);
 	if (!placed(w, take_over(w, s, f, other, out)))
 		return false;
 	s->encoding = p->encoding;
@@ -183,7 +187,7 @@ static bool change(struct worker *w, const struct fanout_entry *c, const struct 
 		return follow(w, s, f, out);
 	if (!wanted || !may_begin(w, s, p))
 		return drop(w, SHM_EGRESS_DROP_OTHER_ENCODING);
-	return begin(w, s, f, out);
+	return begin(w, c, f, out);
 }
 
 // The target is an encoding that has not begun here.
@@ -251,5 +255,5 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 		return follow(w, s, f, out);
 	if (!may_begin(w, s, p))
 		return drop(w, SHM_EGRESS_DROP_WAITING_KEYFRAME);
-	return begin(w, s, f, out);
+	return begin(w, c, f, out);
 }

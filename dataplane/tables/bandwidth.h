@@ -23,11 +23,12 @@ enum {
 
 // A packet of video in the history that shall leave for one consumer.
 struct paced_packet {
-	struct subscription *subscription;
+	struct subscription *subscription; // NULL: taken back
 	uint32_t generation; // of the subscription
 	struct shm_ref track;
 	uint8_t encoding;
 	uint64_t index; // of the encoding
+	uint64_t next; // what the consumer would have given out next
 	struct placement at;
 };
 

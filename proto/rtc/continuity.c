@@ -248,7 +248,7 @@ bool rtp_continuity_source_of(const struct rtp_continuity *c, uint16_t seq, uint
 	int64_t newest = (int64_t)c->out_next - 1;
 	int64_t wanted = seq_unwrap(newest, seq);
 
-	if (c->started == 0 || wanted < 0 || wanted > newest)
+	if (c->started == 0 || wanted < 0 || wanted > newest || c->in_floor > c->in_highest)
 		return false;
 	uint64_t steps = (uint64_t)(newest - wanted);
 	for (uint64_t back = 0; back < RTP_CONTINUITY_WINDOW; back++) {
@@ -274,6 +274,15 @@ bool rtp_continuity_jump(struct rtp_continuity *c, uint64_t index)
 	if (c->started != 0)
 		c->in_floor = c->in_highest + 1;
 	return true;
+}
+
+void rtp_continuity_take_back(struct rtp_continuity *c, uint64_t index)
+{
+	assert(index <= c->out_next);
+	if (c->started == 0 || index == c->out_next)
+		return;
+	c->out_next = index;
+	c->in_floor = c->in_highest + 1;
 }
 
 bool rtp_continuity_valid(const struct rtp_continuity *c)

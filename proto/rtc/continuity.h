@@ -4,7 +4,8 @@
 // its source is switched, thinned out and loses packets.
 //
 // Place   forward stage, per consumer. Its output is the egress SRTP index, so it promises: no
-//         index is given out twice, whatever comes in (AES-GCM dies of nonce reuse).
+//         index is given out twice, whatever comes in (AES-GCM dies of nonce reuse), but for those
+//         the caller takes back.
 // Thread  the owner of the consumer's transport.
 // Owns    nothing; plain fixed-width integers that may lie in shared memory, where whoever reads
 //         the state back runs rtp_continuity_valid() first.
@@ -135,6 +136,12 @@ enum rtp_continuity_verdict rtp_continuity_switch_to(struct rtp_continuity *c,
 						     const struct rtp_continuity_in *in,
 						     uint32_t clock_ts,
 						     struct rtp_continuity_out *out);
+
+// Packets that were given 'index' and what follows it never left and never will (the caller's word:
+// if one did, its nonce is used twice): what is switched to next gets these indexes. Until then no
+// packet of the source maps that is not newer than its newest. 'index' is at most the next one
+// (assert).
+void rtp_continuity_take_back(struct rtp_continuity *c, uint64_t index);
 
 // The timestamp that a packet of the source now forwarded has, or had, with 'ts' of the source.
 uint32_t rtp_continuity_ts(const struct rtp_continuity *c, uint32_t ts);

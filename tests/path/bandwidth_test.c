@@ -34,6 +34,8 @@ struct path {
 	uint64_t number; // of the newest frame
 	unsigned ticks;
 	unsigned high, low, padding; // packets that came out, since the last look
+	uint16_t newest; // number of the newest of media
+	unsigned gaps; // in these numbers
 };
 
 static struct path the_path;
@@ -115,6 +117,10 @@ static void receive(struct path *p, const struct room_packet *got)
 	assert_true(m.has_twcc);
 	twcc_receive(&p->twcc, m.m.twcc, m.m.ssrc, p->free_us);
 	p->padding += m.m.ssrc == RTX;
+	if (m.m.ssrc == CONSUMER) {
+		p->gaps += p->high + p->low != 0 && m.m.seq != (uint16_t)(p->newest + 1);
+		p->newest = m.m.seq;
+	}
 	p->high += m.m.ssrc == CONSUMER && m.m.size == HIGH_BYTES;
 	p->low += m.m.ssrc == CONSUMER && m.m.size == LOW_BYTES;
 }
@@ -286,6 +292,32 @@ static void a_backlog_brings_the_layer_down(void **state)
 	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
 }
 
+// What the smaller picture would come after is not sent, and leaves no gap.
+static void a_backlog_of_the_larger_picture_is_taken_back(void **state)
+{
+	struct path *p = *state;
+	const uint64_t *drops = p->r->h->dp.workers[0].stats.egress_drops;
+
+	run(p, 3);
+	find(p, 1500000);
+	run(p, 1);
+	for (unsigned i = 0; i < 20; i++) // half a second
+		send_frame(p);
+	run_until_layer(p, 0);
+	uint64_t chosen_us = p->r->now_us, left_out = drops[SHM_EGRESS_DROP_OTHER_ENCODING];
+	while (p->low == 0)
+		tick(p);
+	assert_in_range(p->r->now_us - chosen_us, 0, 2 * TICKS_A_FRAME * TICK_US);
+	assert_true(drops[SHM_EGRESS_DROP_OTHER_ENCODING] - left_out > 10 * HIGH_PACKETS);
+	p->high = 0;
+	for (unsigned i = 0; i < 50; i++)
+		tick(p);
+	assert_int_equal(p->high, 0);
+	assert_int_equal(p->gaps, 0);
+	assert_int_equal(drops[SHM_EGRESS_DROP_PACER_FULL], 0);
+	assert_int_equal(drops[SHM_EGRESS_DROP_PACER_STALE], 0);
+}
+
 // Time goes on with the core busy for so much of it.
 static void run_busy(struct path *p, unsigned percent, unsigned ms)
 {
@@ -354,6 +386,8 @@ int main(void)
 						leave),
 		cmocka_unit_test_setup_teardown(a_backlog_brings_the_layer_down, behind_a_link,
 						leave),
+		cmocka_unit_test_setup_teardown(a_backlog_of_the_larger_picture_is_taken_back,
+						behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(absurd_rembs_are_survived, behind_a_link, leave),
 	};
 

@@ -59,7 +59,7 @@ static bool too_long(const struct pacer *p)
 bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32_t size,
 		uint64_t now_us)
 {
-	assert((int)kind < PACER_CLASSES);
+	assert((int)kind < PACER_CLASSES && size != 0);
 	struct pacer_queue *q = &p->queues[kind];
 
 	if (q->count > q->mask || (kind != PACKET_AUDIO && too_long(p))) {
@@ -72,6 +72,20 @@ bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32
 	q->count++;
 	p->queued_bytes += size;
 	return true;
+}
+
+void pacer_cancel(struct pacer *p, enum packet_kind kind, uint32_t place)
+{
+	struct pacer_queue *q = &p->queues[kind];
+
+	p->queued_bytes -= q->items[place & q->mask].size;
+	q->items[place & q->mask].size = 0;
+	while (q->count != 0 && q->items[(q->head + q->count - 1) & q->mask].size == 0)
+		q->count--;
+	while (q->count != 0 && q->items[q->head].size == 0) {
+		q->head = (q->head + 1) & q->mask;
+		q->count--;
+	}
 }
 
 static bool take(struct pacer *p, enum packet_kind kind, struct pacer_out *out)

@@ -62,6 +62,10 @@ void pacer_probe(struct pacer *p, const struct probe *probe);
 bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32_t size,
 		uint64_t now_us);
 
+// The item in 'place' of the class's ring, which waits, will never leave. Its handle may still come
+// out of pacer_poll(), with a size of 0.
+void pacer_cancel(struct pacer *p, enum packet_kind kind, uint32_t place);
+
 // Time passes: what was sent is paid for.
 void pacer_pay(struct pacer *p, uint64_t now_us);
 // Counts a packet as sent by the probe that is under way.

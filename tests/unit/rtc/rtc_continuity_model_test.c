@@ -23,7 +23,7 @@ struct model {
 };
 
 static struct model m;
-static uint8_t given[OUT_MAX]; // egress indexes handed out: each at most once
+static uint8_t given[OUT_MAX]; // egress indexes handed out, and not taken back: each at most once
 
 static bool in_list(const uint64_t *list, size_t count, uint64_t v)
 {
@@ -186,6 +186,17 @@ static void check_source_of(struct prng *p, const struct rtp_continuity *c)
 	assert_int_equal(source, index);
 }
 
+static void take_back(struct prng *p, struct rtp_continuity *c, uint64_t first)
+{
+	uint64_t next = model_out(m.highest + 1), back = prng_below(p, 100);
+
+	if (next < first + back || back == 0)
+		return;
+	rtp_continuity_take_back(c, next - back);
+	model_stretch(m.highest + 1, next - back);
+	memset(&given[next - back], 0, back);
+}
+
 static void one_round(struct prng *p, int round)
 {
 	struct rtp_continuity c;
@@ -216,6 +227,8 @@ static void one_round(struct prng *p, int round)
 			uint64_t to = model_out(m.highest + 1) + prng_below(p, 3000);
 			assert_true(rtp_continuity_jump(&c, to));
 			model_stretch(m.highest + 1, to);
+		} else if (kind == 998 && m.started) {
+			take_back(p, &c, first + 1u);
 		} else {
 			compare(round, op, "map", rtp_continuity_map(&c, &in, &a),
 				model_map(&in, &b), &a, &b);

@@ -206,6 +206,31 @@ static void adoption_jumps_ahead(void **state)
 	assert_true(rtp_continuity_valid(&c));
 }
 
+static void what_never_left_is_given_out_again(void **state)
+{
+	(void)state;
+	struct rtp_continuity c = start(5);
+	struct rtp_continuity_in in = packet(B, 9, 0, 2000000);
+	struct rtp_continuity_out out;
+	uint64_t index;
+
+	for (uint64_t i = 1; i <= 10; i++)
+		MAPS(A, 5 + i, 100 + i);
+	rtp_continuity_take_back(&c, 104);
+	assert_true(rtp_continuity_valid(&c));
+	for (uint64_t i = 0; i <= 15; i++) // nothing of it is asked for, nor comes late
+		REFUSES(A, i, RTP_CONTINUITY_TOO_LATE);
+	assert_false(rtp_continuity_source_of(&c, 103, &index));
+	assert_int_equal(rtp_continuity_switch(&c, &in, &out), RTP_CONTINUITY_SEND);
+	assert_int_equal(out.index, 104);
+	assert_int_equal(out.ts, 77 + 90000); // time goes on
+	MAPS(B, 10, 105);
+	rtp_continuity_take_back(&c, 106); // nothing to take back
+	MAPS(B, 11, 106);
+	assert_true(rtp_continuity_source_of(&c, 105, &index));
+	assert_int_equal(index, 10);
+}
+
 static void rollover_counts_up(void **state)
 {
 	(void)state;
@@ -270,6 +295,7 @@ int main(void)
 		cmocka_unit_test(the_window_is_bounded),
 		cmocka_unit_test(a_jump_of_the_source_is_spliced),
 		cmocka_unit_test(adoption_jumps_ahead),
+		cmocka_unit_test(what_never_left_is_given_out_again),
 		cmocka_unit_test(rollover_counts_up),
 		cmocka_unit_test(the_last_index_is_the_last),
 		cmocka_unit_test(garbage_is_not_valid),

@@ -109,6 +109,43 @@ static void the_queue_is_bounded(void **state)
 	assert_true(pacer_push(&p, PACKET_AUDIO, 1, 100, 0)); // audio is never too late
 }
 
+static void what_is_cancelled_costs_nothing(void **state)
+{
+	static const struct {
+		unsigned handle, size;
+	} comes[] = {{1, 1000}, {2, 0}, {3, 1000}, {4, 1000}};
+
+	(void)state;
+	start();
+	for (unsigned place = 0; place < 5; place++)
+		assert_true(pacer_push(&p, PACKET_VIDEO, place, 1000, 0));
+	pacer_cancel(&p, PACKET_VIDEO, 2);
+	pacer_cancel(&p, PACKET_VIDEO, 4); // the last, which leaves its place
+	pacer_cancel(&p, PACKET_VIDEO, 0); // the first
+	assert_int_equal(p.queued_bytes, 2000);
+	assert_int_equal(p.queues[PACKET_VIDEO].count, 3);
+	assert_true(pacer_push(&p, PACKET_VIDEO, 4, 1000, 0));
+	for (unsigned i = 0; i < sizeof(comes) / sizeof(comes[0]); i++) {
+		assert_true(pacer_poll(&p, pacer_deadline_us(&p), &out));
+		assert_int_equal(out.handle, comes[i].handle);
+		assert_int_equal(out.size, comes[i].size);
+	}
+	assert_int_equal(p.queued_bytes, 0);
+}
+
+static void all_may_be_cancelled(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned place = 0; place < ITEMS; place++)
+		assert_true(pacer_push(&p, PACKET_VIDEO, place, 10, 0));
+	for (unsigned place = 0; place < ITEMS; place++)
+		pacer_cancel(&p, PACKET_VIDEO, place);
+	assert_int_equal(p.queues[PACKET_VIDEO].count, 0);
+	assert_int_equal(pacer_deadline_us(&p), UINT64_MAX);
+	assert_true(pacer_pass(&p, PACKET_VIDEO, 1000, 0));
+}
+
 static void a_probe_is_padded(void **state)
 {
 	(void)state;
@@ -141,6 +178,8 @@ int main(void)
 		cmocka_unit_test(what_need_not_wait_passes),
 		cmocka_unit_test(nothing_passes_what_waits),
 		cmocka_unit_test(the_queue_is_bounded),
+		cmocka_unit_test(what_is_cancelled_costs_nothing),
+		cmocka_unit_test(all_may_be_cancelled),
 		cmocka_unit_test(a_probe_is_padded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
