@@ -26,6 +26,7 @@ struct allocation {
 	struct allocate_step cost[CONSUMERS_MAX][ALLOCATE_STEPS_MAX];
 	struct allocate_subscription subs[CONSUMERS_MAX];
 	uint16_t order[CONSUMERS_MAX];
+	uint64_t spoke[CONSUMERS_MAX]; // tables/track.h
 	uint64_t audio_bps;
 	bool by_core; // what bounds is the core's time, not the path
 };
@@ -129,7 +130,19 @@ static void add(struct allocation *a, const struct subscription_config *c, struc
 		.tile_pixels = c->shm.tile_pixels,
 	};
 	layer_step_costs(steps, count, now, a->cost[a->count]);
+	a->spoke[a->count] = track_spoke(t);
 	a->subscription[a->count++] = s;
+}
+
+// Of those the subscriber may see, who spoke last: what it says itself moves nobody.
+static void mark_speaker(struct allocation *a)
+{
+	uint64_t last = 0;
+
+	for (unsigned i = 0; i < a->count; i++)
+		last = a->spoke[i] > last ? a->spoke[i] : last;
+	for (unsigned i = 0; i < a->count; i++)
+		a->subs[i].speaking = last != 0 && a->spoke[i] == last;
 }
 
 // True if the room's limits leave the track out: it costs nothing, and is not chosen for.
@@ -237,6 +250,7 @@ void allocation_due(struct worker *w, struct transport *t)
 		wanted_by_consumer(w, track, &c->shm);
 		add(a, c, s, track, &w->dp->tracks[c->shm.track.index]);
 	}
+	mark_speaker(a);
 	const struct steady_path path = path_of(w, t, a);
 	struct steady_out out = steady_turn(&t->steady, &path, a->subs, a->order, a->count);
 	a->by_core = out.by_core;

@@ -79,6 +79,12 @@ static void hold(struct track *t, bool held)
 		atomic_store_explicit(&t->holds, holds + 1, memory_order_release);
 }
 
+static void spoke(struct track *t, uint64_t turn)
+{
+	if (track_spoke(t) != turn)
+		atomic_store_explicit(&t->spoke, turn, memory_order_relaxed);
+}
+
 static int by_value(uint32_t a, uint32_t b)
 {
 	return (a > b) - (a < b);
@@ -103,10 +109,12 @@ static void members_find(struct speakers *s, uint32_t end)
 		const struct track_config *c =
 			atomic_load_explicit(&t->config, memory_order_relaxed);
 
-		if (c != NULL && c->shm.room != 0)
+		if (c != NULL && c->shm.room != 0) {
 			s->members[s->member_count++] = (struct member){c, t};
-		else if (c != NULL)
+		} else if (c != NULL) {
 			hold(t, false);
+			spoke(t, 0);
+		}
 	}
 	qsort(s->members, s->member_count, sizeof(s->members[0]), by_room_and_publisher);
 }
@@ -186,23 +194,31 @@ static uint32_t next_publisher(const struct member *members, uint32_t count, uin
 	return i;
 }
 
+static void publisher_spoke(const struct member *members, uint32_t first, uint32_t end)
+{
+	uint64_t turn = 0;
+
+	for (uint32_t i = first; i < end; i++)
+		turn = members[i].track->turn > turn ? members[i].track->turn : turn;
+	for (uint32_t i = first; i < end; i++)
+		spoke(members[i].track, turn);
+}
+
 static void enter_publisher(struct contest *c, const struct member *members, uint32_t first,
 			    uint32_t end)
 {
 	bool has_video = false;
 	bool was = false;
-	uint64_t turn = 0;
 
 	for (uint32_t i = first; i < end; i++) {
 		bool video = members[i].config->shm.kind == SHM_KIND_VIDEO;
 
 		has_video |= video;
 		was |= video && !track_held_back(members[i].track);
-		turn = members[i].track->turn > turn ? members[i].track->turn : turn;
 	}
 	if (!has_video)
 		return;
-	c->turn[c->count] = turn;
+	c->turn[c->count] = track_spoke(members[first].track);
 	c->was[c->count] = was;
 	c->member[c->count++] = first;
 }
@@ -227,14 +243,15 @@ static void video_due(struct speakers *s, const struct member *members, uint32_t
 	struct contest *c = &s->contest;
 	uint32_t n = video_limit(members, count);
 
-	if (n == 0) {
-		hold_video(members, 0, count, false);
-		return;
-	}
 	c->count = 0;
 	for (uint32_t i = 0, end; i < count; i = end) {
 		end = next_publisher(members, count, i);
+		publisher_spoke(members, i, end);
 		enter_publisher(c, members, i, end);
+	}
+	if (n == 0) {
+		hold_video(members, 0, count, false);
+		return;
 	}
 	speaker_choose_recent(c->turn, c->count, n, c->was, c->now);
 	for (uint32_t i = 0; i < c->count; i++)

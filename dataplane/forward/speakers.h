@@ -11,6 +11,8 @@
 //          dominant. Nor is a muted one, which is not forwarded anyway.
 //          Publishers, not tracks, count for video: all video of a transport goes or stays, by when
 //          one of its audio tracks was dominant last. Nobody yet: those that are forwarded stay.
+//          By the same turn, where a subscriber's path does not carry all, the video of whoever
+//          spoke last goes first (forward/allocation.c).
 #pragma once
 
 #include "dataplane/core/worker.h"

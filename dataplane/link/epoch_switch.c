@@ -79,6 +79,7 @@ static void track_reset(struct track *t)
 	atomic_store_explicit(&t->holds, holds + (holds & 1), memory_order_relaxed);
 	atomic_store_explicit(&t->dominant, false, memory_order_relaxed);
 	t->turn = 0;
+	atomic_store_explicit(&t->spoke, 0, memory_order_relaxed);
 }
 
 static void plain_port_switch(struct dataplane *dp, const struct epoch_transport *et)

@@ -82,6 +82,7 @@ struct track {
 	_Atomic uint32_t holds;
 	_Atomic bool dominant; // the room's dominant speaker
 	uint64_t turn; // main only: when it last became that, in turns of all rooms; 0: never
+	_Atomic uint64_t spoke; // the newest turn of its publisher's tracks; 0: none had one
 	// Written by the publisher's worker a few times a second, read by every worker: the layers,
 	// lowest first. A step is a struct layer_step; what stands after the first zero is void.
 	alignas(64) _Atomic uint64_t steps[ALLOCATE_STEPS_MAX];
@@ -131,6 +132,11 @@ static inline struct speaker track_heard_load(const struct track *t)
 static inline bool track_held_back(const struct track *t)
 {
 	return (atomic_load_explicit(&t->holds, memory_order_acquire) & 1) != 0;
+}
+
+static inline uint64_t track_spoke(const struct track *t)
+{
+	return atomic_load_explicit(&t->spoke, memory_order_relaxed);
 }
 
 const struct track_config *track_config_of(const struct dataplane *dp, struct shm_ref ref);

@@ -7,6 +7,8 @@
 #include "dataplane/link/publish.h"
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/track.h"
+#include "proto/rtc/rtcp_build.h"
+#include "proto/rtc/rtcp_remb.h"
 #include "proto/shm/snapshot.h"
 #include "tests/path/media.h"
 #include "tests/path/room.h"
@@ -31,6 +33,8 @@ enum {
 	STEP_US = 20000,
 	STEP_SAMPLES = 960,
 	SECOND = 50, // steps
+	LARGE_BYTES = 500, // pictures of about 220 kbit/s
+	FOR_ONE_BPS = 400000, // of them, beside all audio
 };
 
 static const uint8_t vp8_keyframe[] = {0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a,
@@ -54,6 +58,7 @@ struct conversation {
 	struct speakers *speakers;
 	uint16_t step;
 	unsigned keyframe_of; // bit mask: whose next video packet is one
+	bool large; // pictures are
 	struct heard heard[2 * PEOPLE];
 	unsigned dominant_events;
 	uint32_t dominant_room;
@@ -158,13 +163,17 @@ static void say(struct conversation *c, unsigned person, uint8_t level)
 static void show(struct conversation *c, unsigned person)
 {
 	bool key = (c->keyframe_of >> person & 1) != 0;
-	uint8_t rtp[200];
+	size_t size = key ? sizeof(vp8_keyframe) : sizeof(vp8_delta);
+	uint8_t payload[LARGE_BYTES] = {0};
+	uint8_t rtp[LARGE_BYTES + MEDIA_HEADER_BYTES];
 	const struct media m = {.ssrc = VIDEO_SSRC + person,
 				.seq = c->step,
 				.ts = 1800u * c->step,
 				.pt = ROOM_VIDEO_PT,
-				.payload = key ? vp8_keyframe : vp8_delta,
-				.size = key ? sizeof(vp8_keyframe) : sizeof(vp8_delta)};
+				.payload = payload,
+				.size = c->large ? LARGE_BYTES : size};
+
+	memcpy(payload, key ? vp8_keyframe : vp8_delta, size);
 
 	room_send_rtp(c->r, &c->r->peers[person], rtp, media_write(rtp, &m));
 }
@@ -206,6 +215,8 @@ static void conversation(struct conversation *c, unsigned talking, unsigned step
 			say(c, i, (talking >> i & 1) != 0 ? TALKS : SILENT);
 			show(c, i);
 		}
+		if ((talking >> LISTENER & 1) != 0)
+			say(c, LISTENER, TALKS);
 		c->keyframe_of = 0;
 		room_housekeeping(c->r);
 		speakers_due(c->speakers, c->r->epochs, c->r->now_us);
@@ -357,6 +368,58 @@ static void video_follows_who_spoke_last(void **state)
 	assert_int_equal(reason(c, VIDEO + 2), SHM_LAYER_REQUESTED);
 }
 
+static void narrow(struct conversation *c)
+{
+	uint8_t compound[64];
+	struct bytes_writer w;
+	uint32_t ssrc = TO_LISTENER + VIDEO;
+
+	bytes_writer_init(&w, compound, sizeof(compound));
+	rtcp_put_rr(&w, 1, NULL, 0);
+	rtcp_put_remb(&w, 1, FOR_ONE_BPS, &ssrc, 1);
+	room_send_rtcp(c->r, &c->r->peers[LISTENER], compound, w.size);
+}
+
+// Long enough for all that has to settle; then everybody's next picture is a keyframe.
+static void who_is_seen(struct conversation *c, unsigned talking, unsigned person)
+{
+	conversation(c, talking, 2 * SECOND);
+	c->keyframe_of = 0xf;
+	conversation(c, talking, SECOND);
+	for (unsigned i = 0; i < PEOPLE; i++) {
+		bool seen = i == person;
+
+		assert_int_equal(c->heard[VIDEO + i].packets >= SECOND, seen);
+		assert_int_equal(c->heard[VIDEO + i].packets == 0, !seen);
+		assert_int_equal(reason(c, VIDEO + i),
+				 seen ? SHM_LAYER_REQUESTED : SHM_LAYER_BANDWIDTH);
+	}
+}
+
+// Whoever speaks, is seen; and until somebody else does, who spoke last. What the listener says
+// changes nothing of it.
+static void the_speaker_is_seen_where_not_all_can_be(void **state)
+{
+	struct conversation *c = *state;
+	struct shm_track_config *own;
+
+	everybody(c, 0, 0);
+	own = room_track(c->r, 2 * PEOPLE, &c->r->peers[LISTENER], SHM_KIND_AUDIO, SHM_CODEC_OPUS,
+			 AUDIO_SSRC + LISTENER);
+	own->room = ROOM;
+	room_apply(c->r);
+	c->large = true;
+	c->keyframe_of = 0xf;
+	narrow(c);
+	who_is_seen(c, 1 << 2, 2);
+	who_is_seen(c, 1 << 1, 1);
+	who_is_seen(c, 0, 1);
+	unsigned events = c->dominant_events;
+	who_is_seen(c, 1 << LISTENER, 1);
+	assert_int_equal(c->dominant_events, events + 1);
+	who_is_seen(c, 1 << 3, 3);
+}
+
 static void who_cannot_be_judged_is_heard(void **state)
 {
 	struct conversation *c = *state;
@@ -411,7 +474,7 @@ int main(void)
 		BOTH(without_a_limit_all_are_heard), BOTH(the_two_who_talk_are_heard),
 		BOTH(who_sends_nothing_gives_way),   BOTH(the_dominant_speaker_changes_once_a_turn),
 		BOTH(video_follows_who_spoke_last),  BOTH(who_cannot_be_judged_is_heard),
-		BOTH(changes_while_held_back),
+		BOTH(changes_while_held_back),	     BOTH(the_speaker_is_seen_where_not_all_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

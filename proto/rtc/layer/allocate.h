@@ -48,7 +48,7 @@ struct allocate_subscription {
 	const struct allocate_step *steps; // lowest first
 	uint8_t step_count; // 0..ALLOCATE_STEPS_MAX; 0: nothing is sent, it stays paused
 	bool is_audio; // its one step is never held back
-	bool speaking; // among equals of one priority, first
+	bool speaking; // or spoke last: among equals of one priority, first
 	int8_t wanted; // highest step the subscriber wants, 0..; ALLOCATE_PAUSED: none
 	int8_t current; // step forwarded now, or ALLOCATE_PAUSED
 	int8_t ceiling; // not above this step for now, though the estimate carry it
