@@ -207,16 +207,17 @@ static void publisher_spoke(const struct member *members, uint32_t first, uint32
 static void enter_publisher(struct contest *c, const struct member *members, uint32_t first,
 			    uint32_t end)
 {
-	bool has_video = false;
+	bool shows = false;
 	bool was = false;
 
 	for (uint32_t i = first; i < end; i++) {
-		bool video = members[i].config->shm.kind == SHM_KIND_VIDEO;
+		const struct shm_track_config *c = &members[i].config->shm;
+		bool video = c->kind == SHM_KIND_VIDEO;
 
-		has_video |= video;
+		shows |= video && !c->muted;
 		was |= video && !track_held_back(members[i].track);
 	}
-	if (!has_video)
+	if (!shows)
 		return;
 	c->turn[c->count] = track_spoke(members[first].track);
 	c->was[c->count] = was;
@@ -254,9 +255,14 @@ static void video_due(struct speakers *s, const struct member *members, uint32_t
 		return;
 	}
 	speaker_choose_recent(c->turn, c->count, n, c->was, c->now);
-	for (uint32_t i = 0; i < c->count; i++)
-		hold_video(members, c->member[i], next_publisher(members, count, c->member[i]),
-			   !c->now[i]);
+	// A muted camera that comes back takes nobody's place by having had one.
+	for (uint32_t i = 0, k = 0, end; i < count; i = end) {
+		bool shows = k < c->count && c->member[k] == i;
+
+		end = next_publisher(members, count, i);
+		hold_video(members, i, end, shows ? !c->now[k] : c->count >= n);
+		k += shows;
+	}
 }
 
 void speakers_due(struct speakers *s, const struct epochs *epochs, uint64_t now_us)

@@ -8,7 +8,8 @@
 //          config, where forward/fanout.c and forward/allocation.c look (struct track, 'holds').
 // Thread   main lcore. Nothing of it needs a control plane.
 // Rules    a track without a negotiated level cannot be judged: it is never held back and never
-//          dominant. Nor is a muted one, which is not forwarded anyway.
+//          dominant. Nor is a muted one, which is not forwarded anyway; nor does a publisher all
+//          of whose video is muted take a place among those who are seen.
 //          Publishers, not tracks, count for video: all video of a transport goes or stays, by when
 //          one of its audio tracks was dominant last. Nobody yet: those that are forwarded stay.
 //          By the same turn, where a subscriber's path does not carry all, the video of whoever

@@ -368,6 +368,36 @@ static void video_follows_who_spoke_last(void **state)
 	assert_int_equal(reason(c, VIDEO + 2), SHM_LAYER_REQUESTED);
 }
 
+static void mute_video(struct conversation *c, unsigned person, bool muted)
+{
+	c->r->h->dp.shm.tracks[VIDEO + person].config.muted = muted;
+	room_op(c->r, SHM_RECORD_TRACK, SHM_ACTION_APPLY, VIDEO + person, 1);
+	room_apply(c->r);
+	conversation(c, 0, 1);
+	c->keyframe_of = 0xf;
+	conversation(c, 0, SECOND);
+}
+
+// Whoever spoke before is seen in its stead; and among those who never spoke, one that comes back
+// takes nobody's place.
+static void a_muted_camera_takes_no_place(void **state)
+{
+	struct conversation *c = *state;
+
+	everybody(c, 0, 1);
+	conversation(c, 0, 1);
+	mute_video(c, 0, true);
+	assert_heard(c, VIDEO, (const unsigned[]){0, SECOND, 0, 0});
+	mute_video(c, 0, false);
+	assert_heard(c, VIDEO, (const unsigned[]){0, SECOND, 0, 0});
+	conversation(c, 1 << 3, 2 * SECOND);
+	conversation(c, 1 << 2, 2 * SECOND);
+	mute_video(c, 2, true);
+	assert_heard(c, VIDEO, (const unsigned[]){0, 0, 0, SECOND});
+	mute_video(c, 2, false);
+	assert_heard(c, VIDEO, (const unsigned[]){0, 0, SECOND, 0});
+}
+
 static void narrow(struct conversation *c)
 {
 	uint8_t compound[64];
@@ -471,10 +501,15 @@ int main(void)
 	cmocka_unit_test_setup_teardown(test, one_worker, leave),                                  \
 		cmocka_unit_test_setup_teardown(test, two_workers, leave)
 	const struct CMUnitTest tests[] = {
-		BOTH(without_a_limit_all_are_heard), BOTH(the_two_who_talk_are_heard),
-		BOTH(who_sends_nothing_gives_way),   BOTH(the_dominant_speaker_changes_once_a_turn),
-		BOTH(video_follows_who_spoke_last),  BOTH(who_cannot_be_judged_is_heard),
-		BOTH(changes_while_held_back),	     BOTH(the_speaker_is_seen_where_not_all_can_be),
+		BOTH(without_a_limit_all_are_heard),
+		BOTH(the_two_who_talk_are_heard),
+		BOTH(who_sends_nothing_gives_way),
+		BOTH(the_dominant_speaker_changes_once_a_turn),
+		BOTH(video_follows_who_spoke_last),
+		BOTH(who_cannot_be_judged_is_heard),
+		BOTH(changes_while_held_back),
+		BOTH(a_muted_camera_takes_no_place),
+		BOTH(the_speaker_is_seen_where_not_all_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

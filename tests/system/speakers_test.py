@@ -16,12 +16,13 @@ import grpc
 from ortc_peer import VIDEO_PT, VP8
 from plain_test import OPUS, PT, Peer
 from google.protobuf import field_mask_pb2
-from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc
+from sluice.v1 import room_pb2, statistics_pb2, transport_pb2, transport_pb2_grpc
 
 LEVEL = transport_pb2.HeaderExtension(uri="urn:ietf:params:rtp-hdrext:ssrc-audio-level", id=1)
 TALKS, SILENT = 0x80 | 20, 127
 PACKET_S, SETTLED = 0.02, 50
 PEOPLE = 3
+SPEAKERS = statistics_pb2.OutboundRtpStats.LAYER_REASON_SPEAKERS
 VIDEO = 10  # added to the SSRC of a person's audio
 KEYFRAME = bytes.fromhex("101002009d012a8002e0011122")
 
@@ -130,6 +131,14 @@ class Speakers(unittest.TestCase):
         told = {s.ssrc: s.audio_level for s in self.api.statistics().inbound_rtp}
         return [told[talker.ssrc] for talker in self.talkers]
 
+    def await_reasons(self, first, wanted):
+        """What the API says of each consumer, from SSRC `first` on: held back by the limit or not."""
+        def told():
+            sent = {s.ssrc: s for s in self.api.statistics().outbound_rtp}
+            return [sent[first + i].layer_reason == SPEAKERS for i in range(PEOPLE)]
+        wait_for(lambda: told() == [i not in wanted for i in range(PEOPLE)],
+                 f"{wanted} not to be held back of those from SSRC {first} on")
+
     def dropped(self, name):
         return sum(d.packets for d in self.api.statistics().drops if d.name == name)
 
@@ -160,6 +169,7 @@ class Speakers(unittest.TestCase):
             self.assertEqual(room.audio_top_n, top_n)
             self.assertEqual(room.generation, room.applied_generation)
             self.talk(0, wanted)
+            self.await_reasons(1, wanted)
         self.assertIn("65536", failure(
             grpc.StatusCode.INVALID_ARGUMENT, self.api.rooms.UpdateRoom,
             room_pb2.UpdateRoomRequest(room=room_pb2.Room(name=f"rooms/{self.name}",
@@ -174,6 +184,8 @@ class Speakers(unittest.TestCase):
         self.show()
         for loud in (0, 2, 1):
             self.talk(loud, {loud})
+            self.await_reasons(1 + VIDEO, {loud})
+            self.await_reasons(1, {0, 1, 2})
         self.assertGreaterEqual(self.dropped("OUTSIDE_LAST_N") - before, SETTLED)
         self.api.delete(self.name)
 
