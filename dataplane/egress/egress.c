@@ -27,9 +27,8 @@ void egress_free(struct egress *e)
 {
 	if (e == NULL)
 		return;
-	rte_pktmbuf_free_bulk(e->frames, e->frame_count);
+	rte_pktmbuf_free_bulk(e->frames, e->frame_count + e->fresh_count);
 	rte_pktmbuf_free_bulk(e->sources, e->source_count);
-	rte_pktmbuf_free_bulk(e->fresh, e->fresh_count);
 	rte_pktmbuf_free_bulk(e->waiting, e->waiting_count);
 	rte_free(e);
 }
@@ -38,9 +37,10 @@ void egress_free(struct egress *e)
 bool egress_take_fresh(struct worker *w)
 {
 	struct egress *e = w->egress;
+	unsigned count = RTE_MIN(e->fresh_next, BURST_PKTS_MAX - e->frame_count);
 
-	for (unsigned count = e->fresh_next; count != 0; count /= 2) {
-		if (rte_mempool_get_bulk(w->dp->packets, (void **)e->fresh, count) != 0)
+	for (; count != 0; count /= 2) {
+		if (rte_mempool_get_bulk(w->dp->packets, (void **)egress_next(e), count) != 0)
 			continue;
 		e->fresh_count = count;
 		if (e->fresh_next < BURST_PKTS_MAX)
@@ -72,15 +72,33 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 	struct rte_mbuf *m = egress_take(w, &h, size);
 	if (m == NULL)
 		return false;
-	header_copy(egress_frame(m), &h);
+	header_copy(egress_frame(m), &h, h.size);
 	memcpy(egress_frame(m) + h.size, bytes, size);
-	egress_queue_datagram(w, m, &h, NULL, size);
+	egress_queue_datagram(w, &h, NULL, size);
 	return true;
+}
+
+// The fresh mbuf in the next place moves behind the others, or back to the pool.
+static void vacate(struct egress *e)
+{
+	struct rte_mbuf **next = egress_next(e);
+
+	if (e->frame_count + e->fresh_count != BURST_PKTS_MAX) {
+		next[e->fresh_count] = *next;
+	} else {
+		rte_pktmbuf_free(*next);
+		e->fresh_count--;
+	}
 }
 
 void egress_kernel_frame(struct worker *w, struct rte_mbuf *m)
 {
-	if (w->egress->frame_count == BURST_PKTS_MAX)
+	struct egress *e = w->egress;
+
+	if (e->frame_count == BURST_PKTS_MAX)
 		egress_send(w);
-	egress_queue(w->egress, m, NULL, 0);
+	if (e->fresh_count != 0)
+		vacate(e);
+	e->entries[e->frame_count] = egress_entry_of(NULL, NULL, 0, 0);
+	e->frames[e->frame_count++] = m;
 }

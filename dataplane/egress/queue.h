@@ -2,6 +2,10 @@
 //
 // dataplane/egress/queue.h - what a worker has made since the last flush: frames in order, the seal
 // jobs some of them still wait for, and frames the port had no room for. Inside egress/ only.
+//
+// Places   an mbuf of the pool lies where the next frame will be, and more behind it: whoever makes
+//          a frame fills that one, and it counts from when it is queued. One that is given up is
+//          left as it lies.
 #pragma once
 
 #include "dataplane/core/limits.h"
@@ -29,22 +33,21 @@ struct egress {
 	unsigned job_count;
 	unsigned plain_count;
 	unsigned source_count;
-	unsigned fresh_count;
+	unsigned fresh_count; // behind the frames: mbufs that none was made in yet
 	unsigned fresh_next; // how many to take next time
 	unsigned waiting_count;
 	bool gaps; // a frame is NULL
-	struct rte_mbuf *frames[BURST_PKTS_MAX]; // in order; NULL: dropped since
+	struct rte_mbuf *frames[BURST_PKTS_MAX]; // in order; NULL: dropped since. Then fresh ones
 	struct egress_entry entries[BURST_PKTS_MAX]; // of the frames
 	struct srtp_job jobs[BURST_PKTS_MAX];
 	uint16_t job_frame[BURST_PKTS_MAX]; // the frame a job seals
 	uint8_t heads[BURST_PKTS_MAX][SRTP_HEAD_BYTES]; // of the jobs that have one
 	uint16_t plain_frame[BURST_PKTS_MAX]; // complete but for checksums: no SRTP
 	struct rte_mbuf *sources[BURST_PKTS_MAX]; // what the jobs read; freed when they are sealed
-	struct rte_mbuf *fresh[BURST_PKTS_MAX]; // taken from the pool, as they lie there
 	struct rte_mbuf *waiting[EGRESS_WAITING_MAX]; // oldest first; counted as sent
 };
 
-// Takes mbufs from the pool, several at once. False if it is empty.
+// Takes mbufs from the pool, several at once, where none is fresh. False if it is empty.
 bool egress_take_fresh(struct worker *w);
 
 // Where a frame's bytes go: mbufs of our pool are all laid out alike, so none has to be read for
@@ -54,11 +57,9 @@ static inline uint8_t *egress_frame(struct rte_mbuf *m)
 	return (uint8_t *)(m + 1) + POOLS_PRIVATE_BYTES + RTE_PKTMBUF_HEADROOM;
 }
 
-// What the frame taken after 'further' ones will be written to. There is room for as many.
-static inline void egress_fetch_next(const struct egress *e, unsigned further)
+// What a fresh mbuf will be written to.
+static inline void egress_fetch(struct rte_mbuf *m)
 {
-	struct rte_mbuf *m = e->fresh[e->fresh_count - 1 - further];
-
 	rte_prefetch0(m);
 	rte_prefetch0(&m->tx_offload);
 	rte_prefetch0(egress_frame(m));
@@ -71,8 +72,8 @@ void egress_seal(struct worker *w);
 // egress_flush() for whoever is short of room and has more to come.
 void egress_send(struct worker *w);
 
-// How many of 'wanted' frames may be taken and queued now without a further look: at least one, but
-// for an empty pool.
+// How many of 'wanted' frames may be made in the next places and queued without a further look: at
+// least one, but for an empty pool.
 static inline unsigned egress_room(struct worker *w, unsigned wanted)
 {
 	struct egress *e = w->egress;
@@ -81,16 +82,16 @@ static inline unsigned egress_room(struct worker *w, unsigned wanted)
 		egress_send(w);
 	if (e->fresh_count == 0 && !egress_take_fresh(w))
 		return 0;
-	return RTE_MIN(wanted, RTE_MIN(e->fresh_count, BURST_PKTS_MAX - e->frame_count));
+	return RTE_MIN(wanted, e->fresh_count);
 }
 
-// One of those.
-static inline struct rte_mbuf *egress_next(struct egress *e)
+// The fresh ones, from the next place on.
+static inline struct rte_mbuf **egress_next(struct egress *e)
 {
-	return e->fresh[--e->fresh_count];
+	return &e->frames[e->frame_count];
 }
 
-// An mbuf for the template and 'udp_bytes' behind it, and a place in the queue. NULL after counting
+// The mbuf in the next place, if the template and 'udp_bytes' behind it fit. NULL after counting
 // the drop.
 static inline struct rte_mbuf *egress_take(struct worker *w, const struct header_template *h,
 					   size_t udp_bytes)
@@ -103,7 +104,14 @@ static inline struct rte_mbuf *egress_take(struct worker *w, const struct header
 		drop_egress(w, SHM_EGRESS_DROP_NO_MBUF);
 		return NULL;
 	}
-	return egress_next(w->egress);
+	return *egress_next(w->egress);
+}
+
+// Frames were made in the next places.
+static inline void egress_made(struct egress *e, unsigned count)
+{
+	e->frame_count += count;
+	e->fresh_count -= count;
 }
 
 // From here on a frame counts as sent; what is refused after all is taken back (tx.c).
@@ -132,24 +140,21 @@ static inline struct egress_entry egress_entry_of(struct transport *t, struct su
 	return (struct egress_entry){t, s, (uint16_t)media_bytes, (uint16_t)udp_bytes};
 }
 
-// Queues a frame of no consumer's in the next place, of which there is one, and counts it.
-static inline void egress_queue(struct egress *e, struct rte_mbuf *m, struct transport *t,
-				uint32_t udp_bytes)
+// The datagram in the next place, header template in front, whose 'udp_bytes' are written: queues
+// it to be sent as it is. 't' counts it; NULL: nobody.
+static inline void egress_queue_datagram(struct worker *w, const struct header_template *h,
+					 struct transport *t, size_t udp_bytes)
 {
-	e->entries[e->frame_count] = egress_entry_of(t, NULL, 0, udp_bytes);
-	e->frames[e->frame_count++] = m;
-	if (t != NULL)
-		egress_count(t, udp_bytes);
-}
+	const struct header_form form = header_form(h, udp_bytes);
+	struct egress *e = w->egress;
+	struct rte_mbuf *m = *egress_next(e);
 
-// A datagram of ours, header template in front, whose 'udp_bytes' are written: to be sent as it is.
-static inline void egress_queue_datagram(struct worker *w, struct rte_mbuf *m,
-					 const struct header_template *h, struct transport *t,
-					 size_t udp_bytes)
-{
-	header_describe(m, h, udp_bytes);
-	header_lengths(egress_frame(m), h, udp_bytes);
+	header_describe(m, &form);
+	header_lengths(egress_frame(m), h, &form);
 	if (h->tx_flags == 0)
 		header_checksums(w->dp, m);
-	egress_queue(w->egress, m, t, (uint32_t)udp_bytes);
+	e->entries[e->frame_count] = egress_entry_of(t, NULL, 0, (uint32_t)udp_bytes);
+	egress_made(e, 1);
+	if (t != NULL)
+		egress_count(t, (uint32_t)udp_bytes);
 }

@@ -3,16 +3,17 @@
 // dataplane/egress/rtp.c - one RTP packet in the next place. Contract in rtp.h.
 #include "dataplane/egress/rtp.h"
 
-uint8_t *egress_rtp(struct worker *w, struct rte_mbuf *m, const struct fanout_entry *c,
+uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
 		    const struct egress_rtp_head *head, struct egress_rtp_fields fields,
 		    const uint8_t *payload, uint16_t payload_size, struct subscription *counts)
 {
 	struct egress *e = w->egress;
 	uint32_t udp_bytes = (uint32_t)head->size + payload_size + c->transport->tag_bytes;
-	uint8_t *rtp = egress_rtp_write(m, c, head, fields, udp_bytes);
-	unsigned place = e->frame_count++;
+	const struct header_form form = header_form(&c->transport->path, udp_bytes);
+	uint8_t *rtp = egress_rtp_write(*egress_next(e), c, head, &form, fields);
+	unsigned place = e->frame_count;
 
-	e->frames[place] = m;
+	egress_made(e, 1);
 	e->entries[place] = egress_entry_of(c->transport, counts, payload_size, udp_bytes);
 	egress_count(c->transport, udp_bytes);
 	if (counts != NULL)

@@ -53,16 +53,16 @@ static inline void egress_put_ext(uint8_t *at, const uint8_t *block, size_t size
 }
 
 // All headers of one RTP packet of a consumer's, of which it has SSRC and mid. Returns the RTP
-// header.
+// header. 'form': that of the consumer's template with as many bytes behind it.
 static __rte_always_inline uint8_t *egress_rtp_write(struct rte_mbuf *m,
 						     const struct fanout_entry *c,
 						     const struct egress_rtp_head *head,
-						     struct egress_rtp_fields fields,
-						     uint32_t udp_bytes)
+						     const struct header_form *form,
+						     struct egress_rtp_fields fields)
 {
 	const struct header_template *h = &c->transport->path;
 	uint8_t *frame = egress_frame(m);
-	uint8_t *rtp = frame + h->size;
+	uint8_t *rtp = frame + form->size;
 	const struct rtp_header header = {
 		.ssrc = c->ssrc,
 		.ts = fields.timestamp,
@@ -72,13 +72,13 @@ static __rte_always_inline uint8_t *egress_rtp_write(struct rte_mbuf *m,
 		.extension = head->size != RTP_HEADER_BYTES,
 	};
 
-	header_copy(frame, h); // first: it writes beyond its end
+	header_copy(frame, h, form->size); // first: it writes beyond its end
 	rtp_write_header(rtp, &header);
 	egress_put_ext(rtp + RTP_HEADER_BYTES, head->block, head->size - (size_t)RTP_HEADER_BYTES);
 	if (head->mid_at != 0)
 		memcpy(rtp + head->mid_at, c->mid, FANOUT_MID_BYTES);
-	header_lengths(frame, h, udp_bytes);
-	header_describe(m, h, udp_bytes);
+	header_lengths(frame, h, form);
+	header_describe(m, form);
 	return rtp;
 }
 
@@ -99,7 +99,7 @@ static __rte_always_inline void egress_rtp_job(struct srtp_job *job, const struc
 // Queues one RTP packet of a consumer's and a job to seal it. There is room for it (egress_take()),
 // its path is open, and nothing else had the index. 'counts': the consumer whose media it is, NULL
 // for a repeat. Returns the RTP header.
-uint8_t *egress_rtp(struct worker *w, struct rte_mbuf *m, const struct fanout_entry *c,
+uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
 		    const struct egress_rtp_head *head, struct egress_rtp_fields fields,
 		    const uint8_t *payload, uint16_t payload_size, struct subscription *counts);
 

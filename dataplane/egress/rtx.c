@@ -30,12 +30,11 @@ static uint8_t *queue(struct worker *w, const struct fanout_entry *c,
 		return NULL;
 	if (!rtx_sender_take(&s->rtx, &fields.index)) {
 		drop_egress(w, SHM_EGRESS_DROP_INDEX_LIMIT);
-		rte_pktmbuf_free(m);
 		return NULL;
 	}
 	if (fields.index >= s->rtx_index_reserved)
 		publish_subscription(w, s);
-	return egress_rtp(w, m, c, head, fields, egress_frame(m) + h->size + head->size,
+	return egress_rtp(w, c, head, fields, egress_frame(m) + h->size + head->size,
 			  (uint16_t)size, NULL);
 }
 

@@ -10,6 +10,7 @@
 #include "dataplane/egress/header.h"
 #include "dataplane/egress/queue.h"
 
+#include <assert.h>
 #include <rte_ethdev.h>
 #include <string.h>
 
@@ -112,6 +113,7 @@ void egress_send(struct worker *w)
 {
 	struct egress *e = w->egress;
 
+	assert(e->fresh_count == 0); // else they would be left behind
 	egress_seal(w);
 	unsigned count = compact(e);
 	unsigned taken = transmit_waiting(w, e) ? transmit(w, e->frames, count) : 0;
@@ -128,8 +130,8 @@ void egress_flush(struct worker *w)
 {
 	struct egress *e = w->egress;
 
-	egress_send(w);
-	rte_pktmbuf_free_bulk(e->fresh, e->fresh_count);
+	rte_pktmbuf_free_bulk(egress_next(e), e->fresh_count);
 	e->fresh_count = 0;
+	egress_send(w);
 	e->fresh_next = EGRESS_FRESH_FIRST;
 }

@@ -32,8 +32,8 @@ static void fetch_near(const struct fanout_entry *c)
 		rte_prefetch0(&c->subscription->layers);
 }
 
-// One received packet as it concerns consumers of one class. Copied from where it stands, so that
-// nothing that is written to their packets makes it be read again.
+// One received packet as it concerns consumers of one class whose frames have one form. Copied from
+// where it stands, so that nothing that is written to their packets makes it be read again.
 struct usual {
 	const struct packet *packet;
 	struct rtp_continuity_in in;
@@ -41,8 +41,11 @@ struct usual {
 	const uint8_t *payload;
 	uint32_t payload_size;
 	uint32_t size; // RTP header and payload
+	struct header_form form;
 	uint8_t ext_class;
 	uint8_t codec;
+	uint8_t pt;
+	uint16_t tag_bytes;
 	bool estimated; // estimates of paths are asked, or told
 	enum packet_kind kind;
 };
@@ -57,9 +60,9 @@ static __rte_always_inline bool is_usual(const struct usual *u, const struct fan
 {
 	const struct transport *t = c->transport;
 
-	return c->ext_class == u->ext_class && c->pt[u->codec] != 0xff && c->srtp != NULL &&
-	       t->phase == SHM_PHASE_ESTABLISHED &&
-	       t->path.udp_room >= u->size + SRTP_TAG_BYTES_MAX;
+	return c->ext_class == u->ext_class && c->pt[u->codec] == u->pt && c->srtp != NULL &&
+	       t->phase == SHM_PHASE_ESTABLISHED && t->tag_bytes == u->tag_bytes &&
+	       t->path.size == u->form.size;
 }
 
 // A burst of a packet's consumers, stage by stage. Each has few things at hand, which is why they
@@ -71,13 +74,14 @@ struct fanout_burst {
 };
 
 // From 'c' on, as far as the packet is usual, 'room' of them at most. Returns how many.
-static __rte_noinline unsigned choose_burst(const struct egress *e, const struct fanout_entry *c,
-					    const struct usual u, unsigned room)
+static __rte_noinline unsigned choose_burst(struct rte_mbuf *const *fresh,
+					    const struct fanout_entry *c, const struct usual u,
+					    unsigned room)
 {
 	unsigned n = 0;
 
 	for (; n < room; n++, c++) {
-		egress_fetch_next(e, n);
+		egress_fetch(fresh[n]);
 		fetch(c + FANOUT_AHEAD);
 		if (u.estimated)
 			fetch_near(c + FANOUT_AHEAD / 2);
@@ -128,38 +132,35 @@ static void pace_burst(struct worker *w, const struct forwarding *f, struct fano
 static __rte_noinline void write_burst(struct egress *e, const struct usual u,
 				       const struct placed *placed, unsigned count)
 {
-	struct rte_mbuf **m = &e->fresh[e->fresh_count], **frame = &e->frames[e->frame_count];
+	struct rte_mbuf *const *m = egress_next(e);
 	struct srtp_job *job = &e->jobs[e->job_count];
 
 	for (const struct placed *p = placed; p != placed + count; p++) {
 		const struct fanout_entry *c = p->entry;
 		uint8_t *rtp =
-			egress_rtp_write(*--m, c, &u.head, rewrite_fields(&p->at, c->pt[u.codec]),
-					 u.size + c->transport->tag_bytes);
+			egress_rtp_write(*m++, c, &u.head, &u.form, rewrite_fields(&p->at, u.pt));
 
 		egress_rtp_job(job++, c, rtp, p->at.out.index, u.payload, u.size, u.head.size);
-		*frame++ = *m;
 	}
-	e->fresh_count -= count;
 }
 
 // Whose they are: from here on they count as sent.
 static __rte_noinline void note_burst(struct egress *e, const struct usual u,
 				      const struct placed *placed, unsigned count, uint64_t now_us)
 {
+	const uint32_t udp_bytes = u.size + u.tag_bytes;
 	unsigned place = e->frame_count;
 
 	for (unsigned i = 0; i < count; i++, place++) {
 		struct transport *t = placed[i].entry->transport;
 		struct subscription *s = placed[i].entry->subscription;
-		uint32_t udp_bytes = u.size + t->tag_bytes;
 
 		e->job_frame[e->job_count + i] = (uint16_t)place;
 		e->entries[place] = egress_entry_of(t, s, u.payload_size, udp_bytes);
 		egress_count(t, udp_bytes);
 		egress_count_media(s, u.payload_size, now_us);
 	}
-	e->frame_count = place;
+	egress_made(e, count);
 	e->job_count += count;
 }
 
@@ -207,7 +208,7 @@ static uint32_t send_usual(struct worker *w, const struct fanout_entry *c, struc
 			   const struct usual *u, uint32_t room)
 {
 	struct fanout_burst b;
-	unsigned count = choose_burst(w->egress, c, *u, room);
+	unsigned count = choose_burst(egress_next(w->egress), c, *u, room);
 
 	place_burst(c, *u, count, &b);
 	if (f->kept)
@@ -226,14 +227,18 @@ static uint32_t send_usual(struct worker *w, const struct fanout_entry *c, struc
 	return count;
 }
 
-// What 'f' is to the consumers of the class of 'c'. False: it is unusual to all of them.
+// What 'f' is to consumers like 'c'. False: it is unusual to all of them.
 static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct usual *u)
 {
 	const struct packet *p = f->packet;
+	const struct transport *t = c->transport;
 	struct class_head *h = &f->heads[c->ext_class];
 
 	if (f->red || p->rtp_payload_size == 0 || (!h->built && !rewrite_head(h, c, f)) ||
 	    !h->built)
+		return false;
+	uint32_t size = (uint32_t)h->rtp.size + p->rtp_payload_size;
+	if (t->path.udp_room < size + SRTP_TAG_BYTES_MAX || c->pt[f->codec] == 0xff)
 		return false;
 	*u = (struct usual){
 		.packet = p,
@@ -241,9 +246,12 @@ static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct 
 		.head = h->rtp,
 		.payload = f->payload,
 		.payload_size = p->rtp_payload_size,
-		.size = (uint32_t)h->rtp.size + p->rtp_payload_size,
+		.size = size,
+		.form = header_form(&t->path, size + t->tag_bytes),
 		.ext_class = c->ext_class,
 		.codec = (uint8_t)f->codec,
+		.pt = c->pt[f->codec],
+		.tag_bytes = t->tag_bytes,
 		.estimated = f->kept || h->rtp.twcc_at != 0,
 		.kind = f->kind,
 	};
@@ -263,7 +271,7 @@ void consumers_send(struct worker *w, const struct fanout_list *list, struct for
 		if (usual_of(c, f, &usual))
 			sent = send_usual(w, c, f, &usual, room);
 		i += sent;
-		if (sent < room || room == 0)
+		if (sent == 0)
 			consumer_send(w, &list->entries[i++], f);
 	}
 }

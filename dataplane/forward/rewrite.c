@@ -101,17 +101,17 @@ void rewrite_patch(struct worker *w, const struct fanout_entry *c, struct forwar
 	rewrite_ids(payload, &p->layer, at);
 }
 
-// An mbuf for it, with its index reserved. NULL after counting the drop.
-static struct rte_mbuf *take(struct worker *w, const struct fanout_entry *c,
-			     const struct egress_rtp_head *head, uint64_t index,
-			     uint16_t payload_size)
+// True if it can be made in the next place, with its index reserved; false after counting the drop.
+static bool take(struct worker *w, const struct fanout_entry *c, const struct egress_rtp_head *head,
+		 uint64_t index, uint16_t payload_size)
 {
 	size_t size = (size_t)head->size + payload_size + SRTP_TAG_BYTES_MAX;
-	struct rte_mbuf *m = egress_take(w, &c->transport->path, size);
 
-	if (m != NULL && index >= c->subscription->srtp_index_reserved)
+	if (egress_take(w, &c->transport->path, size) == NULL)
+		return false;
+	if (index >= c->subscription->srtp_index_reserved)
 		publish_subscription(w, c->subscription);
-	return m;
+	return true;
 }
 
 // Of RED a consumer gets all, with its own payload types in it, or the primary block alone.
@@ -123,11 +123,10 @@ static void emit_red(struct worker *w, const struct fanout_entry *c, const struc
 	uint16_t skipped = strips ? p->primary_offset : 0;
 	uint16_t size = (uint16_t)(p->rtp_payload_size - skipped);
 	uint8_t pt = c->pt[strips ? f->primary : f->codec];
-	struct rte_mbuf *m = take(w, c, head, at->out.index, size);
 
-	if (m == NULL)
+	if (!take(w, c, head, at->out.index, size))
 		return;
-	uint8_t *rtp = egress_rtp(w, m, c, head, rewrite_fields(at, pt), f->payload + skipped, size,
+	uint8_t *rtp = egress_rtp(w, c, head, rewrite_fields(at, pt), f->payload + skipped, size,
 				  c->subscription);
 	number(w, rtp, head, c->transport, f->kind, size);
 	if (strips || f->primary == SHM_CODECS_MAX || c->pt[f->primary] == 0xff ||
@@ -152,11 +151,10 @@ static void emit(struct worker *w, const struct fanout_entry *c, struct forwardi
 		emit_red(w, c, f, head, at);
 		return;
 	}
-	struct rte_mbuf *m = take(w, c, head, at->out.index, size);
-	if (m == NULL)
+	if (!take(w, c, head, at->out.index, size))
 		return;
-	uint8_t *rtp = egress_rtp(w, m, c, head, rewrite_fields(at, c->pt[f->codec]), f->payload,
-				  size, c->subscription);
+	uint8_t *rtp = egress_rtp(w, c, head, rewrite_fields(at, c->pt[f->codec]), f->payload, size,
+				  c->subscription);
 	number(w, rtp, head, c->transport, f->kind, size);
 	if (at->patched)
 		rewrite_patch(w, c, f, head, rtp, w->egress->job_count - 1, at);

@@ -207,6 +207,37 @@ static void many_at_once_keep_their_order(void **state)
 	assert_int_equal(w->stats.packets_sent, N);
 }
 
+// Frames of the kernel's take places that mbufs for our own lie in already.
+static void the_kernels_go_between(void **state)
+{
+	enum { N = 200 };
+	struct harness *h = *state;
+	struct worker *w = &h->dp.workers[0];
+	struct checked_tuple t = tuple(&paths[0]);
+	struct rte_mbuf *m[N + 1];
+
+	for (unsigned often = 2; often < 20; often++) {
+		for (uint8_t i = 0; i < N; i++) {
+			const uint8_t bytes[4] = {i};
+			struct harness_udp u = {t.local, t.remote, .payload = bytes,
+						.payload_size = sizeof(bytes)};
+			if (i % often == 1)
+				egress_kernel_frame(w, harness_udp_frame(h, &u));
+			else
+				assert_true(egress_datagram(w, &t, bytes, sizeof(bytes)));
+		}
+		path_flush(w);
+		assert_int_equal(harness_sent(h, 0, m, N + 1), N);
+		for (unsigned i = 0; i < N; i++) {
+			struct harness_udp u;
+			assert_null(harness_udp_read(m[i], &u));
+			assert_int_equal(((const uint8_t *)u.payload)[0], i);
+		}
+		rte_pktmbuf_free_bulk(m, N);
+		assert_int_equal(harness_mbufs_in_use(h), 0);
+	}
+}
+
 static int setup(void **state)
 {
 	*state = harness_new(1);
@@ -228,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sums_left_to_the_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(over_the_mtu, setup, teardown),
 		cmocka_unit_test_setup_teardown(many_at_once_keep_their_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_kernels_go_between, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("header", tests, NULL, NULL);
