@@ -303,12 +303,13 @@ unsigned rig_run(struct rig *r)
 // The one whose stages are measured: the engine's and the port's functions have no context.
 static struct rig *measured;
 
-static void seal_measured(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+static unsigned seal_measured(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
 {
 	uint64_t start = ticks_now();
+	unsigned failed = measured->plan.engine->seal(lanes, jobs, count);
 
-	measured->plan.engine->seal(lanes, jobs, count);
 	measured->stages.seal += ticks_now() - start;
+	return failed;
 }
 
 static void open_measured(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)

@@ -37,9 +37,9 @@ static void take_back(struct worker *w, unsigned frame, enum shm_egress_drop why
 static void seal_jobs(struct worker *w, struct egress *e)
 {
 	const bool ours = !w->dp->tx_checksum_offload;
+	bool look = w->dp->srtp->seal(w->srtp, e->jobs, e->job_count) != 0 || ours;
 
-	w->dp->srtp->seal(w->srtp, e->jobs, e->job_count);
-	for (unsigned i = 0; i < e->job_count; i++) {
+	for (unsigned i = 0; look && i < e->job_count; i++) {
 		if (e->jobs[i].status != SRTP_OK) {
 			take_back(w, e->job_frame[i], SHM_EGRESS_DROP_SEAL);
 			e->gaps = true;

@@ -66,7 +66,8 @@ struct srtp_engine {
 					  const uint8_t *master, uint32_t ssrc, uint64_t index);
 	void (*stream_free)(struct srtp_stream *stream); // wipes; accepts NULL
 	size_t (*stream_bytes)(enum shm_suite suite, enum srtp_direction direction); // on the heap
-	void (*seal)(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count);
+	// Returns how many of the jobs failed.
+	unsigned (*seal)(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count);
 	void (*open)(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count);
 	const struct srtcp_cipher *srtcp; // what srtcp_new() is given
 };

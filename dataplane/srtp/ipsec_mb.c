@@ -190,6 +190,13 @@ static void iv_base(struct srtp_stream *s, const uint8_t *salt, size_t salt_size
 	bytes_store_be32(at, bytes_be32(at) ^ s->ssrc);
 }
 
+static aes_gcm_enc_dec_t gcm_seal(enum shm_suite suite)
+{
+	return suite == SHM_SUITE_AEAD_AES_128_GCM   ? setup->gcm128_enc
+	       : suite == SHM_SUITE_AEAD_AES_256_GCM ? setup->gcm256_enc
+						     : NULL;
+}
+
 static bool stream_key(struct srtp_stream *s, const uint8_t *master)
 {
 	size_t key_size = srtp_suite_key_bytes((enum shm_suite)s->suite);
@@ -234,6 +241,7 @@ static struct srtp_stream *stream_new(enum shm_suite suite, enum srtp_direction 
 	s->bytes = (uint16_t)bytes;
 	s->suite = (uint8_t)suite;
 	s->direction = (uint8_t)direction;
+	s->gcm_seal = gcm_seal(suite);
 	if (direction == SRTP_RECEIVE)
 		s->replay = (struct replay *)((uint8_t *)&s->keys + keys_bytes(suite));
 	if (stream_key(s, master))
@@ -244,39 +252,41 @@ static struct srtp_stream *stream_new(enum shm_suite suite, enum srtp_direction 
 
 static bool is_cm(const struct srtp_stream *s)
 {
-	return s->suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80;
+	return s->gcm_seal == NULL;
 }
 
 // A stream's own line and its keys. Always inline, for gcc takes a function of nothing but
 // __builtin_prefetch() for one without effect, and its calls away.
-__attribute__((always_inline)) static inline void fetch_ahead(const struct srtp_job *jobs,
-							      unsigned at, unsigned count)
+__attribute__((always_inline)) static inline void fetch_ahead(const struct srtp_job *job,
+							      const struct srtp_job *end)
 {
-	if (at + STREAM_AHEAD >= count)
+	if (end - job <= STREAM_AHEAD)
 		return;
-	const uint8_t *stream = (const uint8_t *)jobs[at + STREAM_AHEAD].stream;
+	const uint8_t *stream = (const uint8_t *)job[STREAM_AHEAD].stream;
 	for (unsigned line = 0; line < STREAM_LINES; line++)
 		__builtin_prefetch(stream + line * KEY_ALIGN);
 }
 
-static void seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+static unsigned seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		struct srtp_job *job = &jobs[i];
+	unsigned failed = 0;
+
+	for (struct srtp_job *job = jobs; job != jobs + count; job++) {
 		struct srtp_stream *s = job->stream;
 
-		fetch_ahead(jobs, i, count);
+		fetch_ahead(job, jobs + count);
 		assert(s->direction == SRTP_SEND);
 		if (!srtp_indices_take(&s->indices, job->index)) {
 			job->status = SRTP_FAIL_ENGINE;
-			continue;
-		}
-		if (is_cm(s))
+			failed++;
+		} else if (is_cm(s)) {
 			ipsec_mb_cm_seal(lanes, job);
-		else
+		} else {
 			ipsec_mb_gcm_seal(lanes, job);
+		}
 	}
 	ipsec_mb_cm_finish_seal(lanes);
+	return failed;
 }
 
 // What can be told before authentication. Leaves the guess in 'job'.
@@ -319,10 +329,8 @@ static void open_cm(struct srtp_lanes *lanes, struct srtp_job *job)
 
 static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		struct srtp_job *job = &jobs[i];
-
-		fetch_ahead(jobs, i, count);
+	for (struct srtp_job *job = jobs; job != jobs + count; job++) {
+		fetch_ahead(job, jobs + count);
 		job->status = (uint8_t)may_open(job->stream, job);
 		if (job->status != SRTP_OK)
 			continue;

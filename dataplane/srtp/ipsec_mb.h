@@ -48,8 +48,10 @@ struct srtp_stream {
 	uint8_t suite; // enum shm_suite
 	uint8_t direction; // enum srtp_direction
 	struct replay *replay; // behind the keys; NULL when sending
+	aes_gcm_enc_dec_t gcm_seal; // the library's for this key; NULL: not AES-GCM
 	union ipsec_mb_keys keys;
 };
+static_assert(offsetof(struct srtp_stream, keys) == KEY_ALIGN, "one line");
 
 struct srtp_lanes {
 	alignas(KEY_ALIGN) IMB_MGR *mgr; // and with it the size, as aligned_alloc() wants
@@ -89,23 +91,19 @@ static inline void ipsec_mb_cm_job(IMB_JOB *j, const struct cm_keys *keys, const
 	j->hash_alg = IMB_AUTH_HMAC_SHA_1;
 }
 
-// Salt xor SSRC xor 'index' shifted to where the suite has it in bytes 0 to 7 and 8 to 15. In one
-// store, since the library reads it back at once and in other pieces than we would write.
-static inline void ipsec_mb_iv(const struct srtp_stream *s, uint64_t low, uint64_t high,
-			       uint8_t iv[16])
+// Salt xor SSRC xor the index, which 'index' has where the suite wants it. In one store, since the
+// library reads it back at once and in other pieces than we would write.
+static inline void ipsec_mb_iv(const struct srtp_stream *s, __m128i index, uint8_t iv[16])
 {
-	__m128i word = _mm_set_epi64x((long long)high, (long long)low);
-
-	_mm_store_si128((__m128i *)iv, _mm_xor_si128(word, *(const __m128i *)s->iv));
+	_mm_store_si128((__m128i *)iv, _mm_xor_si128(index, *(const __m128i *)s->iv));
 }
 
 // RFC 7714 8.1: the index is in bytes 6 to 11.
 static inline void ipsec_mb_gcm_iv(const struct srtp_stream *s, uint64_t index, uint8_t iv[16])
 {
-	uint64_t rollover_high = __builtin_bswap16((uint16_t)(index >> 32)); // bytes 6 and 7
-	uint64_t rest = __builtin_bswap32((uint32_t)index); // bytes 8 to 11
+	__m128i word = _mm_cvtsi64_si128((long long)__builtin_bswap64(index)); // bytes 2 to 7
 
-	ipsec_mb_iv(s, rollover_high << 48, rest, iv);
+	ipsec_mb_iv(s, _mm_slli_si128(word, 4), iv);
 }
 
 // The index is one the stream may seal, or the guess for the packet to open. Sealing is inline, for
@@ -113,20 +111,18 @@ static inline void ipsec_mb_gcm_iv(const struct srtp_stream *s, uint64_t index, 
 static inline void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *job)
 {
 	const struct srtp_stream *s = job->stream;
-	const IMB_MGR *m = lanes->mgr;
-	aes_gcm_enc_dec_t seal =
-		s->suite == SHM_SUITE_AEAD_AES_128_GCM ? m->gcm128_enc : m->gcm256_enc;
+	const size_t size = job->size, header_size = job->header_size;
 
 	ipsec_mb_gcm_iv(s, job->index, lanes->gcm_iv);
 	if (job->head != NULL) { // in one store, for the library loads it back in one
-		assert(job->size >= job->header_size + SRTP_HEAD_BYTES);
+		assert(size >= header_size + SRTP_HEAD_BYTES);
 		_mm_storeu_si128((__m128i *)(uintptr_t)job->payload,
 				 _mm_loadu_si128((const __m128i *)job->head));
 	}
-	seal(&s->keys.gcm, &lanes->gcm, job->packet + job->header_size, job->payload,
-	     (uint64_t)(job->size - job->header_size), lanes->gcm_iv, job->packet, job->header_size,
-	     job->packet + job->size, GCM_TAG_BYTES);
-	job->out_size = (uint16_t)(job->size + GCM_TAG_BYTES);
+	s->gcm_seal(&s->keys.gcm, &lanes->gcm, job->packet + header_size, job->payload,
+		    size - header_size, lanes->gcm_iv, job->packet, header_size, job->packet + size,
+		    GCM_TAG_BYTES);
+	job->out_size = (uint16_t)(size + GCM_TAG_BYTES);
 	job->status = SRTP_OK;
 }
 void ipsec_mb_gcm_open(struct srtp_lanes *lanes, struct srtp_job *job);

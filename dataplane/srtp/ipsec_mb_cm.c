@@ -23,7 +23,8 @@ static IMB_JOB *job_fill(struct srtp_lanes *lanes, struct srtp_job *job, struct 
 	IMB_JOB *j = IMB_GET_NEXT_JOB(lanes->mgr);
 	size_t payload = end - job->header_size;
 
-	ipsec_mb_iv(job->stream, 0, __builtin_bswap64(job->index << 16), scratch->iv);
+	ipsec_mb_iv(job->stream, _mm_set_epi64x((long long)__builtin_bswap64(job->index << 16), 0),
+		    scratch->iv);
 	bytes_store_be32(job->packet + end, (uint32_t)(job->index >> 16));
 	ipsec_mb_cm_job(j, &job->stream->keys.cm, scratch->iv);
 	j->dst = job->packet + job->header_size;

@@ -208,11 +208,16 @@ static enum srtp_status open_one(struct srtp_job *job)
 	return SRTP_OK;
 }
 
-static void seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+static unsigned seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
 {
+	unsigned failed = 0;
+
 	(void)lanes;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		jobs[i].status = (uint8_t)seal_one(&jobs[i]);
+		failed += jobs[i].status != SRTP_OK;
+	}
+	return failed;
 }
 
 static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
