@@ -28,9 +28,10 @@ static void from_dd(struct layer_packet *l, const uint8_t *dd, size_t size, stru
 	l->indications = f.indications;
 	l->reference_count = f.reference_count;
 	memcpy(l->references, f.references, sizeof(l->references));
-	l->target_count = s->target_count < LAYER_TARGETS_MAX ? s->target_count : LAYER_TARGETS_MAX;
-	for (unsigned i = 0; i < l->target_count; i++)
+	for (unsigned i = 0; i < LAYER_TARGETS_MAX && i < s->target_count; i++) {
 		l->target_layer[i] = (uint8_t)(s->target_spatial[i] << 4 | s->target_temporal[i]);
+		l->target_count++;
+	}
 }
 
 static void from_vp8(struct layer_packet *l, const uint8_t *payload, size_t size)
