@@ -74,13 +74,15 @@ static void read_back(struct harness *h, const struct checked_tuple *t, const ui
 static void datagrams_of_every_size(void **state)
 {
 	struct harness *h = *state;
-	uint8_t bytes[1400];
+	uint8_t mixed[1400], ones[1400]; // ones: every addition carries
 
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(i * i >> 3);
-	for (unsigned p = 0; p < PATHS; p++) {
-		struct checked_tuple t = tuple(&paths[p]);
-		for (uint16_t size = 4; size <= sizeof(bytes); size += 1 + size / 9) {
+	memset(ones, 0xff, sizeof(ones));
+	for (size_t i = 0; i < sizeof(mixed); i++)
+		mixed[i] = (uint8_t)(i * i >> 3);
+	for (unsigned p = 0; p < 2 * PATHS; p++) {
+		struct checked_tuple t = tuple(&paths[p / 2]);
+		const uint8_t *bytes = p % 2 == 0 ? mixed : ones;
+		for (uint16_t size = 4; size <= sizeof(mixed); size += 1 + size / 40) {
 			assert_true(egress_datagram(&h->dp.workers[0], &t, bytes, size));
 			read_back(h, &t, bytes, size);
 		}
