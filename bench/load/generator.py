@@ -4,14 +4,15 @@ import json
 import subprocess
 
 import sfu
+from together import Together
 
 
 class Generator:
     def __init__(self, port, plan, namespace=sfu.LAB):
-        _, other = sfu.cores()
+        core, other = sfu.cores()
         self.process = sfu.start(
             ["ip", "netns", "exec", namespace, str(sfu.BUILD / "bench/bench_load"), "--core",
-             str(other), "--port", port], stdin=subprocess.PIPE)
+             str(other), "--port", port, "--far", str(core)], stdin=subprocess.PIPE)
         self._say(plan)
         self.clock = self._answer()
 
@@ -25,11 +26,25 @@ class Generator:
                 return json.loads(line)
         raise SystemExit(f"bench: the generator ended with status {self.process.wait()}")
 
-    def trial(self, rate, seconds):
+    def _crossing(self):
+        self._say("crossing\n")
+        return self._answer()["crossing_ns"]
+
+    def wait(self):
+        """Until the cores are near each other, for as long as patience lasts."""
+        return Together.wait(self._crossing)
+
+    def run(self, rate, seconds, before):
+        """A trial, once; 'before' is what wait() said."""
         self._say(f"trial {rate} {seconds}\n")
         result = self._answer()
         result["lost"] = result["expected"] - result["media"]
+        result["crossing_ns"] = max(before, self._crossing())
+        result["apart"] = Together.apart(result["crossing_ns"])
         return result
+
+    def trial(self, rate, seconds):
+        return Together.counted(lambda: self.run(rate, seconds, self.wait()))
 
     def warm_up(self, rate, tries=20):
         """Until every consumer has begun, which it does at a keyframe."""

@@ -4,8 +4,10 @@
 // one core, behind one ethdev (memif towards sluice-dataplane).
 //
 // Told     on standard input: a plan (plan.h), then "trial RATE SECONDS" lines, RATE in packets of
-//          all publishers together a second. Each is answered by one JSON object.
+//          all publishers together a second, and "crossing" lines (crossing.h). Each is answered by
+//          one JSON object.
 // Thread   main alone.
+#include "bench/load/crossing.h"
 #include "bench/load/trial.h"
 #include "bench/timing.h"
 #include "dataplane/srtp/engine.h"
@@ -74,15 +76,25 @@ static void calibration_print(const struct clock_facts *c)
 	fflush(stdout);
 }
 
-static void obey(const struct trial *t)
+static void crossing_print(const struct trial *t, unsigned far)
+{
+	printf("{\"crossing_ns\": %.1f}\n", (double)crossing_ticks(far) / t->ghz);
+	fflush(stdout);
+}
+
+static void obey(const struct trial *t, unsigned far)
 {
 	static struct trial_result result;
 	char line[128];
 	double rate, seconds;
 
 	while (fgets(line, sizeof(line), stdin) != NULL) {
+		if (strcmp(line, "crossing\n") == 0) {
+			crossing_print(t, far);
+			continue;
+		}
 		if (sscanf(line, "trial %lf %lf", &rate, &seconds) != 2 || rate < 1 || seconds <= 0)
-			fail("a line is wrong: it wants \"trial RATE SECONDS\"");
+			fail("a line is wrong: it wants \"trial RATE SECONDS\" or \"crossing\"");
 		trial_run(t, rate, seconds, &result);
 		trial_print(t, rate, &result);
 	}
@@ -95,8 +107,9 @@ int main(int argc, char **argv)
 		calibration_print(&clock);
 		return 0;
 	}
-	if (argc != 5 || strcmp(argv[1], "--core") != 0 || strcmp(argv[3], "--port") != 0) {
-		fprintf(stderr, "usage: bench_load --core CPU --port DEVARGS <plan\n"
+	if (argc != 7 || strcmp(argv[1], "--core") != 0 || strcmp(argv[3], "--port") != 0 ||
+	    strcmp(argv[5], "--far") != 0) {
+		fprintf(stderr, "usage: bench_load --core CPU --port DEVARGS --far CPU <plan\n"
 				"       bench_load --clock\n"
 				"bench/run load runs it; bench/load/plan.h is the plan's format\n");
 		return 2;
@@ -119,7 +132,7 @@ int main(int argc, char **argv)
 	struct clock_facts clock = clock_calibrate();
 	t.ghz = clock.ghz;
 	calibration_print(&clock);
-	obey(&t);
+	obey(&t, (unsigned)strtoul(argv[6], NULL, 10));
 	publishers_free(t.from);
 	sinks_free(t.to);
 	rte_eth_dev_stop(t.port);

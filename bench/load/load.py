@@ -16,6 +16,7 @@ import plot  # noqa: E402
 import room  # noqa: E402
 import sfu  # noqa: E402
 from generator import Generator  # noqa: E402
+from together import Together  # noqa: E402
 
 SOCKET = "sluice-bench"  # abstract: of the lab's namespace alone
 TRIES = 3
@@ -97,8 +98,8 @@ def latencies(generator, rate, seconds):
     for share in (50, 90):
         trial = generator.trial(rate * share / 100, seconds)
         found[str(share)] = {key: trial[key] for key in (
-            "rate", "expected", "lost", "gap_share", "windows", "windows_left_out", "latency_ns",
-            "latency_gapless_ns")}
+            "rate", "expected", "lost", "gap_share", "crossing_ns", "windows", "windows_left_out",
+            "latency_ns", "latency_gapless_ns")}
     return found
 
 
@@ -111,7 +112,7 @@ def row(args, consumers, clock, best, found):
             "trial_seconds": args.trial_seconds, "opened": best["opened"], "wrong": best["wrong"],
             "generator_busy_share": best["busy_share"],
             "bound": "generator" if best["busy_share"] > GENERATOR_FULL else "sfu",
-            "gap_share": best["gap_share"], "latency": found, **clock}
+            "gap_share": best["gap_share"], **Together.facts(best), "latency": found, **clock}
 
 
 def measure(args, consumers):
@@ -127,8 +128,8 @@ def measure(args, consumers):
         generator = stack.enter_context(Generator(
             f"net_memif0,role=client,id=0,socket={SOCKET},rsize={args.ring}", plan))
         generator.warm_up(max(100, 50000 / consumers))
-        best = search(generator, consumers, args.start, args.trial_seconds,
-                      args.resolution)
+        best = Together.settled(lambda: search(generator, consumers, args.start,
+                                               args.trial_seconds, args.resolution))
         if best is None:
             raise SystemExit("bench: no rate without loss: is the machine busy with other work?")
         found = latencies(generator, best["rate"], args.latency_seconds)

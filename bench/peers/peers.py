@@ -22,6 +22,7 @@ from generator import Generator  # noqa: E402
 from janus import Janus  # noqa: E402
 from ours import Ours  # noqa: E402
 from rtpengine import Rtpengine  # noqa: E402
+from together import Together  # noqa: E402
 
 LATE_MS = 100
 START = {"memif": 5e5, "veth": 2e4}  # sealed packets a second at which the search begins
@@ -48,21 +49,25 @@ class Trials:
         self.generator.warm_up(max(100, 5000 / self.peer.consumers))
 
     def metered(self, rate, seconds):
-        """(trial, CPU nanoseconds meanwhile). A queue without a bound loses nothing and is no rate
-        either: where one packet in a hundred comes LATE_MS late, that hundredth counts as lost.
-        """
+        """A trial, and in it the CPU nanoseconds meanwhile."""
+        return Together.counted(lambda: self._metered(rate, seconds))
+
+    def _metered(self, rate, seconds):
+        """A queue without a bound loses nothing and is no rate either: where one packet in a hundred
+        comes LATE_MS late, that hundredth counts as lost."""
         core, other = sfu.cores()
         # Ours polls: its worker's thread is what counts, where it has a core.
         only = core if self.peer.name == "sluice" and core != other else None
+        before = self.generator.wait()
         meter = accounting.Meter(self.peer.process.pid, core, only)
-        result = self.generator.trial(rate, seconds)
-        cpu = meter.read()
+        result = self.generator.run(rate, seconds, before)
+        result["cpu"] = meter.read()
         if result["lost"] == 0 and result["latency_ns"]["p99"] > LATE_MS * 1e6:
             result["lost"] = max(1, result["expected"] // 100)
         if result["lost"] != 0:
             self.busy_at_loss = result["busy_share"]
             self.renew()
-        return result, cpu
+        return result
 
     def renew(self):
         if self.peer.brittle:
@@ -71,7 +76,7 @@ class Trials:
             self.begin()
 
     def trial(self, rate, seconds):
-        return self.metered(rate, seconds)[0]
+        return self.metered(rate, seconds)
 
     def __exit__(self, *unused):
         self.generator.__exit__()
@@ -132,19 +137,19 @@ def options():
 
 
 def spend(trials, rate, seconds):
-    """(share of the rate, trial, CPU of it): the first that passes without loss for so long."""
+    """(share of the rate, trial): the first that passes without loss for so long."""
     for share in SHARES:
-        trial, cpu = trials.metered(rate * share, seconds)
+        trial = trials.metered(rate * share, seconds)
         if trial["lost"] == 0:
             break
-    return share, trial, cpu
+    return share, trial
 
 
 def row(args, name, trials, best, spent):
-    share, trial, cpu = spent
+    share, trial = spent
     peer, packets = trials.peer, trial["media"]
     busy = max(best["busy_share"], trials.busy_at_loss)
-    each = {f"{key}_ns_per_packet": round(value / packets, 1) for key, value in cpu.items()}
+    each = {f"{key}_ns_per_packet": round(value / packets, 1) for key, value in trial["cpu"].items()}
     return {"bench": "peers", "peer": name, "version": peer.version(), "suite": args.suite,
             "bytes": args.bytes, "consumers": peer.consumers, "workers": 1, "port": peer.port,
             "packets_per_second": round(best["media"] / best["seconds"]),
@@ -153,7 +158,7 @@ def row(args, name, trials, best, spent):
             "generator_busy_share_at_loss": trials.busy_at_loss, "cpu_rate_share": share,
             "cpu_packets": packets, "cpu_lost": trial["lost"], **each, "opened": trial["opened"],
             "wrong": best["wrong"] + trial["wrong"], "gap_share": trial["gap_share"],
-            **trials.generator.clock}
+            **Together.facts(best), **trials.generator.clock}
 
 
 def measure(args, name, make, wire_name, consumers):
@@ -161,8 +166,9 @@ def measure(args, name, make, wire_name, consumers):
     with contextlib.ExitStack() as stack:
         peer = stack.enter_context(make(args.suite, args.bytes, consumers))
         trials = stack.enter_context(Trials(peer))
-        best = search(trials, consumers, args.start or START[wire_name], args.trial_seconds,
-                      args.resolution)
+        best = Together.settled(lambda: search(
+            trials, consumers, args.start or START[wire_name], args.trial_seconds,
+            args.resolution))
         if best is None:
             raise SystemExit("bench: no rate without loss: is the machine busy with other work?")
         made = row(args, name, trials, best, spend(trials, best["rate"], args.cpu_seconds))
