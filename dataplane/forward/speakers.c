@@ -211,10 +211,10 @@ static void enter_publisher(struct contest *c, const struct member *members, uin
 	bool was = false;
 
 	for (uint32_t i = first; i < end; i++) {
-		const struct shm_track_config *c = &members[i].config->shm;
-		bool video = c->kind == SHM_KIND_VIDEO;
+		const struct shm_track_config *track = &members[i].config->shm;
+		bool video = track->kind == SHM_KIND_VIDEO;
 
-		shows |= video && !c->muted;
+		shows |= video && !track->muted;
 		was |= video && !track_held_back(members[i].track);
 	}
 	if (!shows)
