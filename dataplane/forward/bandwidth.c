@@ -154,7 +154,7 @@ static void probe_due(struct worker *w, struct transport *t, struct bandwidth *b
 {
 	const struct subscription_config *c = NULL;
 	struct subscription *s = padded(w, t, &c);
-	uint64_t due = b->probe.bps / 8 * (w->now_us - b->probe_us + HOUSEKEEPING_US) / 1000000;
+	uint64_t due = b->probe.bps / 8 * (w->now_us - b->probe_us) / 1000000;
 
 	for (unsigned i = 0; s != NULL && i < PADDING_ONCE && b->probe_bytes < due; i++) {
 		if (b->probe_bytes >= b->probe.bytes && b->probe_pkts >= b->probe.pkts)
@@ -167,13 +167,15 @@ static void probe_due(struct worker *w, struct transport *t, struct bandwidth *b
 		b->probe_id = 0;
 }
 
-// A probe's rate while one is under way: its packets are not to wait for what it shall find out.
-static void pace(const struct transport *t, struct bandwidth *b)
+// Padding makes up a probe's rate, and media keeps to what is known; where there is no padding,
+// media is not to wait for what the probe shall find out.
+static void pace(struct worker *w, struct transport *t, struct bandwidth *b)
 {
+	const struct subscription_config *c;
 	uint64_t bps = bandwidth_bps(t);
 
 	b->paces = bps != ALLOCATE_UNBOUNDED_BPS;
-	if (b->probe_id != 0 && b->probe.bps > bps)
+	if (b->probe_id != 0 && b->probe.bps > bps && padded(w, t, &c) == NULL)
 		bps = b->probe.bps;
 	if (b->paces)
 		pacer_set_rate(&b->pacer, bps);
@@ -212,7 +214,7 @@ void bandwidth_due(struct worker *w, struct transport *t)
 		b->probe_bytes = 0;
 		b->probe_pkts = 0;
 	}
-	pace(t, b);
+	pace(w, t, b);
 	resend_budget_set_rate(&t->resend, estimator_bps(&b->estimator));
 	t->stats.available_outgoing_bps =
 		estimator_knows(&b->estimator) ? estimator_bps(&b->estimator) : 0;

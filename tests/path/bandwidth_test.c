@@ -40,7 +40,7 @@ struct path {
 
 static struct path the_path;
 
-static int behind_a_link(void **state)
+static int meet(void **state, bool rtx)
 {
 	struct room *r = room_new(1);
 	struct room_peer *publisher = room_join(r, SHM_SUITE_AEAD_AES_128_GCM, 0, "198.51.100.1");
@@ -54,6 +54,8 @@ static int behind_a_link(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		struct shm_subscription_config *s =
 			room_subscribe(r, i, VIDEO, i == 0 ? viewer : other, CONSUMER);
+		if (!rtx)
+			continue;
 		s->rtx_ssrc = RTX;
 		s->pts[0].rtx = 101;
 		s->rtx_sequence_start = 1;
@@ -63,6 +65,16 @@ static int behind_a_link(void **state)
 	twcc_init(&the_path.twcc, SENDER, 50000);
 	*state = &the_path;
 	return 0;
+}
+
+static int behind_a_link(void **state)
+{
+	return meet(state, true);
+}
+
+static int without_rtx(void **state)
+{
+	return meet(state, false);
 }
 
 static int leave(void **state)
@@ -217,6 +229,58 @@ static void what_is_paused_is_probed_for(void **state)
 	assert_true(p->padding > 0);
 	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
 	assert_true(p->high > 0);
+}
+
+// Another probe begins; what was sent of padding before it.
+static uint64_t run_until_probed(struct path *p)
+{
+	const struct transport *t = &p->r->h->dp.transports[p->r->peers[VIEWER].id];
+	uint32_t id = t->bandwidth->probe_id;
+
+	for (unsigned i = 0; t->bandwidth->probe_id == id || t->bandwidth->probe_id == 0; i++) {
+		assert_true(i < 20 * 1000000 / TICK_US);
+		tick(p);
+	}
+	return t->stats.probe_bytes_sent;
+}
+
+// Sent ahead of it, it would fill a queue that others share; and where padding makes up the rate,
+// media goes on within the estimate.
+static void a_probe_keeps_to_its_rate(void **state)
+{
+	struct path *p = *state;
+	const struct transport *t = &p->r->h->dp.transports[p->r->peers[VIEWER].id];
+	const struct bandwidth *b = t->bandwidth;
+
+	run(p, 3);
+	p->rate_bps = 300000;
+	run(p, 5);
+	for (unsigned probes = 0; probes < 3; probes++) {
+		uint64_t before = run_until_probed(p), begun_us = p->r->now_us;
+		while (b->probe_id != 0) {
+			tick(p);
+			uint64_t us = p->r->now_us - begun_us;
+			assert_in_range(t->stats.probe_bytes_sent - before, 0,
+					b->probe.bps / 8 * us / 1000000 + 300);
+			assert_true(b->pacer.rate_bps < b->probe.bps);
+		}
+		assert_true(t->stats.probe_bytes_sent - before > b->probe.bytes / 2);
+	}
+}
+
+// Nothing but media can show then that the path carries more: it may be sent faster.
+static void without_padding_media_is_what_probes(void **state)
+{
+	struct path *p = *state;
+	const struct bandwidth *b = p->r->h->dp.transports[p->r->peers[VIEWER].id].bandwidth;
+
+	run(p, 3);
+	p->rate_bps = 300000;
+	run(p, 5);
+	run_until_probed(p);
+	assert_int_equal(b->pacer.rate_bps, b->probe.bps);
+	assert_true(b->probe.bps > estimate(p));
+	assert_int_equal(p->padding, 0);
 }
 
 static void run_until_layer(struct path *p, uint8_t spatial)
@@ -380,6 +444,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_busy_core_sends_less, behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(the_layer_follows_the_link, behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(what_is_paused_is_probed_for, behind_a_link, leave),
+		cmocka_unit_test_setup_teardown(a_probe_keeps_to_its_rate, behind_a_link, leave),
+		cmocka_unit_test_setup_teardown(without_padding_media_is_what_probes, without_rtx,
+						leave),
 		cmocka_unit_test_setup_teardown(a_larger_picture_is_not_chosen_at_once,
 						behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(what_was_asked_for_comes_at_once, behind_a_link,
