@@ -75,13 +75,14 @@ void sim_sfu_allocate(struct sim_world *w, struct sim_transport *t)
 	t->allocated_us = w->events.now_us + STEADY_TURN_US;
 	for (int i = 0; i < w->config.tracks; i++)
 		add(w, t, &c, i);
+	bool known = estimator_knows(&t->estimator);
 	const struct steady_path path = {
 		.now_us = w->events.now_us,
-		.estimate_bps = estimator_bps(&t->estimator),
+		.estimate_bps = known ? estimator_bps(&t->estimator) : ALLOCATE_UNBOUNDED_BPS,
 		.audio_bps = layer_rates_bps(&w->audio_rates, 0, 0),
 		.waiting_bits = t->pacer.queued_bytes * 8,
 		.core_percent = 100,
-		.known = true,
+		.known = known,
 	};
 	struct steady_out out = steady_turn(&t->steady, &path, c.subs, c.order, count);
 	estimator_set_wanted(&t->estimator, out.wanted_bps / 4 * 5 + path.audio_bps);

@@ -20,19 +20,10 @@ static uint64_t downlink_rtt_us(const struct sim_world *w)
 void sim_sfu_start(struct sim_world *w, uint32_t number)
 {
 	struct sim_transport *t = &w->transports[number];
-	struct pacer_item *items[PACER_CLASSES];
-	struct estimator_limits limits = {
-		.start_bps = 300000, .min_bps = 30000, .max_bps = 20000000};
 
-	estimator_init(&t->estimator, &limits, t->log, LOG_SLOTS, w->events.now_us);
-	for (int i = 0; i < PACER_CLASSES; i++)
-		items[i] = t->pacer_items[i];
-	pacer_init(&t->pacer, items,
-		   (const uint32_t[PACER_CLASSES]){PACER_SLOTS, PACER_SLOTS, PACER_SLOTS},
-		   w->events.now_us);
+	sim_sfu_bandwidth_start(t, w->events.now_us);
 	resend_budget_init(&t->resend_budget);
 	rtx_sender_init(&t->rtx, 1, 97, (uint16_t)prng_below(&w->random, 0x8000));
-	t->pacer_us = UINT64_MAX;
 	for (int i = 0; i < w->config.tracks; i++) {
 		struct sim_consumer *c = &t->consumers[i];
 		rtp_continuity_init(&c->continuity, (uint16_t)prng_below(&w->random, 0x8000), 0);
@@ -59,29 +50,6 @@ static struct sim_frame *find_frame(struct sim_consumer *c, const struct sim_pac
 			break;
 	}
 	return NULL;
-}
-
-static void schedule_pacer(struct sim_world *w, uint32_t number)
-{
-	struct sim_transport *t = &w->transports[number];
-	uint64_t at_us = pacer_deadline_us(&t->pacer);
-
-	if (at_us < w->events.now_us)
-		at_us = w->events.now_us;
-	if (at_us >= t->pacer_us)
-		return;
-	t->pacer_us = at_us;
-	events_set(&w->events, at_us, EVENT_PACER, number, NULL);
-}
-
-static void queue(struct sim_world *w, uint32_t number, struct sim_packet *p)
-{
-	p->transport = (uint8_t)number;
-	p->queued_us = w->events.now_us;
-	if (!pacer_push(&w->transports[number].pacer, p->kind, (uintptr_t)p, p->size,
-			w->events.now_us))
-		events_release(&w->events, p);
-	schedule_pacer(w, number);
 }
 
 static struct sim_packet *copy(struct sim_world *w, const struct sim_packet *from)
@@ -116,7 +84,7 @@ static bool forward_one(struct sim_world *w, uint32_t number, const struct sim_p
 	struct sim_packet *sent = copy(w, p);
 	sent->index = out.index;
 	sent->original = true;
-	queue(w, number, sent);
+	sim_sfu_send(w, number, sent);
 	return starts;
 }
 
@@ -165,23 +133,11 @@ void sim_sfu_media(struct sim_world *w, struct sim_packet *p)
 		if (w->events.now_us < w->transports[i].start_us)
 			continue;
 		if (p->kind == PACKET_AUDIO)
-			queue(w, i, copy(w, p));
+			sim_sfu_send(w, i, copy(w, p));
 		else
 			forward(w, i, p);
 	}
 	events_release(&w->events, p);
-}
-
-static void trace_sent(const struct sim_world *w, const struct sim_packet *p, uint32_t probe)
-{
-	fprintf(w->config.trace, "sent %" PRIu64 " %u %u %u\n", w->events.now_us, p->size, p->kind,
-		probe);
-}
-
-static void trace_probe(const struct sim_world *w, const struct probe *p)
-{
-	fprintf(w->config.trace, "probe %" PRIu64 " %u %" PRIu64 " %u %u\n", w->events.now_us,
-		p->id, p->bps, p->bytes, p->pkts);
 }
 
 static void trace_feedback(const struct sim_world *w, const struct sim_packet *p)
@@ -192,48 +148,6 @@ static void trace_feedback(const struct sim_world *w, const struct sim_packet *p
 	fputc('\n', w->config.trace);
 }
 
-static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p, uint32_t probe)
-{
-	struct sim_transport *t = &w->transports[number];
-	uint64_t arrival_us, queued_us, now_us = w->events.now_us;
-
-	p->transport_number = estimator_number(&t->estimator);
-	estimator_sent(&t->estimator, p->size, p->kind, probe, now_us);
-	if (w->config.trace != NULL && number == 0)
-		trace_sent(w, p, probe);
-	bool arrives = sim_link_send(&w->downlink, p->size, now_us, &arrival_us, &queued_us);
-	if (now_us >= w->config.measure_us) {
-		uint64_t ms = queued_us / 1000,
-			 with_pacer_ms = (now_us - p->queued_us + queued_us) / 1000;
-		t->queueing_ms[ms < HISTOGRAM_MS ? ms : HISTOGRAM_MS - 1]++;
-		t->waiting_ms[with_pacer_ms < HISTOGRAM_MS ? with_pacer_ms : HISTOGRAM_MS - 1]++;
-		t->queued++;
-	}
-	if (arrives)
-		events_set(&w->events, arrival_us, EVENT_AT_RECEIVER, number, p);
-	else
-		events_release(&w->events, p);
-}
-
-void sim_sfu_pacer(struct sim_world *w, uint32_t number)
-{
-	struct sim_transport *t = &w->transports[number];
-	struct pacer_out out;
-
-	t->pacer_us = UINT64_MAX;
-	while (pacer_poll(&t->pacer, w->events.now_us, &out)) {
-		struct sim_packet *p = (struct sim_packet *)out.handle;
-		if (p == NULL) {
-			p = events_packet(&w->events);
-			p->size = out.size;
-			p->kind = PACKET_PADDING;
-			p->queued_us = out.queued_us;
-		}
-		leave(w, number, p, out.probe);
-	}
-	schedule_pacer(w, number);
-}
-
 // As dataplane/forward/repair.c does it.
 static void answer(struct sim_world *w, uint32_t number, uint8_t track, uint16_t seq)
 {
@@ -241,7 +155,6 @@ static void answer(struct sim_world *w, uint32_t number, uint8_t track, uint16_t
 	struct sim_consumer *c = &t->consumers[track];
 	uint64_t index, rtx_index, now_us = w->events.now_us;
 
-	resend_budget_set_rate(&t->resend_budget, estimator_bps(&t->estimator));
 	if (!resend_ask(&c->resend, now_us) || c->encoding < 0 ||
 	    !rtp_continuity_source_of(&c->continuity, seq, &index) ||
 	    resend_under_way(&c->resend, index, now_us, downlink_rtt_us(w)))
@@ -255,11 +168,8 @@ static void answer(struct sim_world *w, uint32_t number, uint8_t track, uint16_t
 	p->index = (uint64_t)seq_unwrap((int64_t)c->continuity.out_next - 1, seq);
 	p->kind = PACKET_RETRANSMISSION;
 	p->original = false;
-	p->transport = (uint8_t)number;
-	p->queued_us = now_us;
 	resend_given(&c->resend, index, now_us);
-	pacer_pass(&t->pacer, PACKET_AUDIO, p->size, now_us);
-	leave(w, number, p, 0);
+	sim_sfu_send(w, number, p);
 }
 
 void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p)
@@ -321,25 +231,21 @@ static void ask_publisher(struct sim_world *w, uint32_t track, uint8_t encoding)
 	events_set(&w->events, arrival_us, EVENT_FEEDBACK_AT_PUBLISHER, track, p);
 }
 
+// Everything that has timers, as dataplane/core/path.c lets it have its turn.
 void sim_sfu_tick(struct sim_world *w)
 {
+	if (w->events.now_us < w->housekeeping_us)
+		return;
+	w->housekeeping_us = w->events.now_us + HOUSEKEEPING_US;
 	sim_sfu_ladders(w);
 	for (int i = 0; i < w->config.tracks; i++)
 		for (uint8_t e = 0; e < ENCODINGS_MAX; e++)
 			if (w->config.track_bps[e] != 0)
 				ask_publisher(w, (uint32_t)i, e);
 	for (uint32_t i = 0; i < (uint32_t)w->config.transports; i++) {
-		struct sim_transport *t = &w->transports[i];
-		struct probe probe;
-		if (w->events.now_us < t->start_us)
+		if (w->events.now_us < w->transports[i].start_us)
 			continue;
-		sim_sfu_allocate(w, t);
-		if (estimator_poll(&t->estimator, w->events.now_us, &probe)) {
-			pacer_probe(&t->pacer, &probe);
-			if (w->config.trace != NULL && i == 0)
-				trace_probe(w, &probe);
-		}
-		pacer_set_rate(&t->pacer, estimator_bps(&t->estimator));
-		schedule_pacer(w, i);
+		sim_sfu_bandwidth(w, i);
+		sim_sfu_allocate(w, &w->transports[i]);
 	}
 }

@@ -31,11 +31,12 @@ enum {
 	TRANSPORTS_MAX = 2,
 	FRAMES_KEPT = 256,
 	HISTORY_SLOTS = 512,
-	LOG_SLOTS = 4096,
-	PACER_SLOTS = 1024,
+	LOG_SLOTS = 1024,
+	PACER_SLOTS = 256,
 	HISTOGRAM_MS = 1024,
 	SIM_PAYLOAD_BYTES = 1100, // at most, a video packet
 	SIM_OVERHEAD_BYTES = 64, // IP, UDP, RTP with extensions, tag
+	HOUSEKEEPING_US = 10000, // dataplane/core/limits.h
 	DECODED_WITHIN_US = 400000, // of capture
 };
 
@@ -101,7 +102,13 @@ struct sim_transport {
 	struct estimator estimator;
 	struct sent_packet log[LOG_SLOTS];
 	struct pacer pacer;
-	struct pacer_item pacer_items[PACER_CLASSES][PACER_SLOTS];
+	struct pacer_item pacer_items[PACER_SLOTS]; // video; nothing else waits
+	bool paces; // there is an estimate to keep to
+	struct probe probe; // id 0: none under way
+	uint64_t probe_us; // since when
+	uint32_t probe_bytes; // sent of it
+	uint32_t probe_pkts;
+	uint64_t poll_us; // of the estimator, next time
 	struct resend_budget resend_budget;
 	struct rtx_sender rtx;
 	struct twcc_receiver twcc; // the receiver's
@@ -155,6 +162,7 @@ struct sim_world {
 	struct sim_track tracks[TRACKS_MAX];
 	struct layer_rates audio_rates;
 	uint64_t ladders_us; // when they were last made
+	uint64_t housekeeping_us; // the SFU's, next time
 	struct sim_transport transports[TRANSPORTS_MAX];
 	struct sim_link uplink;
 	struct sim_link uplink_feedback;
@@ -182,7 +190,12 @@ void sim_sfu_allocate(struct sim_world *w, struct sim_transport *t);
 void sim_sfu_want_keyframe(struct sim_world *w, uint32_t track, int encoding);
 void sim_sfu_media(struct sim_world *w, struct sim_packet *p);
 void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p);
+// What is ready leaves, or, being video, waits for its turn.
+void sim_sfu_send(struct sim_world *w, uint32_t transport, struct sim_packet *p);
 void sim_sfu_pacer(struct sim_world *w, uint32_t transport);
+void sim_sfu_bandwidth_start(struct sim_transport *t, uint64_t now_us);
+// Estimator, probes and the pacer's rate: looks itself whether it is time.
+void sim_sfu_bandwidth(struct sim_world *w, uint32_t transport);
 void sim_sfu_tick(struct sim_world *w);
 
 void sim_receiver_media(struct sim_world *w, struct sim_packet *p);
