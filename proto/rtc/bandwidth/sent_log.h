@@ -70,12 +70,16 @@ static inline uint64_t sent_time(uint64_t us)
 static inline void sent_log_add(struct sent_log *l, uint32_t size, enum packet_kind kind,
 				uint32_t probe, uint64_t now_us)
 {
-	// The same for a packet to many, but for the probe.
-	uint64_t what = sent_time(now_us) | (uint64_t)(size & SENT_SIZE_MAX) << SENT_SIZE_BIT |
+	// The same for a packet to many, of which hardly any probes.
+	uint64_t word = sent_time(now_us) | (uint64_t)(size & SENT_SIZE_MAX) << SENT_SIZE_BIT |
 			(uint64_t)kind << SENT_KIND_BIT;
 
-	l->slots[l->next++ & l->mask].word = what | (uint64_t)(probe & SENT_PROBE_MAX)
-							    << SENT_PROBE_BIT;
+	if (probe != 0)
+		word |= (uint64_t)(probe & SENT_PROBE_MAX) << SENT_PROBE_BIT;
+	struct sent_packet *slot = &l->slots[l->next++ & l->mask];
+	slot->word = word;
+	if (((uintptr_t)(slot + 1) & 63) == 0) // a line of the cache ends: the next is not at hand
+		__builtin_prefetch(slot + 1);
 	l->newest_us = now_us;
 	l->bytes += size;
 }
