@@ -22,8 +22,8 @@ enum {
 };
 
 struct egress_entry {
-	struct transport *transport; // whose statistics count it; NULL: nobody's
 	struct subscription *subscription; // RTP only
+	struct transport *transport; // whose statistics count it; NULL: nobody's
 	uint16_t media_bytes; // RTP payload
 	uint16_t udp_bytes; // UDP payload as sent
 };
@@ -137,7 +137,7 @@ static inline void egress_count_media(struct subscription *s, uint32_t media_byt
 static inline struct egress_entry egress_entry_of(struct transport *t, struct subscription *s,
 						  uint32_t media_bytes, uint32_t udp_bytes)
 {
-	return (struct egress_entry){t, s, (uint16_t)media_bytes, (uint16_t)udp_bytes};
+	return (struct egress_entry){s, t, (uint16_t)media_bytes, (uint16_t)udp_bytes};
 }
 
 // The datagram in the next place, header template in front, whose 'udp_bytes' are written: queues

@@ -9,7 +9,8 @@ uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
 {
 	struct egress *e = w->egress;
 	uint32_t udp_bytes = (uint32_t)head->size + payload_size + c->transport->tag_bytes;
-	const struct header_form form = header_form(&c->transport->path, udp_bytes);
+	const struct egress_rtp_form form =
+		egress_rtp_form(&c->transport->path, head, fields.pt, udp_bytes);
 	uint8_t *rtp = egress_rtp_write(*egress_next(e), c, head, &form, fields);
 	unsigned place = e->frame_count;
 

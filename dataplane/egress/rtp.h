@@ -30,10 +30,28 @@ struct egress_rtp_head {
 	const uint8_t *block; // the extension, with its 4-byte header; in an array of
 			      // RTP_EXT_BLOCK_BYTES_MAX; copied
 	uint16_t size; // RTP header and extension
-	uint16_t mid_at; // the consumer's own goes here; 0: what stands there is right
+	uint16_t mid_at; // the consumer's own goes here; 'size', where the payload comes later:
+			 // none does
 	uint16_t twcc_at; // transport-wide number
 	uint16_t dd_at; // Dependency Descriptor
 };
+
+// What packets have in common with one head and payload type, of one size and behind templates of
+// one size.
+struct egress_rtp_form {
+	struct header_form frame;
+	uint32_t rtp_bits; // of their headers: rtp_fixed_bits()
+};
+
+static inline struct egress_rtp_form egress_rtp_form(const struct header_template *h,
+						     const struct egress_rtp_head *head, uint8_t pt,
+						     uint32_t udp_bytes)
+{
+	return (struct egress_rtp_form){
+		.frame = header_form(h, udp_bytes),
+		.rtp_bits = rtp_fixed_bits(pt, head->size != RTP_HEADER_BYTES),
+	};
+}
 
 // What it goes out as.
 struct egress_rtp_fields {
@@ -53,32 +71,29 @@ static inline void egress_put_ext(uint8_t *at, const uint8_t *block, size_t size
 }
 
 // All headers of one RTP packet of a consumer's, of which it has SSRC and mid. Returns the RTP
-// header. 'form': that of the consumer's template with as many bytes behind it.
+// header.
 static __rte_always_inline uint8_t *egress_rtp_write(struct rte_mbuf *m,
 						     const struct fanout_entry *c,
 						     const struct egress_rtp_head *head,
-						     const struct header_form *form,
+						     const struct egress_rtp_form *form,
 						     struct egress_rtp_fields fields)
 {
 	const struct header_template *h = &c->transport->path;
 	uint8_t *frame = egress_frame(m);
-	uint8_t *rtp = frame + form->size;
+	uint8_t *rtp = frame + form->frame.size;
 	const struct rtp_header header = {
 		.ssrc = c->ssrc,
 		.ts = fields.timestamp,
 		.seq = (uint16_t)fields.index,
-		.pt = fields.pt,
 		.marker = fields.marker,
-		.extension = head->size != RTP_HEADER_BYTES,
 	};
 
-	header_copy(frame, h, form->size); // first: it writes beyond its end
-	rtp_write_header(rtp, &header);
+	header_copy(frame, h, form->frame.size); // first: it writes beyond its end
+	rtp_write_header_as(rtp, form->rtp_bits, &header);
 	egress_put_ext(rtp + RTP_HEADER_BYTES, head->block, head->size - (size_t)RTP_HEADER_BYTES);
-	if (head->mid_at != 0)
-		memcpy(rtp + head->mid_at, c->mid, FANOUT_MID_BYTES);
-	header_lengths(frame, h, form);
-	header_describe(m, form);
+	memcpy(rtp + head->mid_at, c->mid, FANOUT_MID_BYTES);
+	header_lengths(frame, h, &form->frame);
+	header_describe(m, &form->frame);
 	return rtp;
 }
 

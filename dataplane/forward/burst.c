@@ -41,11 +41,12 @@ struct usual {
 	const uint8_t *payload;
 	uint32_t payload_size;
 	uint32_t size; // RTP header and payload
-	struct header_form form;
+	struct egress_rtp_form form;
 	uint8_t ext_class;
 	uint8_t codec;
 	uint8_t pt;
 	uint16_t tag_bytes;
+	bool steady; // may be to those who follow layers
 	bool estimated; // estimates of paths are asked, or told
 	enum packet_kind kind;
 };
@@ -62,7 +63,7 @@ static __rte_always_inline bool is_usual(const struct usual *u, const struct fan
 
 	return c->ext_class == u->ext_class && c->pt[u->codec] == u->pt && c->srtp != NULL &&
 	       t->phase == SHM_PHASE_ESTABLISHED && t->tag_bytes == u->tag_bytes &&
-	       t->path.size == u->form.size;
+	       t->path.size == u->form.frame.size;
 }
 
 // A burst of a packet's consumers, stage by stage. Each has few things at hand, which is why they
@@ -85,7 +86,8 @@ static __rte_noinline unsigned choose_burst(struct rte_mbuf *const *fresh,
 		fetch(c + FANOUT_AHEAD);
 		if (u.estimated)
 			fetch_near(c + FANOUT_AHEAD / 2);
-		if (!is_usual(&u, c) || !consumer_is_next(c->subscription, u.packet, &u.in))
+		if (!is_usual(&u, c) ||
+		    !consumer_is_next(c->subscription, u.packet, &u.in, u.steady))
 			break;
 	}
 	return n;
@@ -107,25 +109,26 @@ static __rte_noinline void place_burst(const struct fanout_entry *c, const struc
 }
 
 // Takes out those who have to wait.
-static void pace_burst(struct worker *w, const struct forwarding *f, struct fanout_burst *b)
+static __rte_noinline void pace_burst(struct worker *w, const struct forwarding *f,
+				      struct fanout_burst *b)
 {
+	const struct placed *p = b->placed, *end = b->placed + b->count;
 	const uint32_t bytes = pacing_bytes(f);
 	const uint64_t now_us = w->now_us;
 	const enum packet_kind kind = f->kind;
-	unsigned count = 0;
 
-	for (unsigned i = 0; i < b->count; i++) {
-		const struct placed *p = &b->placed[i];
-
-		if (!pacing_passes(p->entry, kind, bytes, now_us)) {
+	while (p != end && pacing_passes(p->entry, kind, bytes, now_us))
+		p++;
+	if (p == end)
+		return;
+	struct placed *kept = &b->placed[p - b->placed];
+	pacing_queue(w, p->entry, f, &p->at);
+	while (++p != end)
+		if (pacing_passes(p->entry, kind, bytes, now_us))
+			*kept++ = *p;
+		else
 			pacing_queue(w, p->entry, f, &p->at);
-			continue;
-		}
-		if (count != i)
-			b->placed[count] = *p;
-		count++;
-	}
-	b->count = count;
+	b->count = (unsigned)(kept - b->placed);
 }
 
 // Frames and jobs for the rest, of whom there is room for each.
@@ -149,14 +152,15 @@ static __rte_noinline void note_burst(struct egress *e, const struct usual u,
 				      const struct placed *placed, unsigned count, uint64_t now_us)
 {
 	const uint32_t udp_bytes = u.size + u.tag_bytes;
-	unsigned place = e->frame_count;
+	struct egress_entry *entry = &e->entries[e->frame_count];
+	uint16_t *job_frame = &e->job_frame[e->job_count], place = (uint16_t)e->frame_count;
 
-	for (unsigned i = 0; i < count; i++, place++) {
-		struct transport *t = placed[i].entry->transport;
-		struct subscription *s = placed[i].entry->subscription;
+	for (const struct placed *p = placed; p != placed + count; p++) {
+		struct transport *t = p->entry->transport;
+		struct subscription *s = p->entry->subscription;
 
-		e->job_frame[e->job_count + i] = (uint16_t)place;
-		e->entries[place] = egress_entry_of(t, s, u.payload_size, udp_bytes);
+		*job_frame++ = place++;
+		*entry++ = egress_entry_of(t, s, u.payload_size, udp_bytes);
 		egress_count(t, udp_bytes);
 		egress_count_media(s, u.payload_size, now_us);
 	}
@@ -165,15 +169,14 @@ static __rte_noinline void note_burst(struct egress *e, const struct usual u,
 }
 
 // Transport-wide numbers, in the packets of the newest jobs.
-static void number_burst(struct worker *w, const struct usual u, const struct fanout_burst *b)
+static __rte_noinline void number_burst(const struct egress *e, const struct usual u,
+					const struct fanout_burst *b, uint64_t now_us)
 {
-	const struct srtp_job *job = &w->egress->jobs[w->egress->job_count - b->count];
-	const uint64_t now_us = w->now_us;
+	const struct srtp_job *job = &e->jobs[e->job_count - b->count];
 
-	for (unsigned i = 0; i < b->count; i++)
-		bytes_store_be16(
-			job[i].packet + u.head.twcc_at,
-			bandwidth_number(b->placed[i].entry->transport, u.kind, u.size, now_us));
+	for (const struct placed *p = b->placed; p != b->placed + b->count; p++, job++)
+		bytes_store_be16(job->packet + u.head.twcc_at,
+				 bandwidth_number(p->entry->transport, u.kind, u.size, now_us));
 }
 
 // Picture ids, likewise: all read the same copy of the payload, but for its first bytes.
@@ -216,7 +219,7 @@ static uint32_t send_usual(struct worker *w, const struct fanout_entry *c, struc
 	write_burst(w->egress, *u, b.placed, b.count);
 	note_burst(w->egress, *u, b.placed, b.count, w->now_us);
 	if (u->head.twcc_at != 0)
-		number_burst(w, *u, &b);
+		number_burst(w->egress, *u, &b, w->now_us);
 	if (!b.patched)
 		return count;
 	const uint8_t *own = f->packet->layer.form != LAYER_FORM_DD ? rewrite_copy(w, f) : NULL;
@@ -234,8 +237,8 @@ static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct 
 	const struct transport *t = c->transport;
 	struct class_head *h = &f->heads[c->ext_class];
 
-	if (f->red || p->rtp_payload_size == 0 || (!h->built && !rewrite_head(h, c, f)) ||
-	    !h->built)
+	if (f->red || p->rtp_payload_size == 0 || !rtp_continuity_may_be_next(&f->in) ||
+	    (!h->built && !rewrite_head(h, c, f)) || !h->built)
 		return false;
 	uint32_t size = (uint32_t)h->rtp.size + p->rtp_payload_size;
 	if (t->path.udp_room < size + SRTP_TAG_BYTES_MAX || c->pt[f->codec] == 0xff)
@@ -247,11 +250,12 @@ static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct 
 		.payload = f->payload,
 		.payload_size = p->rtp_payload_size,
 		.size = size,
-		.form = header_form(&t->path, size + t->tag_bytes),
+		.form = egress_rtp_form(&t->path, &h->rtp, c->pt[f->codec], size + t->tag_bytes),
 		.ext_class = c->ext_class,
 		.codec = (uint8_t)f->codec,
 		.pt = c->pt[f->codec],
 		.tag_bytes = t->tag_bytes,
+		.steady = layers_may_be_steady(&p->layer),
 		.estimated = f->kept || h->rtp.twcc_at != 0,
 		.kind = f->kind,
 	};
@@ -261,6 +265,7 @@ static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct 
 void consumers_send(struct worker *w, const struct fanout_list *list, struct forwarding *f)
 {
 	struct usual usual;
+	bool known = false; // what it is to the next consumer, too
 
 	for (uint32_t i = 0; i < FANOUT_AHEAD; i++)
 		fetch(&list->entries[i]);
@@ -268,9 +273,10 @@ void consumers_send(struct worker *w, const struct fanout_list *list, struct for
 		const struct fanout_entry *c = &list->entries[i];
 		uint32_t room = egress_room(w, list->count - i), sent = 0;
 
-		if (usual_of(c, f, &usual))
+		if (known || usual_of(c, f, &usual))
 			sent = send_usual(w, c, f, &usual, room);
 		i += sent;
+		known = sent == room && room != 0;
 		if (sent == 0)
 			consumer_send(w, &list->entries[i++], f);
 	}

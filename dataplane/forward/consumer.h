@@ -45,13 +45,13 @@ static inline bool consumer_strips(const struct fanout_entry *c, const struct fo
 
 // What a packet is to nearly every consumer: the next one of the encoding it gets, all of it or
 // layers that nothing begins or ends with. consumer_take_next() then does what consumer_place()
-// would, without a further look.
+// would, without a further look. Of packets that may be the next; 'steady': and of such layers.
 static __rte_always_inline bool consumer_is_next(const struct subscription *s,
 						 const struct packet *p,
-						 const struct rtp_continuity_in *in)
+						 const struct rtp_continuity_in *in, bool steady)
 {
 	return s->started && rtp_continuity_is_next(&s->continuity, in, s->srtp_index_reserved) &&
-	       (s->whole || (p->encoding == s->encoding && layers_is_steady(s, p)));
+	       (s->whole || (steady && p->encoding == s->encoding && layers_is_steady(s, p)));
 }
 
 static __rte_always_inline void consumer_take_next(struct subscription *s, const struct packet *p,

@@ -40,6 +40,7 @@ enum layer_verdict layers_begin(struct subscription *s, const struct packet *p, 
 
 	c->joinable = layered && first && wants_all(&c->target);
 	c->follows = layered && !c->joinable;
+	c->settled = false;
 	s->whole = !c->follows;
 	if (!c->follows)
 		return as_it_is(p);
@@ -81,11 +82,21 @@ enum layer_verdict layers_choose(struct subscription *s, const struct packet *p)
 	return verdict;
 }
 
+static bool is_settled(const struct subscription *s)
+{
+	const struct layer_choice *c = &s->layers;
+
+	return c->follows && !c->target.paused &&
+	       (!c->target.set || c->target.encoding == s->encoding) && c->selector.started &&
+	       c->ids.started;
+}
+
 bool layers_number(struct subscription *s, const struct packet *p, struct placement *out)
 {
 	out->picture_id = p->layer.picture_id;
 	out->tl0 = p->layer.tl0;
 	out->patched = false;
+	s->layers.settled = is_settled(s);
 	if (!s->layers.follows || !has_picture_id(&p->layer))
 		return true;
 	if (!picture_ids_map(&s->layers.ids, p->layer.picture_id, &out->picture_id, &out->tl0))
@@ -99,6 +110,7 @@ void layers_want(struct subscription *s, const struct layer_target *target)
 	struct layer_choice *c = &s->layers;
 
 	c->target = *target;
+	c->settled = false; // until the next packet that is looked at
 	if (c->follows)
 		layer_selector_want(&c->selector, target->pair);
 	s->whole = !c->follows && !target->paused &&

@@ -22,15 +22,20 @@ enum layer_verdict layers_choose(struct subscription *s, const struct packet *p)
 // False: the picture was left out, or is too old to be placed.
 bool layers_number(struct subscription *s, const struct packet *p, struct placement *out);
 
-// True for a packet that nothing begins or ends with: layers_take_steady() then does what
-// layers_choose() and layers_number() would, without a call.
+// False: it is steady to nobody who follows layers.
+static inline bool layers_may_be_steady(const struct layer_packet *l)
+{
+	return l->picture_id_offset != 0 && layer_select_may_be_steady(l);
+}
+
+// Of those that may be, and are of the encoding sent: true for a packet that nothing begins or ends
+// with. layers_take_steady() then does what layers_choose() and layers_number() would, without a
+// call.
 static inline bool layers_is_steady(const struct subscription *s, const struct packet *p)
 {
 	const struct layer_choice *c = &s->layers;
 
-	return c->follows && p->layer.picture_id_offset != 0 && !c->target.paused &&
-	       (!c->target.set || c->target.encoding == p->encoding) &&
-	       layer_select_is_steady(&c->selector, &p->layer, p->timestamp) &&
+	return c->settled && layer_select_is_steady(&c->selector, &p->layer, p->timestamp) &&
 	       picture_ids_is_next(&c->ids, p->layer.picture_id);
 }
 
@@ -38,11 +43,14 @@ static inline void layers_take_steady(struct subscription *s, const struct packe
 				      struct placement *out)
 {
 	const struct layer_packet *l = &p->layer;
+	const uint16_t theirs = l->picture_id;
+	uint8_t tl0 = l->tl0;
 
 	out->marker = p->marker | layer_select_take_steady(&s->layers.selector, l, p->timestamp);
-	out->tl0 = l->tl0;
-	out->picture_id = picture_ids_take_next(&s->layers.ids, l->picture_id, &out->tl0);
-	out->patched = out->picture_id != l->picture_id || out->tl0 != l->tl0;
+	const uint16_t id = picture_ids_take_next(&s->layers.ids, theirs, &tl0);
+	out->patched = id != theirs || tl0 != l->tl0;
+	out->picture_id = id;
+	out->tl0 = tl0;
 }
 
 // What is to be followed from now on, where the decoder can.

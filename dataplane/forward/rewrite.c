@@ -35,10 +35,12 @@ bool rewrite_head(struct class_head *h, const struct fanout_entry *c, const stru
 	if (!rtp_ext_build(&built, h->block, sizeof(h->block), &f->ext, &config->ext, &own))
 		return false;
 	h->built = c->ext_class != FANOUT_EXT_OWN;
+	uint16_t size = (uint16_t)(RTP_HEADER_BYTES + built.size);
 	h->rtp = (struct egress_rtp_head){
 		.block = h->block,
-		.size = (uint16_t)(RTP_HEADER_BYTES + built.size),
-		.mid_at = h->built ? place_in_packet(built.mid_offset) : 0,
+		.size = size,
+		.mid_at = h->built && built.mid_offset != 0 ? place_in_packet(built.mid_offset)
+							    : size,
 		.twcc_at = place_in_packet(built.twcc_offset),
 		.dd_at = place_in_packet(built.dd_offset),
 	};

@@ -229,7 +229,8 @@ bool consumer_place(struct worker *w, const struct fanout_entry *c, const struct
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PADDING);
 	if (c->pt[f->codec] == 0xff && !strips)
 		return hold_back(w, s, &f->in, SHM_EGRESS_DROP_PT_NOT_NEGOTIATED);
-	if (consumer_is_next(s, p, &f->in)) {
+	if (rtp_continuity_may_be_next(&f->in) &&
+	    consumer_is_next(s, p, &f->in, layers_may_be_steady(&p->layer))) {
 		consumer_take_next(s, p, &f->in, out);
 		return true;
 	}

@@ -50,6 +50,7 @@ struct layer_target {
 struct layer_choice {
 	struct layer_target target;
 	bool follows; // ids and selector are valid
+	bool settled; // they have begun, at the encoding sent, and that is the one wanted
 	bool joinable; // they can become so at a new picture: all went out as it was since the
 		       // first
 	bool bounded; // the subscriber wishes for certain layers

@@ -88,13 +88,19 @@ enum rtp_continuity_verdict rtp_continuity_map(struct rtp_continuity *c,
 					       const struct rtp_continuity_in *in,
 					       struct rtp_continuity_out *out);
 
-// True for the packet right behind the newest, which nearly every one is, where the index it gets
-// lies below 'limit', at most SEQ_INDEX_MAX + 1. Not for one in 64 of them.
+// False for one packet in 64, which begins another word of 'bits'.
+static inline bool rtp_continuity_may_be_next(const struct rtp_continuity_in *in)
+{
+	return in->index % 64 != 0;
+}
+
+// Of those that may be: true for the packet right behind the newest, which nearly every one is,
+// where the index it gets lies below 'limit', at most SEQ_INDEX_MAX + 1.
 static inline bool rtp_continuity_is_next(const struct rtp_continuity *c,
 					  const struct rtp_continuity_in *in, uint64_t limit)
 {
-	return c->started == 1 && in->source == c->source && in->index == c->in_highest + 1 &&
-	       in->index % 64 != 0 && c->out_next < limit;
+	return c->started == 1 && in->source == c->source && c->in_highest == in->index - 1 &&
+	       c->out_next < limit;
 }
 
 // Maps that packet, without a call.
@@ -117,7 +123,7 @@ static inline enum rtp_continuity_verdict
 rtp_continuity_map_next(struct rtp_continuity *c, const struct rtp_continuity_in *in,
 			struct rtp_continuity_out *out)
 {
-	if (!rtp_continuity_is_next(c, in, SEQ_INDEX_MAX + 1))
+	if (!rtp_continuity_may_be_next(in) || !rtp_continuity_is_next(c, in, SEQ_INDEX_MAX + 1))
 		return rtp_continuity_map(c, in, out);
 	*out = rtp_continuity_take_next(c, in);
 	return RTP_CONTINUITY_SEND;

@@ -48,13 +48,23 @@ struct rtp_header {
 	bool extension; // an extension block follows
 };
 
-// Writes the fixed 12 bytes: no CSRC, no padding.
-static inline void rtp_write_header(uint8_t buf[RTP_HEADER_BYTES], const struct rtp_header *h)
+// What of the first four bytes is the same for all packets of a payload type: no CSRC, no padding.
+static inline uint32_t rtp_fixed_bits(uint8_t pt, bool extension)
 {
-	uint32_t first = UINT32_C(0x80000000) | (uint32_t)h->extension << 28 |
-			 (uint32_t)h->marker << 23 | (uint32_t)h->pt << 16 | h->seq;
+	return UINT32_C(0x80000000) | (uint32_t)extension << 28 | (uint32_t)pt << 16;
+}
 
-	bytes_store_be32(buf, first);
+// Writes the fixed 12 bytes, 'pt' and 'extension' from 'bits' instead of 'h'.
+static inline void rtp_write_header_as(uint8_t buf[RTP_HEADER_BYTES], uint32_t bits,
+				       const struct rtp_header *h)
+{
+	bytes_store_be32(buf, bits | ((uint32_t)h->marker << 23 | h->seq));
 	bytes_store_be32(buf + 4, h->ts);
 	bytes_store_be32(buf + 8, h->ssrc);
+}
+
+// Writes the fixed 12 bytes.
+static inline void rtp_write_header(uint8_t buf[RTP_HEADER_BYTES], const struct rtp_header *h)
+{
+	rtp_write_header_as(buf, rtp_fixed_bits(h->pt, h->extension), h);
 }

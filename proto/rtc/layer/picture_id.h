@@ -13,10 +13,11 @@
 // Spec    RFC 7741 4.2, RFC 9628 4.2, AV1 RTP A.8.2 (frame_number).
 #pragma once
 
+#include "proto/rtc/bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 enum { PICTURE_ID_WINDOW = 64 }; // pictures behind the newest that still map
 
@@ -25,13 +26,10 @@ enum { PICTURE_ID_WINDOW = 64 }; // pictures behind the newest that still map
 size_t picture_id_read(const uint8_t *at, size_t left, uint16_t *id);
 static inline void picture_id_write(uint8_t *at, bool is_15_bits, uint16_t id)
 {
-	if (is_15_bits) {
-		const uint8_t both[2] = {(uint8_t)(0x80 | id >> 8), (uint8_t)id};
-
-		memcpy(at, both, sizeof(both));
-	} else {
+	if (is_15_bits)
+		bytes_store_be16(at, 0x8000 | id);
+	else
 		at[0] = (uint8_t)(id & 0x7f);
-	}
 }
 
 struct picture_ids {
@@ -54,26 +52,29 @@ void picture_ids_join(struct picture_ids *p, uint16_t mask, uint16_t id, uint8_t
 // switch. 'tl0' is replaced by the consumer's.
 bool picture_ids_map(struct picture_ids *p, uint16_t id, uint16_t *out, uint8_t *tl0);
 
-// True for another packet of the newest picture, or of the one behind it.
+// True for another packet of the newest picture, or of the one behind it. There is a newest one.
 static inline bool picture_ids_is_next(const struct picture_ids *p, uint16_t id)
 {
 	unsigned ahead = ((unsigned)id - p->newest) & p->mask;
 
-	return p->started && ahead <= 1 && (ahead != 0 || (p->left_out & 1) == 0);
+	return ahead <= 1 && (ahead != 0 || (p->left_out & 1) == 0);
 }
 
 // picture_ids_map() of that packet, without a call.
 static inline uint16_t picture_ids_take_next(struct picture_ids *p, uint16_t id, uint8_t *tl0)
 {
-	unsigned ahead = ((unsigned)id - p->newest) & p->mask;
+	const uint16_t mask = p->mask;
+	const unsigned ahead = ((unsigned)id - p->newest) & mask;
+	const uint16_t out = (uint16_t)(p->out + ahead);
+	const uint8_t given = (uint8_t)(*tl0 + p->tl0_delta);
 
 	p->left_out <<= ahead;
-	p->newest = id & p->mask;
-	p->out = (uint16_t)(p->out + ahead);
-	*tl0 = (uint8_t)(*tl0 + p->tl0_delta);
-	if ((uint8_t)(*tl0 - p->tl0_newest) < 0x80)
-		p->tl0_newest = *tl0;
-	return p->out & p->mask;
+	p->newest = id & mask;
+	p->out = out;
+	if ((uint8_t)(given - p->tl0_newest) < 0x80)
+		p->tl0_newest = given;
+	*tl0 = given;
+	return out & mask;
 }
 
 // The picture is left out on purpose: later ones move up. Only for the newest; repeats and older

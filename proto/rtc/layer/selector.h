@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
 	LAYER_HIGHEST = 0xff,
@@ -75,21 +76,26 @@ static inline bool layer_select_changes(const struct layer_selector *s,
 {
 	const struct layer_pair wanted = s->wanted, current = s->current;
 
-	if (current.temporal == wanted.temporal && current.spatial == wanted.spatial)
+	if (memcmp(&current, &wanted, sizeof(current)) == 0)
 		return false;
 	return current.temporal > wanted.temporal || current.spatial > wanted.spatial ||
 	       ((l->flags & LAYER_SWITCH_UP) != 0 && current.temporal != wanted.temporal) ||
 	       (l->form == LAYER_FORM_VP9 && current.spatial != wanted.spatial);
 }
 
-// True for a packet of VP8 or VP9 that is forwarded and changes nothing.
+// True for a packet of VP8 or VP9 that changes nothing, to most who get it.
+static inline bool layer_select_may_be_steady(const struct layer_packet *l)
+{
+	return (l->form == LAYER_FORM_VP8 || l->form == LAYER_FORM_VP9) &&
+	       (l->flags & LAYER_KEYFRAME) == 0;
+}
+
+// Of those: true if it is forwarded and changes nothing. The selector has begun.
 static inline bool layer_select_is_steady(const struct layer_selector *s,
 					  const struct layer_packet *l, uint32_t ts)
 {
-	return (l->form == LAYER_FORM_VP8 || l->form == LAYER_FORM_VP9) && s->started &&
-	       (l->flags & LAYER_KEYFRAME) == 0 && ts - s->changed_ts <= LAYER_BEHIND_TICKS &&
-	       !layer_select_changes(s, l) && l->spatial <= s->current.spatial &&
-	       l->temporal <= s->current.temporal;
+	return ts - s->changed_ts <= LAYER_BEHIND_TICKS && !layer_select_changes(s, l) &&
+	       l->spatial <= s->current.spatial && l->temporal <= s->current.temporal;
 }
 
 // layer_select() of that packet, without a call. True: FORWARD_MARKED.

@@ -132,7 +132,8 @@ static enum layer_verdict choose(struct run *r, const struct layer_packet *l, ui
 	enum layer_verdict short_verdict = LAYER_WAIT;
 
 	steady = r->selector;
-	bool taken = layer_select_is_steady(&steady, l, ts);
+	bool taken = layer_select_may_be_steady(l) && steady.started &&
+		     layer_select_is_steady(&steady, l, ts);
 	if (taken)
 		short_verdict = layer_select_take_steady(&steady, l, ts) ? LAYER_FORWARD_MARKED
 									 : LAYER_FORWARD;

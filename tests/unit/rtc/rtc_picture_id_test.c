@@ -40,7 +40,7 @@ static void assert_same(const struct picture_ids *a, const struct picture_ids *b
 
 static bool map_next(struct picture_ids *p, uint16_t id, uint16_t *out, uint8_t *tl0)
 {
-	if (!picture_ids_is_next(p, id))
+	if (!p->started || !picture_ids_is_next(p, id))
 		return false;
 	*out = picture_ids_take_next(p, id, tl0);
 	return true;
