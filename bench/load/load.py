@@ -21,7 +21,7 @@ from together import Together  # noqa: E402
 SOCKET = "sluice-bench"  # abstract: of the lab's namespace alone
 TRIES = 3
 RESOLUTION = 0.03
-START_PACKETS = 3e6  # sealed packets a second: what no worker of a run has done yet
+START_PACKETS = 3e6  # sealed packets a second
 GENERATOR_FULL = 0.9
 
 
@@ -75,11 +75,11 @@ def loss_free(generator, rate, seconds):
 
 def search(generator, consumers, start, seconds, resolution):
     """RFC 2544 26.1 by bisection, from above. The last trial without loss, or None."""
-    high = start / consumers
-    overload = generator.trial(high, seconds)
-    if overload["lost"] == 0:
-        return overload
-    low, best = 0.0, None
+    low, best, high = 0.0, None, start / consumers
+    while (overload := generator.trial(high, seconds))["lost"] == 0:
+        if overload["busy_share"] > GENERATOR_FULL:
+            return overload
+        low, best, high = high, overload, 2 * high
     high = min(high, 1.3 * overload["media"] / consumers / overload["seconds"])
     while high - low > resolution * high:
         middle = (low + high) / 2 if best else high / 1.3
@@ -101,6 +101,14 @@ def latencies(generator, rate, seconds):
             "rate", "expected", "lost", "gap_share", "crossing_ns", "windows", "windows_left_out",
             "latency_ns", "latency_gapless_ns")}
     return found
+
+
+def figures(args, generator, consumers):
+    """(the trial at the rate found, latencies)."""
+    best = search(generator, consumers, args.start, args.trial_seconds, args.resolution)
+    if best is None:
+        raise SystemExit("bench: no rate without loss: is the machine busy with other work?")
+    return best, latencies(generator, best["rate"], args.latency_seconds)
 
 
 def row(args, consumers, clock, best, found):
@@ -128,11 +136,7 @@ def measure(args, consumers):
         generator = stack.enter_context(Generator(
             f"net_memif0,role=client,id=0,socket={SOCKET},rsize={args.ring}", plan))
         generator.warm_up(max(100, 50000 / consumers))
-        best = Together.settled(lambda: search(generator, consumers, args.start,
-                                               args.trial_seconds, args.resolution))
-        if best is None:
-            raise SystemExit("bench: no rate without loss: is the machine busy with other work?")
-        found = latencies(generator, best["rate"], args.latency_seconds)
+        best, found = Together.settled(lambda: figures(args, generator, consumers))
         if best["wrong"]:
             raise SystemExit(f"bench: {best['wrong']} opened packets were not what was sent")
         return row(args, consumers, generator.clock, best, found)

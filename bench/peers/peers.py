@@ -53,8 +53,8 @@ class Trials:
         return Together.counted(lambda: self._metered(rate, seconds))
 
     def _metered(self, rate, seconds):
-        """A queue without a bound loses nothing and is no rate either: where one packet in a hundred
-        comes LATE_MS late, that hundredth counts as lost."""
+        """A queue without a bound loses nothing and is no rate either: where one packet in a
+        hundred comes LATE_MS late, that hundredth counts as lost."""
         core, other = sfu.cores()
         # Ours polls: its worker's thread is what counts, where it has a core.
         only = core if self.peer.name == "sluice" and core != other else None
@@ -145,20 +145,30 @@ def spend(trials, rate, seconds):
     return share, trial
 
 
+def figures(args, trials, start):
+    """(the trial at the rate found, what spend() says of it)."""
+    best = search(trials, trials.peer.consumers, args.start or start, args.trial_seconds,
+                  args.resolution)
+    if best is None:
+        raise SystemExit("bench: no rate without loss: is the machine busy with other work?")
+    return best, spend(trials, best["rate"], args.cpu_seconds)
+
+
 def row(args, name, trials, best, spent):
     share, trial = spent
     peer, packets = trials.peer, trial["media"]
     busy = max(best["busy_share"], trials.busy_at_loss)
-    each = {f"{key}_ns_per_packet": round(value / packets, 1) for key, value in trial["cpu"].items()}
+    each = {f"{key}_ns_per_packet": round(ns / packets, 1) for key, ns in trial["cpu"].items()}
     return {"bench": "peers", "peer": name, "version": peer.version(), "suite": args.suite,
             "bytes": args.bytes, "consumers": peer.consumers, "workers": 1, "port": peer.port,
             "packets_per_second": round(best["media"] / best["seconds"]),
             "bound": "generator" if busy > load.GENERATOR_FULL else "peer",
             "generator_busy_share": best["busy_share"],
             "generator_busy_share_at_loss": trials.busy_at_loss, "cpu_rate_share": share,
-            "cpu_packets": packets, "cpu_lost": trial["lost"], **each, "opened": trial["opened"],
-            "wrong": best["wrong"] + trial["wrong"], "gap_share": trial["gap_share"],
-            **Together.facts(best), **trials.generator.clock}
+            "cpu_packets": packets, "cpu_lost": trial["lost"], "cpu_apart": trial["apart"], **each,
+            "opened": trial["opened"], "wrong": best["wrong"] + trial["wrong"],
+            "gap_share": trial["gap_share"], **Together.facts(best),
+            **trials.generator.clock}
 
 
 def measure(args, name, make, wire_name, consumers):
@@ -166,12 +176,8 @@ def measure(args, name, make, wire_name, consumers):
     with contextlib.ExitStack() as stack:
         peer = stack.enter_context(make(args.suite, args.bytes, consumers))
         trials = stack.enter_context(Trials(peer))
-        best = Together.settled(lambda: search(
-            trials, consumers, args.start or START[wire_name], args.trial_seconds,
-            args.resolution))
-        if best is None:
-            raise SystemExit("bench: no rate without loss: is the machine busy with other work?")
-        made = row(args, name, trials, best, spend(trials, best["rate"], args.cpu_seconds))
+        best, spent = Together.settled(lambda: figures(args, trials, START[wire_name]))
+        made = row(args, name, trials, best, spent)
         if made["wrong"]:
             raise SystemExit(f"bench: {name}: opened packets were not what was sent")
         return made
