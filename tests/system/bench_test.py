@@ -22,9 +22,10 @@ import xml.etree.ElementTree
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 os.environ["SLUICE_BENCH_BUILD"] = str(TREE / "build")
-sys.path.insert(0, str(TREE / "bench"))
+sys.path[:0] = [str(TREE / "bench"), str(TREE / "bench/load")]
 import room  # noqa: E402, pylint: disable=wrong-import-position
 import sfu  # noqa: E402, pylint: disable=wrong-import-position
+from together import Together  # noqa: E402, pylint: disable=wrong-import-position
 
 CLONE_NEWNET, SO_RCVBUFFORCE = 0x40000000, 33
 UNDER_WAY, QUIET_S = 100, 2
@@ -98,6 +99,42 @@ def counter(name, **labels):
     wanted = [f'{key}="{text}"' for key, text in labels.items()]
     return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
                if line.startswith(name + ("{" if labels else "")) and all(w in line for w in wanted))
+
+
+class Cores(unittest.TestCase):
+    """What a host does with two virtual CPUs: 60 ns for a cache line between them, then 400."""
+
+    def setUp(self):
+        class OfThisTest(Together):
+            pass
+        self.together = OfThisTest
+        self.run = 0
+
+    def trial(self, *crossings):
+        self.run += 1
+        crossing = crossings[self.run - 1]
+        return {"crossing_ns": crossing, "apart": self.together.apart(crossing), "seconds": 1}
+
+    def test_a_wait_ends_when_they_are_near(self):
+        looks = iter([60, 400, 400, 70, 400])
+        self.together.apart(next(looks))
+        self.assertEqual(self.together.wait(lambda: next(looks)), 70)
+
+    def test_patience_ends(self):
+        self.together.apart(60)
+        self.together.waited = 60.0
+        self.assertEqual(self.together.wait(lambda: 400), 400)
+        self.assertTrue(self.together.counted(lambda: self.trial(400))["apart"])
+
+    def test_what_counts_is_the_trial_they_were_near_in(self):
+        self.together.apart(60)
+        self.assertEqual(self.together.counted(lambda: self.trial(400, 400, 60))["crossing_ns"], 60)
+        self.assertEqual((self.run, self.together.repeated), (3, 2))
+
+    def test_a_search_is_made_anew_when_they_come_nearer_than_ever(self):
+        self.together.apart(400)  # in the warm-up
+        found = self.together.settled(lambda: self.trial(60, 70))
+        self.assertEqual((found["crossing_ns"], self.run), (70, 2))
 
 
 class Benches(unittest.TestCase):
