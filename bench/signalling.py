@@ -9,6 +9,7 @@ import concurrent.futures
 import ctypes
 import json
 import os
+import re
 import secrets
 import statistics
 import subprocess
@@ -20,11 +21,16 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import sfu  # noqa: E402
 import grpc  # noqa: E402
 from webrtc_peer import Identity, Peer, binding_request  # noqa: E402
-from sluice.v1 import room_pb2, transport_pb2, transport_pb2_grpc  # noqa: E402
+from sluice.v1 import (room_pb2, room_pb2_grpc, signalling_pb2, signalling_pb2_grpc,  # noqa: E402
+                       transport_pb2, transport_pb2_grpc)
 
 CLONE_NEWNET = 0x40000000
 BUSY = 0.8  # of a core
 PATIENCE_S = 20
+OFFER = ("v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0",
+         "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=mid:0", "a=ice-ufrag:{}",
+         "a=ice-pwd:{}", "a=fingerprint:{}", "a=setup:active", "a=sendonly", "a=rtcp-mux",
+         "a=rtpmap:111 opus/48000/2", "a=ssrc:1 cname:bench")
 
 
 def options():
@@ -32,6 +38,8 @@ def options():
                                      description=__doc__.split("\n")[0])
     parser.add_argument("--transports", type=int, default=1000, help="to set up (1000)")
     parser.add_argument("--at-once", type=int, default=16, help="being set up at a time (16)")
+    parser.add_argument("--offers", action="store_true",
+                        help="participants that publish by an SDP offer, as WHIP and pages do")
     parser.add_argument("--json", action="store_true", help="one object a line")
     return parser.parse_args()
 
@@ -53,9 +61,9 @@ class Client(Peer):
     def set_up(self):
         """Seconds it took, the API's two calls included."""
         start = time.monotonic()
-        made = self.calls.CreateTransport(transport_pb2.CreateTransportRequest(
+        made = self.calls.transports.CreateTransport(transport_pb2.CreateTransportRequest(
             webrtc=transport_pb2.WebRtcOptions()), timeout=PATIENCE_S)
-        self.calls.ConnectTransport(transport_pb2.ConnectTransportRequest(
+        self.calls.transports.ConnectTransport(transport_pb2.ConnectTransportRequest(
             name=made.name, webrtc=transport_pb2.WebRtcConnect(
                 ice=self.ice, dtls=transport_pb2.DtlsParameters(
                     role=transport_pb2.DtlsParameters.ROLE_CLIENT,
@@ -63,6 +71,40 @@ class Client(Peer):
         self.check(binding_request(self.ice, made.webrtc.ice), start + PATIENCE_S)
         self.handshake(made.webrtc.dtls.fingerprint, start + PATIENCE_S)
         return time.monotonic() - start
+
+
+class Publisher(Client):
+    """Alone in its room, so that nobody has to be told of it."""
+
+    def __init__(self, calls, identity, address):
+        super().__init__(calls, identity, address)
+        self.room = f"rooms/{secrets.token_hex(8)}"
+        self.calls.rooms.CreateRoom(room_pb2.CreateRoomRequest(room_id=self.room[6:]),
+                                    timeout=PATIENCE_S)
+
+    def set_up(self):
+        start = time.monotonic()
+        joined = self.calls.signalling.Join(signalling_pb2.JoinRequest(room=self.room),
+                                            timeout=PATIENCE_S)
+        answer = self.calls.signalling.Publish(signalling_pb2.PublishRequest(
+            session=joined.session, sdp="".join(line + "\r\n" for line in OFFER).format(
+                self.ice.username_fragment, self.ice.password, self.identity.fingerprint)),
+                                               timeout=PATIENCE_S).sdp
+        said = lambda name: re.search(rf"a={name}:(.*)\r", answer)[1]
+        theirs = transport_pb2.IceParameters(username_fragment=said("ice-ufrag"),
+                                             password=said("ice-pwd"))
+        self.check(binding_request(self.ice, theirs), start + PATIENCE_S)
+        self.handshake(said("fingerprint"), start + PATIENCE_S)
+        return time.monotonic() - start
+
+
+class Calls:
+    """The services that clients use."""
+
+    def __init__(self, channel):
+        self.transports = transport_pb2_grpc.TransportServiceStub(channel)
+        self.rooms = room_pb2_grpc.RoomServiceStub(channel)
+        self.signalling = signalling_pb2_grpc.SignallingServiceStub(channel)
 
 
 def memory_kb(pid):
@@ -81,7 +123,7 @@ def cpu_seconds(pid):
 def connected(calls):
     count, page = 0, ""
     while True:
-        answer = calls.ListTransports(transport_pb2.ListTransportsRequest(
+        answer = calls.transports.ListTransports(transport_pb2.ListTransportsRequest(
             page_size=500, page_token=page), timeout=PATIENCE_S)
         count += sum(t.state == room_pb2.TRANSPORT_STATE_CONNECTED
                      for t in answer.transports)
@@ -99,19 +141,21 @@ def await_connected(calls, wanted):
 
 def measure(args, node, calls, address):
     identity = Identity()
-    clients = [Client(calls, identity, address) for _ in range(args.transports + args.at_once)]
+    kind = Publisher if args.offers else Client
+    clients = [kind(calls, identity, address) for _ in range(args.transports + args.at_once)]
     with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
         # What is made once, and the threads' own memory, comes before the first reading.
-        list(pool.map(Client.set_up, clients[:args.at_once]))
+        list(pool.map(kind.set_up, clients[:args.at_once]))
         pids = {"dataplane": node.dataplane.pid, "controlplane": node.controlplane,
                 "client": os.getpid()}
         memory = {name: memory_kb(pid) for name, pid in pids.items()}
         cpu = {name: cpu_seconds(pid) for name, pid in pids.items()}
         start = time.monotonic()
-        times = sorted(pool.map(Client.set_up, clients[args.at_once:]))
+        times = sorted(pool.map(kind.set_up, clients[args.at_once:]))
         seconds = time.monotonic() - start
     cpu = {name: cpu_seconds(pid) - cpu[name] for name, pid in pids.items()}
-    await_connected(calls, len(clients))
+    if not args.offers:  # a participant's transports are not listed
+        await_connected(calls, len(clients))
     grown = {name: memory_kb(pid) - memory[name] for name, pid in pids.items()}
     for client in clients:
         client.socket.close()
@@ -129,7 +173,7 @@ def row(args, seconds, times, cpu, grown, repeated):
     at = lambda share: round(1e3 * times[min(len(times) - 1, int(share * len(times)))], 2)
     count = args.transports
     return {"bench": "signalling", "transports": count, "at_once": args.at_once,
-            "transports_per_second": round(count / seconds, 1),
+            "offers": args.offers, "transports_per_second": round(count / seconds, 1),
             "set_up_ms": {"minimum": at(0), "p25": at(0.25), "p50": round(
                 1e3 * statistics.median(times), 2), "p99": at(0.99)},
             "cpu_ms_per_transport": {name: round(1e3 * value / count, 3)
@@ -181,7 +225,7 @@ def main():
         sfu.session_first(os.getpid())
         os.sched_setaffinity(0, {sfu.cores()[0]})
         with grpc.insecure_channel(f"unix:{sfu.STATE}/api.sock") as channel:
-            calls = transport_pb2_grpc.TransportServiceStub(channel)
+            calls = Calls(channel)
             found = measure(args, node, calls, (sfu.SFU4, int(os.environ["LAB_MEDIA_PORT"])))
     found |= {**before, "idle_gap_share_after": clock()["idle_gap_share"]}
     print(json.dumps(found)) if args.json else show(found)

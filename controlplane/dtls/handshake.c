@@ -130,17 +130,23 @@ static void run_open(struct handshake *h, const struct command *c)
 	transport_io_open(h->io, &c->params);
 }
 
+static void listening(struct handshake *h)
+{
+	const struct handshake_event event = {.type = HANDSHAKE_LISTENING};
+
+	on_io_event(h, &event);
+}
+
 static void run_set_remote(struct handshake *h, const struct command *c)
 {
-	const struct handshake_event listening = {.type = HANDSHAKE_LISTENING};
-
 	transport_io_set_remote(h->io, &c->credentials, &c->fingerprint, c->role);
-	on_io_event(h, &listening);
+	listening(h);
 }
 
 static void run_set_remote_credentials(struct handshake *h, const struct command *c)
 {
 	transport_io_set_remote_credentials(h->io, &c->credentials);
+	listening(h);
 }
 
 static void run_add_candidate(struct handshake *h, const struct command *c)

@@ -39,9 +39,9 @@ struct handshake_counters {
 void handshake_pool_counters(struct handshake_pool *pool, struct handshake_counters *out);
 
 enum handshake_event_type {
-	HANDSHAKE_LISTENING, // once: what set_remote said is in place, so the peer's checks are
-			     // answered. If the agent could not be made FAILED follows or came
-			     // first.
+	HANDSHAKE_LISTENING, // once for each set_remote and set_remote_credentials: what it said is
+			     // in place, so the peer's checks are answered. If the agent could not
+			     // be made FAILED follows or came first.
 	HANDSHAKE_ICE_CHECKING, // of 'generation'
 	HANDSHAKE_ICE_READY, // of 'generation', with 'local' and 'remote'; again if the pair
 			     // changes

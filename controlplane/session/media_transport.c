@@ -121,15 +121,30 @@ static void on_keys(struct media_transport *t, const struct dtls_srtp_keys *keys
 	proceed(t);
 }
 
-// The agent has what the dataplane has: whatever it tells, it was given that before.
-static void admitted(struct media_transport *t)
+static void end_waiting(struct media_transport *t)
 {
 	const struct link_result applied = {.kind = LINK_APPLIED};
+	void (*told)(void *user, const struct link_result *result) = t->waiting;
 
-	if (!t->admitting)
-		return;
-	t->admitting = false;
-	t->events->admitted(t->user, &applied);
+	t->waiting = NULL;
+	if (told != NULL)
+		told(t->user, &applied);
+}
+
+bool media_transport_await_agent(struct media_transport *t)
+{
+	if (t->unheard == 0)
+		return false;
+	t->waiting = t->events->admitted;
+	return true;
+}
+
+// Before there is a pair whatever the agent tells is about what it was given last.
+static void heard(struct media_transport *t, enum handshake_event_type type)
+{
+	t->unheard -= type == HANDSHAKE_LISTENING;
+	if (t->unheard == 0 || t->phase == MEDIA_CONNECTING)
+		end_waiting(t);
 }
 
 static void on_handshake(void *user, const struct handshake_event *event)
@@ -138,7 +153,7 @@ static void on_handshake(void *user, const struct handshake_event *event)
 	struct participant *p = t->user;
 
 	participant_hold(p);
-	admitted(t);
+	heard(t, event->type);
 	switch (event->type) {
 	case HANDSHAKE_LISTENING:
 	case HANDSHAKE_ICE_CHECKING:
@@ -227,7 +242,9 @@ bool media_transport_open(struct media_transport *t, struct node *node,
 	t->events = events;
 	t->user = user;
 	t->ref = ref;
-	t->remote_set = t->ice_ready = t->keys_ready = t->restarting = t->admitting = false;
+	t->remote_set = t->ice_ready = t->keys_ready = t->restarting = false;
+	t->unheard = 0;
+	t->waiting = NULL;
 	t->ice_generation = 0;
 	t->sdp_id = (uint64_t)g_random_int_range(1, G_MAXINT32) << 31 | g_random_int() >> 1;
 	fill_config(t, controlling, port, remote);
@@ -270,6 +287,7 @@ static void begin_handshake(struct media_transport *t, const struct ice_credenti
 {
 	t->step_us = g_get_monotonic_time();
 	t->phase = MEDIA_CONNECTING;
+	t->unheard++;
 	handshake_set_remote(t->handshake, remote, &t->remote_fingerprint, t->our_role);
 }
 
@@ -297,8 +315,8 @@ static void on_admitted(void *user, const struct link_result *result)
 	if (t->phase == MEDIA_NEW) {
 		struct ice_credentials remote = remote_of(&t->config.credentials[0]);
 		if (result->kind == LINK_APPLIED) {
-			t->admitting = true; // a check before the agent knows would be lost
 			begin_handshake(t, &remote);
+			t->waiting = t->events->admitted;
 		} else {
 			t->remote_set = false;
 			forget_remote(&t->config.credentials[0]);
@@ -414,6 +432,7 @@ void media_transport_restart_settle(struct media_transport *t, const struct link
 		t->ice_generation++;
 		t->ice_ready = false;
 		handshake_restart(t->handshake, &r->local);
+		t->unheard++;
 		handshake_set_remote_credentials(t->handshake, &r->remote);
 		for (guint i = 0; i < r->candidates->len; i++)
 			handshake_add_candidate(t->handshake, r->candidates->pdata[i]);
@@ -440,7 +459,10 @@ static void on_restarted(void *user, const struct link_result *result)
 
 	if (t->restart != NULL) {
 		media_transport_restart_settle(t, result);
-		t->events->announced(t->user, result);
+		if (result->kind == LINK_APPLIED)
+			t->waiting = t->events->announced;
+		else
+			t->events->announced(t->user, result);
 	}
 	participant_drop(p);
 }

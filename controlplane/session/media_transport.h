@@ -33,7 +33,8 @@ struct media_transport_events {
 	// refused: the credentials before hold.
 	void (*announced)(void *user, const struct link_result *result);
 	// So is the remote's side of media_transport_set_remote(), and our agent answers its
-	// checks: refused, it may be set again. Not told where the transport was opened with it.
+	// checks: refused, it may be set again. Or what media_transport_await_agent() was asked
+	// for.
 	void (*admitted)(void *user, const struct link_result *result);
 	// Pair and keys are there: submit an epoch with media_transport_apply() in it, then tell
 	// media_transport_established().
@@ -58,7 +59,9 @@ struct media_transport {
 	enum dtls_role our_role;
 	struct ice_credentials offered; // for a restart by us that has no answer yet; empty: none
 	struct media_restart *restart; // on its way to the dataplane; NULL: none
-	bool admitting; // the dataplane has the remote's side, our agent perhaps not yet
+	unsigned unheard; // times our agent has still to say that it answers the remote's checks
+	// Told when it has; NULL: nobody waits.
+	void (*waiting)(void *user, const struct link_result *result);
 	bool ice_ready;
 	bool keys_ready;
 	int64_t step_us; // when the set-up's step under way began, on g_get_monotonic_time's clock
@@ -87,6 +90,10 @@ bool media_transport_set_remote(struct media_transport *t, const struct ice_cred
 				const struct dtls_fingerprint *fingerprint,
 				enum dtls_role our_role);
 
+// An answer that leaves before our agent has the credentials in it brings checks that are lost, and
+// the peer repeats them half a second later. True: 'admitted' will come when it may leave.
+bool media_transport_await_agent(struct media_transport *t);
+
 // Candidates of the remote's. Returns how many were ignored.
 unsigned media_transport_add_candidates(struct media_transport *t, char *const *lines,
 					size_t count);
@@ -95,7 +102,8 @@ unsigned media_transport_add_candidates(struct media_transport *t, char *const *
 // dataplane has taken it. False: another one is on its way, or there are no random bytes.
 //
 //   begin -> stage (adds it to an epoch that is being pushed) -> settle (with that epoch's result)
-//   or restart: all of that in an epoch of its own; 'announced' comes when SDP may leave.
+//   or restart: all of that in an epoch of its own; 'announced' comes when SDP may leave, our agent
+//   having the credentials, too.
 bool media_transport_restart(struct media_transport *t, const struct ice_credentials *remote);
 bool media_transport_restart_begin(struct media_transport *t, const struct ice_credentials *remote);
 void media_transport_restart_stage(struct media_transport *t, struct link_epoch *e);

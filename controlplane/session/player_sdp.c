@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-static void answer_viewer(struct participant *p)
+static void end_viewers_offer(struct participant *p)
 {
 	struct player *player = p->player;
 	struct sdp_playback *playback = player->playback;
@@ -24,13 +24,21 @@ static void answer_viewer(struct participant *p)
 	}
 	sdp = sdp_playback_answer(playback, &local, p->uid);
 	ice_credentials_wipe(&local.ice);
+	sdp_playback_destroy(&player->playback);
+	offer_answered(p, sdp);
+	g_free(sdp);
+}
+
+static void answer_viewer(struct participant *p)
+{
+	const struct sdp_playback *playback = p->player->playback;
+
 	media_transport_set_remote(&p->subscribe, &playback->ice, &playback->fingerprint,
 				   playback->role);
 	media_transport_add_candidates(&p->subscribe, playback->candidates,
 				       playback->candidate_count);
-	sdp_playback_destroy(&player->playback);
-	offer_answered(p, sdp);
-	g_free(sdp);
+	if (!media_transport_await_agent(&p->subscribe))
+		end_viewers_offer(p);
 }
 
 static void offer_viewer(struct participant *p)
@@ -124,11 +132,15 @@ static void take_lines(struct participant *p)
 	player_fill(p);
 }
 
-// The answer to our offer counts from now on, or not at all.
+// The answer to our offer counts from now on, or not at all; or a viewer's offer may be answered.
 static void on_admitted(void *user, const struct link_result *result)
 {
 	struct participant *p = user;
 
+	if (p->player->playback != NULL) {
+		end_viewers_offer(p);
+		return;
+	}
 	if (result->kind != LINK_APPLIED) {
 		offer_refuse_result(p, result);
 		return;

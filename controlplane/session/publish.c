@@ -286,15 +286,32 @@ static void answer(struct participant *p)
 	ice_credentials_wipe(&local.ice);
 }
 
-void publish_settle(struct participant *p)
+static void end_offer(struct participant *p)
 {
 	struct sdp_publication *o = p->publication;
 
 	answer(p);
-	media_transport_set_remote(&p->publish, &o->ice, &o->fingerprint, o->role);
-	media_transport_add_candidates(&p->publish, o->candidates, o->candidate_count);
 	p->settled = (struct sdp_settled){.connected = true, .role = o->role, .ice = o->ice};
 	sdp_publication_destroy(&p->publication);
+}
+
+void publish_settle(struct participant *p)
+{
+	struct sdp_publication *o = p->publication;
+
+	media_transport_set_remote(&p->publish, &o->ice, &o->fingerprint, o->role);
+	media_transport_add_candidates(&p->publish, o->candidates, o->candidate_count);
+	if (!media_transport_await_agent(&p->publish))
+		end_offer(p);
+}
+
+static void on_admitted(void *user, const struct link_result *result)
+{
+	struct participant *p = user;
+
+	(void)result; // applied: it is our agent that was waited for
+	if (p->publication != NULL)
+		end_offer(p);
 }
 
 // Tracks of an offer that came to nothing: none of them ever was the dataplane's.
@@ -333,6 +350,7 @@ static void on_announced(void *user, const struct link_result *result)
 
 const struct media_transport_events publish_events = {
 	.announced = on_announced,
+	.admitted = on_admitted,
 	.ready = on_ready,
 	.ended = on_ended,
 };

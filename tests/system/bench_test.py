@@ -179,6 +179,9 @@ class Benches(unittest.TestCase):
         self.assertEqual((row["bench"], row["transports"]), ("signalling", 200))
         # An answered ConnectTransport means that checks are answered.
         self.assertEqual(row["checks_repeated"], 0)
+        # And so does an answered offer.
+        row = bench("signalling.py", "--transports", "200", "--offers")[0]
+        self.assertEqual((row["offers"], row["checks_repeated"]), (True, 0))
         self.assertGreater(row["transports_per_second"], 0)
         self.assertGreater(row["cpu_ms_per_transport"]["controlplane"], 0)
 

@@ -186,6 +186,8 @@ static void restart_test(void **state)
 		assert_int_equal(add_candidate(&a, &b), ICE_CANDIDATE_OK);
 		assert_int_equal(add_candidate(&b, &a), ICE_CANDIDATE_OK);
 		WAIT_UNTIL(a.generation == generation && b.generation == generation);
+		assert_int_equal(a.seen[HANDSHAKE_LISTENING], 1 + generation);
+		assert_int_equal(b.seen[HANDSHAKE_LISTENING], 1 + generation);
 	}
 	assert_int_equal(a.seen[HANDSHAKE_DTLS_CONNECTED], 1);
 	handshake_close(&a.h);
