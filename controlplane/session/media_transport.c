@@ -545,7 +545,8 @@ static gboolean remove_record(gpointer data)
 }
 
 // Who answers checks agrees to be sent to, and asks for it (RFC 7675 5.2). The record stays for the
-// goodbye alone, under credentials that nobody knows.
+// goodbye alone, under credentials that nobody knows: what ends is our consent to be sent to. The
+// peer's, under which BYE leaves, stands, and close_notify is how 5.2 has ours revoked.
 static void revoke_consent(struct media_transport *t)
 {
 	bool runs = t->phase == MEDIA_CONNECTING || t->phase == MEDIA_CONNECTED;
