@@ -3,6 +3,8 @@
 // dataplane/egress/rtp.c - one RTP packet in the next place. Contract in rtp.h.
 #include "dataplane/egress/rtp.h"
 
+#include <assert.h>
+
 uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
 		    const struct egress_rtp_head *head, struct egress_rtp_fields fields,
 		    const uint8_t *payload, uint16_t payload_size, struct subscription *counts)
@@ -11,6 +13,7 @@ uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
 	uint32_t udp_bytes = (uint32_t)head->size + payload_size + c->transport->tag_bytes;
 	const struct egress_rtp_form form =
 		egress_rtp_form(&c->transport->path, head, fields.pt, udp_bytes);
+	assert(head->mid_at > RTP_HEADER_BYTES || head->size == RTP_HEADER_BYTES);
 	uint8_t *rtp = egress_rtp_write(*egress_next(e), c, head, &form, fields);
 	unsigned place = e->frame_count;
 

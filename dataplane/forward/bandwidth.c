@@ -131,10 +131,8 @@ static bool pad(struct worker *w, struct transport *t, struct subscription *s,
 
 	if (!rtp_ext_build(&layout, block, sizeof(block), &none, &c->shm.ext, &own))
 		return false;
-	const struct egress_rtp_head head = {
-		.block = block,
-		.size = (uint16_t)(RTP_HEADER_BYTES + layout.size),
-	};
+	const uint16_t size = (uint16_t)(RTP_HEADER_BYTES + layout.size);
+	const struct egress_rtp_head head = {.block = block, .size = size, .mid_at = size};
 	const struct egress_rtp_fields fields = {
 		.timestamp = s->continuity.ts_newest,
 		.pt = rtx_pt(c),
