@@ -172,9 +172,10 @@ static __rte_noinline void note_burst(struct egress *e, const struct usual u,
 static __rte_noinline void number_burst(const struct egress *e, const struct usual u,
 					const struct fanout_burst *b, uint64_t now_us)
 {
+	const struct placed *const end = b->placed + b->count;
 	const struct srtp_job *job = &e->jobs[e->job_count - b->count];
 
-	for (const struct placed *p = b->placed; p != b->placed + b->count; p++, job++)
+	for (const struct placed *p = b->placed; p != end; p++, job++)
 		bytes_store_be16(job->packet + u.head.twcc_at,
 				 bandwidth_number(p->entry->transport, u.kind, u.size, now_us));
 }
@@ -185,11 +186,12 @@ static __rte_noinline void patch_burst(struct egress *e, const struct packet *pa
 				       const struct fanout_burst *b)
 {
 	const struct layer_packet l = packet->layer;
+	const struct placed *const end = b->placed + b->count;
 	unsigned at = e->job_count - b->count;
 	struct srtp_job *job = &e->jobs[at];
 	uint8_t(*head)[SRTP_HEAD_BYTES] = &e->heads[at];
 
-	for (const struct placed *p = b->placed; p != b->placed + b->count; p++, job++, head++)
+	for (const struct placed *p = b->placed; p != end; p++, job++, head++)
 		if (p->at.patched)
 			rewrite_ids(egress_rtp_share(job, *head, payload, own), &l, &p->at);
 }

@@ -74,13 +74,13 @@ enum layer_verdict layer_select(struct layer_selector *s, const struct layer_pac
 static inline bool layer_select_changes(const struct layer_selector *s,
 					const struct layer_packet *l)
 {
-	const struct layer_pair wanted = s->wanted, current = s->current;
+	const struct layer_pair *wanted = &s->wanted, *current = &s->current;
 
-	if (memcmp(&current, &wanted, sizeof(current)) == 0)
+	if (memcmp(current, wanted, sizeof(*current)) == 0)
 		return false;
-	return current.temporal > wanted.temporal || current.spatial > wanted.spatial ||
-	       ((l->flags & LAYER_SWITCH_UP) != 0 && current.temporal != wanted.temporal) ||
-	       (l->form == LAYER_FORM_VP9 && current.spatial != wanted.spatial);
+	return current->temporal > wanted->temporal || current->spatial > wanted->spatial ||
+	       ((l->flags & LAYER_SWITCH_UP) != 0 && current->temporal != wanted->temporal) ||
+	       (l->form == LAYER_FORM_VP9 && current->spatial != wanted->spatial);
 }
 
 // True for a packet of VP8 or VP9 that changes nothing, to most who get it.
