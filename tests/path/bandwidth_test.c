@@ -86,8 +86,7 @@ static int leave(void **state)
 static void send_packet(struct path *p, uint32_t ssrc, uint16_t seq, bool starts, bool key,
 			size_t size)
 {
-	uint8_t payload[HIGH_BYTES] = {0x90, 0x80, (uint8_t)(0x80 | (p->number >> 8 & 0x7f)),
-				       (uint8_t)p->number, (uint8_t)!key};
+	uint8_t payload[HIGH_BYTES] = {0};
 	uint8_t packet[1400];
 	const struct media m = {.ssrc = ssrc,
 				.seq = seq,
@@ -96,7 +95,7 @@ static void send_packet(struct path *p, uint32_t ssrc, uint16_t seq, bool starts
 				.payload = payload,
 				.size = size};
 
-	payload[0] = starts ? 0x90 : 0x80; // RFC 7741: S
+	media_write_vp8(payload, (unsigned)p->number, starts, key);
 	room_send_rtp(p->r, &p->r->peers[PUBLISHER], packet, media_write(packet, &m));
 }
 

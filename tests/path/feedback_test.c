@@ -100,39 +100,19 @@ static void send_audio(struct room *r, uint16_t seq)
 	send(r, &m);
 }
 
-static void send_compound(struct room *r, unsigned peer, struct bytes_writer *w)
-{
-	assert_false(w->overflow);
-	room_send_rtcp(r, &r->peers[peer], w->start, w->size);
-	room_deliver(r);
-}
-
-// Moves time in housekeeping's steps.
-static void pass(struct room *r, uint64_t us)
-{
-	for (uint64_t end = r->now_us + us; r->now_us < end;) {
-		room_time(r, r->now_us + HOUSEKEEPING_US);
-		room_housekeeping(r);
-	}
-}
-
-// Finds the n-th packet of a kind in what a peer got.
+// room_find_rtcp(), and all that the peer got is whole and begins with a report (RFC 3550 6.1).
 static bool find(struct room *r, unsigned peer, uint8_t type, int count, unsigned n,
 		 struct rtcp_packet *out)
 {
 	for (unsigned i = 0; i < r->got_count; i++) {
-		struct rtcp_walk walk;
-		if (r->got[i].peer != peer || !r->got[i].rtcp)
+		const struct room_packet *g = &r->got[i];
+
+		if (g->peer != peer || !g->rtcp)
 			continue;
-		assert_true(rtcp_check(r->got[i].bytes, (size_t)r->got[i].size));
-		// RFC 3550 6.1: a report comes first.
-		assert_true(r->got[i].bytes[1] == RTCP_SR || r->got[i].bytes[1] == RTCP_RR);
-		rtcp_walk_init(&walk, r->got[i].bytes, (size_t)r->got[i].size);
-		while (rtcp_walk_next(&walk, out))
-			if (out->type == type && (count < 0 || out->count == count) && n-- == 0)
-				return true;
+		assert_true(rtcp_check(g->bytes, (size_t)g->size));
+		assert_true(g->bytes[1] == RTCP_SR || g->bytes[1] == RTCP_RR);
 	}
-	return false;
+	return room_find_rtcp(r, peer, type, count, n, out);
 }
 
 static unsigned plis(struct room *r)
@@ -158,7 +138,7 @@ static void send_pli(struct room *r)
 	bytes_writer_init(&w, bytes, sizeof(bytes));
 	rtcp_put_rr(&w, 77, NULL, 0);
 	rtcp_put_pli(&w, 77, CONSUMER_VIDEO);
-	send_compound(r, SUBSCRIBER, &w);
+	room_send_compound(r, SUBSCRIBER, &w);
 }
 
 static void a_consumers_wish_reaches_the_publisher(void **state)
@@ -166,22 +146,22 @@ static void a_consumers_wish_reaches_the_publisher(void **state)
 	struct room *r = *state;
 
 	send_keyframe(r, 1);
-	pass(r, SECOND_US);
+	room_pass(r, SECOND_US);
 	plis(r);
 	send_keyframe(r, 2); // whoever waited since the start is served
-	pass(r, SECOND_US);
+	room_pass(r, SECOND_US);
 	assert_int_equal(plis(r), 0);
 
 	send_pli(r);
 	send_pli(r);
-	pass(r, 20000);
+	room_pass(r, 20000);
 	assert_int_equal(plis(r), 1);
-	pass(r, 400000); // merged
+	room_pass(r, 400000); // merged
 	assert_int_equal(plis(r), 0);
-	pass(r, 200000); // no keyframe came: once more
+	room_pass(r, 200000); // no keyframe came: once more
 	assert_int_equal(plis(r), 1);
 	send_keyframe(r, 3);
-	pass(r, 2 * SECOND_US);
+	room_pass(r, 2 * SECOND_US);
 	assert_int_equal(plis(r), 0);
 	assert_int_equal(r->h->dp.subscriptions[1].stats.pli_count, 2);
 	assert_in_range(r->h->dp.tracks[1].encodings[0].stats.pli_count, 2, 10);
@@ -195,14 +175,14 @@ static void a_wish_for_anothers_stream_is_nothing(void **state)
 
 	send_keyframe(r, 1);
 	send_keyframe(r, 2);
-	pass(r, SECOND_US);
+	room_pass(r, SECOND_US);
 	plis(r);
 	bytes_writer_init(&w, bytes, sizeof(bytes));
 	rtcp_put_rr(&w, 77, NULL, 0);
 	rtcp_put_pli(&w, 77, VIDEO_SSRC); // the publisher's, not one sent to this peer
 	rtcp_put_pli(&w, 77, 0xdddd);
-	send_compound(r, SUBSCRIBER, &w);
-	pass(r, SECOND_US);
+	room_send_compound(r, SUBSCRIBER, &w);
+	room_pass(r, SECOND_US);
 	assert_int_equal(plis(r), 0);
 }
 
@@ -214,10 +194,10 @@ static void fir_where_pli_is_not_negotiated(void **state)
 
 	send_keyframe(r, 1);
 	send_keyframe(r, 2);
-	pass(r, SECOND_US);
+	room_pass(r, SECOND_US);
 	room_collect(r);
 	send_pli(r);
-	pass(r, 600000);
+	room_pass(r, 600000);
 	room_collect(r);
 	assert_false(find(r, PUBLISHER, RTCP_PSFB, RTCP_PSFB_PLI, 0, &p));
 	assert_true(find(r, PUBLISHER, RTCP_PSFB, RTCP_PSFB_FIR, 0, &p));
@@ -239,7 +219,7 @@ static void send_sender_report(struct room *r, uint64_t ntp, uint32_t ts)
 
 	bytes_writer_init(&w, bytes, sizeof(bytes));
 	rtcp_put_sr(&w, &sr, NULL, 0);
-	send_compound(r, PUBLISHER, &w);
+	room_send_compound(r, PUBLISHER, &w);
 }
 
 // The publisher's clock, moved on by the time that passed, in the consumer's timestamps.
@@ -255,7 +235,7 @@ static void sender_reports_carry_the_publishers_clock(void **state)
 	send_sender_report(r, ntp, 960 * 100 + 7);
 	uint64_t at_us = r->now_us;
 	room_collect(r);
-	pass(r, SECOND_US + 100000);
+	room_pass(r, SECOND_US + 100000);
 	room_collect(r);
 	assert_true(find(r, SUBSCRIBER, RTCP_SR, -1, 0, &p));
 	assert_true(rtcp_read_sr(&p, &sr));
@@ -281,14 +261,14 @@ static void a_late_joiner_has_the_clock_soon(void **state)
 
 	send_audio(r, 1);
 	send_sender_report(r, UINT64_C(0xe000000000000000), 960);
-	pass(r, SECOND_US);
+	room_pass(r, SECOND_US);
 	struct room_peer *late = room_join(r, SHM_SUITE_AEAD_AES_256_GCM,
 					   r->peers[SUBSCRIBER].worker, "203.0.113.5");
 	room_subscribe(r, 2, 0, late, 0x3000);
 	room_apply(r);
 	send_audio(r, 2);
 	room_collect(r);
-	pass(r, 2 * SECOND_US + 100000);
+	room_pass(r, 2 * SECOND_US + 100000);
 	room_collect(r);
 	assert_true(find(r, late->id, RTCP_SR, -1, 0, &p));
 	assert_true(rtcp_read_sr(&p, &sr));
@@ -306,7 +286,7 @@ static void round_trip_is_measured(void **state)
 	send_audio(r, 1);
 	send_sender_report(r, UINT64_C(0xe000000000000000), 960);
 	do {
-		pass(r, HOUSEKEEPING_US);
+		room_pass(r, HOUSEKEEPING_US);
 		room_collect(r);
 	} while (!find(r, SUBSCRIBER, RTCP_SR, -1, 0, &p));
 	assert_true(rtcp_read_sr(&p, &sr));
@@ -320,7 +300,7 @@ static void round_trip_is_measured(void **state)
 	};
 	bytes_writer_init(&w, bytes, sizeof(bytes));
 	rtcp_put_rr(&w, 77, &block, 1);
-	send_compound(r, SUBSCRIBER, &w);
+	room_send_compound(r, SUBSCRIBER, &w);
 	const struct shm_subscription_stats *s = &r->h->dp.subscriptions[0].stats;
 	assert_int_equal(s->reported_packets_lost, 3);
 	assert_int_equal(s->reported_jitter, 17);
@@ -337,7 +317,7 @@ static void receiver_reports_tell_what_was_lost(void **state)
 		if (seq != 1003 && seq != 1004)
 			send_audio(r, seq);
 	room_collect(r);
-	pass(r, SECOND_US + 100000);
+	room_pass(r, SECOND_US + 100000);
 	room_collect(r);
 	assert_true(find(r, PUBLISHER, RTCP_RR, 1, 0, &p));
 	uint32_t own;
@@ -363,7 +343,7 @@ static void transport_wide_feedback_lists_arrivals(void **state)
 		if (seq % 5 != 3)
 			send_audio(r, seq);
 	room_collect(r);
-	pass(r, 300000);
+	room_pass(r, 300000);
 	room_collect(r);
 	for (unsigned n = 0; find(r, PUBLISHER, RTCP_RTPFB, RTCP_RTPFB_TWCC, n, &p); n++) {
 		assert_true(twcc_read(&p, &f));
@@ -385,13 +365,13 @@ static void expired_consent_stops_everything(void **state)
 
 	send_audio(r, 1);
 	send_sender_report(r, UINT64_C(0xe000000000000000), 960);
-	pass(r, 29 * (uint64_t)SECOND_US);
+	room_pass(r, 29 * (uint64_t)SECOND_US);
 	room_collect(r);
 	assert_int_equal(r->h->dp.transports[SUBSCRIBER].phase, SHM_PHASE_ESTABLISHED);
-	pass(r, 2 * SECOND_US);
+	room_pass(r, 2 * SECOND_US);
 	assert_int_equal(r->h->dp.transports[SUBSCRIBER].phase, SHM_PHASE_EXPIRED);
 	room_collect(r);
-	pass(r, 3 * SECOND_US);
+	room_pass(r, 3 * SECOND_US);
 	room_collect(r);
 	assert_int_equal(r->got_count, 0);
 	struct shm_transport_slot *slot = &r->h->dp.shm.transports[SUBSCRIBER];
@@ -448,7 +428,7 @@ static void send_pli_of(struct room *r, unsigned peer, uint32_t ssrc, unsigned c
 	bytes_writer_init(&w, compound, sizeof(compound));
 	for (unsigned k = 0; k < count; k++)
 		rtcp_put_pli(&w, 1, ssrc);
-	send_compound(r, peer, &w);
+	room_send_compound(r, peer, &w);
 }
 
 // Two streams: 22000 units a second, half of them at once; a PLI costs 10.
@@ -489,7 +469,7 @@ static void feedback_costs_what_it_speaks_of(void **state)
 		for (unsigned k = 20; k < 40; k += 2)
 			bytes_store_be16(at + k, 0x1fff);
 	}
-	send_compound(r, SUBSCRIBER, &w);
+	room_send_compound(r, SUBSCRIBER, &w);
 	assert_int_equal(r->h->dp.transports[SUBSCRIBER].bandwidth->estimator.feedbacks, 3);
 	assert_int_equal(refused(r), 1);
 }

@@ -89,12 +89,6 @@ static void remove_subscription(struct room *r, uint32_t slot)
 		r->h->dp.subscriptions[slot].generation);
 }
 
-static void pass(struct room *r)
-{
-	room_time(r, r->now_us + HOUSEKEEPING_US);
-	room_housekeeping(r);
-}
-
 static void a_stream_that_ends_says_so(void **state)
 {
 	struct room *r = *state;
@@ -105,11 +99,11 @@ static void a_stream_that_ends_says_so(void **state)
 	assert_int_equal(goodbyes(r, SUBSCRIBER, ssrcs), 0);
 	remove_subscription(r, VIDEO);
 	room_apply(r);
-	pass(r);
+	room_pass(r, HOUSEKEEPING_US);
 	assert_int_equal(goodbyes(r, SUBSCRIBER, ssrcs), 1);
 	assert_int_equal(ssrcs[0], VIEWER);
 	send(r, AUDIO, 2);
-	pass(r);
+	room_pass(r, HOUSEKEEPING_US);
 	assert_int_equal(goodbyes(r, SUBSCRIBER, ssrcs), 0);
 	assert_int_equal(r->got_count, 1); // the other goes on
 }
@@ -122,7 +116,7 @@ static void a_stream_never_sent_does_not(void **state)
 
 	remove_subscription(r, VIDEO);
 	room_apply(r);
-	pass(r);
+	room_pass(r, HOUSEKEEPING_US);
 	assert_int_equal(goodbyes(r, SUBSCRIBER, ssrcs), 0);
 }
 
@@ -158,7 +152,7 @@ static void a_pause_is_no_goodbye(void **state)
 	c->paused = 1;
 	room_op(r, SHM_RECORD_SUBSCRIPTION, SHM_ACTION_APPLY, VIDEO, 1);
 	room_apply(r);
-	pass(r);
+	room_pass(r, HOUSEKEEPING_US);
 	assert_int_equal(goodbyes(r, SUBSCRIBER, ssrcs), 0);
 }
 

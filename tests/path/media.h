@@ -41,6 +41,19 @@ static inline size_t media_write(uint8_t *out, const struct media *m)
 	return MEDIA_HEADER_BYTES + m->size;
 }
 
+// The descriptor and first byte of a packet of VP8 with a picture id of 15 bits (RFC
+// 7741 4.2, 4.3).
+enum { MEDIA_VP8_BYTES = 5 };
+static inline void media_write_vp8(uint8_t out[MEDIA_VP8_BYTES], unsigned picture, bool starts,
+				   bool key)
+{
+	out[0] = starts ? 0x90 : 0x80;
+	out[1] = 0x80;
+	out[2] = (uint8_t)(0x80 | (picture >> 8 & 0x7f));
+	out[3] = (uint8_t)picture;
+	out[4] = !key;
+}
+
 // What a test looks at in a packet to a consumer. One-byte extensions alone.
 struct media_read {
 	struct media m;

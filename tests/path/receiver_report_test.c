@@ -68,9 +68,7 @@ static void send(struct path *p, uint32_t ssrc, uint16_t seq, uint8_t pt, bool s
 	const struct encoding *e = p->r->h->dp.tracks[VIDEO].encodings;
 	unsigned which = ssrc == HIGH_SSRC;
 	bool key = starts && (p->frame == 0 || e[which].stats.pli_count != asked[which]);
-	uint8_t payload[HIGH_BYTES] = {starts ? 0x90 : 0x80, 0x80,
-				       (uint8_t)(0x80 | (p->frame >> 8 & 0x7f)), (uint8_t)p->frame,
-				       (uint8_t)!key};
+	uint8_t payload[HIGH_BYTES] = {0};
 	uint8_t packet[1400];
 	const struct media m = {.ssrc = ssrc,
 				.seq = seq,
@@ -79,6 +77,7 @@ static void send(struct path *p, uint32_t ssrc, uint16_t seq, uint8_t pt, bool s
 				.payload = payload,
 				.size = size};
 
+	media_write_vp8(payload, p->frame, starts, key);
 	if (starts)
 		asked[which] = e[which].stats.pli_count;
 	room_send_rtp(p->r, &p->r->peers[PUBLISHER], packet, media_write(packet, &m));

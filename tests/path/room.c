@@ -456,3 +456,34 @@ void room_housekeeping(struct room *r)
 	}
 	room_deliver(r);
 }
+
+void room_pass(struct room *r, uint64_t us)
+{
+	for (uint64_t end = r->now_us + us; r->now_us < end;) {
+		room_time(r, r->now_us + HOUSEKEEPING_US);
+		room_housekeeping(r);
+	}
+}
+
+void room_send_compound(struct room *r, unsigned peer, const struct bytes_writer *w)
+{
+	assert_false(w->overflow);
+	room_send_rtcp(r, &r->peers[peer], w->start, w->size);
+	room_deliver(r);
+}
+
+bool room_find_rtcp(struct room *r, unsigned peer, uint8_t type, int count, unsigned n,
+		    struct rtcp_packet *out)
+{
+	struct rtcp_walk walk;
+
+	for (unsigned i = 0; i < r->got_count; i++) {
+		if (r->got[i].peer != peer || !r->got[i].rtcp)
+			continue;
+		rtcp_walk_init(&walk, r->got[i].bytes, (size_t)r->got[i].size);
+		while (rtcp_walk_next(&walk, out))
+			if (out->type == type && (count < 0 || out->count == count) && n-- == 0)
+				return true;
+	}
+	return false;
+}

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "dataplane/link/epochs.h"
+#include "proto/rtc/bytes.h"
+#include "proto/rtc/rtcp.h"
 #include "tests/path/harness.h"
 
 #include <srtp2/srtp.h>
@@ -93,6 +95,9 @@ void room_send_rtcp(struct room *r, struct room_peer *from, const uint8_t *compo
 // Sends bytes as they are.
 void room_send_raw(struct room *r, struct room_peer *from, const uint8_t *bytes, size_t size);
 
+// A compound that was written whole; what it causes is delivered.
+void room_send_compound(struct room *r, unsigned peer, const struct bytes_writer *w);
+
 // Hands on what lies in the rings, and flushes.
 void room_deliver(struct room *r);
 // Delivers, and collects in r->got what the peers got, opened by their libsrtp2.
@@ -101,3 +106,8 @@ void room_collect(struct room *r);
 // Of these, what peer 'id' got, in order: RTP or RTCP.
 unsigned room_of(struct room *r, unsigned id, bool rtcp, struct room_packet *out[], unsigned room);
 void room_housekeeping(struct room *r);
+// Time passes, in housekeeping's steps.
+void room_pass(struct room *r, uint64_t us);
+// The n-th RTCP packet of a type that a peer got with the last room_collect(); 'count' -1: any.
+bool room_find_rtcp(struct room *r, unsigned peer, uint8_t type, int count, unsigned n,
+		    struct rtcp_packet *out);

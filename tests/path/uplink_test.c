@@ -91,13 +91,6 @@ static void send_frame(struct room *r, uint16_t seq, bool keyframe, size_t size)
 	room_send_rtp(r, &r->peers[PUBLISHER], packet, media_write(packet, &m));
 }
 
-static void send_rtcp(struct room *r, unsigned peer, const struct bytes_writer *w)
-{
-	assert_false(w->overflow);
-	room_send_rtcp(r, &r->peers[peer], w->start, w->size);
-	room_deliver(r);
-}
-
 // A reduced-size compound (RFC 5506): no report goes before it.
 static void send_pli(struct room *r)
 {
@@ -106,7 +99,7 @@ static void send_pli(struct room *r)
 
 	bytes_writer_init(&w, bytes, sizeof(bytes));
 	rtcp_put_pli(&w, 77, CONSUMER);
-	send_rtcp(r, VIEWER, &w);
+	room_send_compound(r, VIEWER, &w);
 }
 
 // Time passes, and the peers keep their consent.
@@ -116,27 +109,9 @@ static void pass(struct room *r, uint64_t us)
 		if (r->now_us / SECOND_US != (r->now_us + HOUSEKEEPING_US) / SECOND_US)
 			for (unsigned i = 0; i < r->peer_count; i++)
 				check_usual(r, &r->peers[i]);
-		room_time(r, r->now_us + HOUSEKEEPING_US);
-		room_housekeeping(r);
+		room_pass(r, HOUSEKEEPING_US);
 	}
 	room_collect(r);
-}
-
-// The n-th RTCP packet of a type that a peer got with the last collection; 'count' -1: any.
-static bool find(struct room *r, unsigned peer, uint8_t type, int count, unsigned n,
-		 struct rtcp_packet *out)
-{
-	struct rtcp_walk walk;
-
-	for (unsigned i = 0; i < r->got_count; i++) {
-		if (r->got[i].peer != peer || !r->got[i].rtcp)
-			continue;
-		rtcp_walk_init(&walk, r->got[i].bytes, (size_t)r->got[i].size);
-		while (rtcp_walk_next(&walk, out))
-			if (out->type == type && (count < 0 || out->count == count) && n-- == 0)
-				return true;
-	}
-	return false;
 }
 
 static const struct shm_encoding_stats *stats(const struct room *r)
@@ -164,7 +139,7 @@ static void a_flood_of_pli_costs_the_source_a_share_of_its_rate(void **state)
 		for (unsigned i = 0; i < 3; i++)
 			send_pli(r);
 		pass(r, FRAME_US);
-		asked = find(r, PUBLISHER, RTCP_PSFB, RTCP_PSFB_PLI, 0, &p);
+		asked = room_find_rtcp(r, PUBLISHER, RTCP_PSFB, RTCP_PSFB_PLI, 0, &p);
 	}
 	assert_true(keyframes != 0);
 	assert_true(keyframes * 100 <= media * (KEYFRAME_BUDGET_SHARE_PERCENT + 2));
@@ -190,7 +165,7 @@ static void a_poor_source_is_asked_every_three_seconds(void **state)
 		}
 		send_pli(r);
 		pass(r, FRAME_US);
-		if (find(r, PUBLISHER, RTCP_PSFB, RTCP_PSFB_PLI, 0, &p)) {
+		if (room_find_rtcp(r, PUBLISHER, RTCP_PSFB, RTCP_PSFB_PLI, 0, &p)) {
 			send_frame(r, seq++, true, KEYFRAME_BYTES);
 			send_frame(r, seq++, false, 20);
 		}
@@ -210,21 +185,21 @@ static void the_publishers_round_trip_is_measured(void **state)
 	struct bytes_writer w;
 
 	send_frame(r, 1, true, 100);
-	for (unsigned i = 0; i < 200 && !find(r, PUBLISHER, RTCP_XR, -1, 0, &p); i++)
+	for (unsigned i = 0; i < 200 && !room_find_rtcp(r, PUBLISHER, RTCP_XR, -1, 0, &p); i++)
 		pass(r, HOUSEKEEPING_US);
-	assert_true(find(r, PUBLISHER, RTCP_XR, -1, 0, &p));
+	assert_true(room_find_rtcp(r, PUBLISHER, RTCP_XR, -1, 0, &p));
 	assert_true(rtcp_read_rrtr(&p, &ssrc, &ntp));
 	assert_int_equal(ssrc, ROOM_RTCP_SSRC + PUBLISHER);
 	room_time(r, r->now_us + 250000);
 	struct rtcp_dlrr dlrr = {ssrc, (uint32_t)(ntp >> 16) + 1, 0}; // of no reference of ours
 	bytes_writer_init(&w, bytes, sizeof(bytes));
 	rtcp_put_dlrr(&w, VIDEO_SSRC, &dlrr, 1);
-	send_rtcp(r, PUBLISHER, &w);
+	room_send_compound(r, PUBLISHER, &w);
 	assert_int_equal(r->h->dp.transports[PUBLISHER].round_trip_us, 0);
 	dlrr = (struct rtcp_dlrr){ssrc, (uint32_t)(ntp >> 16), 65536 / 5};
 	bytes_writer_init(&w, bytes, sizeof(bytes));
 	rtcp_put_dlrr(&w, VIDEO_SSRC, &dlrr, 1);
-	send_rtcp(r, PUBLISHER, &w);
+	room_send_compound(r, PUBLISHER, &w);
 	pass(r, SECOND_US + HOUSEKEEPING_US);
 	assert_in_range(stats(r)->round_trip_us, 49900, 50100);
 }
@@ -242,13 +217,13 @@ static void a_peers_reference_time_is_answered_once(void **state)
 	for (uint64_t i = 0; i < 500; i++) {
 		bytes_writer_init(&w, bytes, sizeof(bytes));
 		rtcp_put_rrtr(&w, 77, UINT64_C(0xe000000100000000) + i);
-		send_rtcp(r, VIEWER, &w);
+		room_send_compound(r, VIEWER, &w);
 	}
 	uint64_t at_us = r->now_us;
 	unsigned answers = 0;
 	for (unsigned i = 0; i < 150; i++) {
 		pass(r, HOUSEKEEPING_US);
-		if (!find(r, VIEWER, RTCP_XR, -1, 0, &p))
+		if (!room_find_rtcp(r, VIEWER, RTCP_XR, -1, 0, &p))
 			continue;
 		answers++;
 		assert_true(rtcp_read_dlrr(&p, 0, &dlrr));
@@ -267,7 +242,7 @@ static uint64_t remb(struct room *r)
 	uint64_t bps = 0;
 	uint32_t ssrc;
 
-	for (unsigned n = 0; find(r, PUBLISHER, RTCP_PSFB, -1, n, &p); n++)
+	for (unsigned n = 0; room_find_rtcp(r, PUBLISHER, RTCP_PSFB, -1, n, &p); n++)
 		if (rtcp_read_remb(&p, &bps)) {
 			assert_true(rtcp_read_remb_ssrc(&p, 0, &ssrc));
 			assert_int_equal(ssrc, VIDEO_SSRC);
@@ -384,7 +359,7 @@ static void silence_is_told_of_within_a_second(void **state)
 		if (i % 20 == 0)
 			send_speech(r, (uint16_t)(i / 20));
 		pass(r, SPEECH_US);
-		if (find(r, PUBLISHER, RTCP_RTPFB, RTCP_RTPFB_TWCC, 0, &p))
+		if (room_find_rtcp(r, PUBLISHER, RTCP_RTPFB, RTCP_RTPFB_TWCC, 0, &p))
 			told_us = r->now_us;
 		assert_true(r->now_us - told_us <= FEEDBACK_AGAIN_US + 400000 + SPEECH_US);
 	}
@@ -411,7 +386,7 @@ static void a_flood_of_reports_moves_nothing_else(void **state)
 		bytes_writer_init(&w, bytes, sizeof(bytes));
 		rtcp_put_sr(&w, &sr, NULL, 0);
 		bytes[3] = (uint8_t)(i % 4 == 3 ? 0xff : bytes[3]); // longer than the datagram
-		send_rtcp(r, PUBLISHER, &w);
+		room_send_compound(r, PUBLISHER, &w);
 	}
 	assert_int_equal(drops_of(r, SHM_INGRESS_DROP_RTCP_MALFORMED) - malformed, 250);
 	room_collect(r);
