@@ -186,26 +186,33 @@ static void over_the_mtu(void **state)
 	rte_pktmbuf_free_bulk(m, 2);
 }
 
+// That many datagrams, numbered from 0 in their first byte.
+static void expect_in_order(struct harness *h, unsigned count)
+{
+	struct rte_mbuf *m[256];
+
+	path_flush(&h->dp.workers[0]);
+	assert_int_equal(harness_sent(h, 0, m, 256), count);
+	for (unsigned i = 0; i < count; i++) {
+		struct harness_udp u;
+		assert_null(harness_udp_read(m[i], &u));
+		assert_int_equal(((const uint8_t *)u.payload)[0], i);
+	}
+	rte_pktmbuf_free_bulk(m, count);
+}
+
 static void many_at_once_keep_their_order(void **state)
 {
 	enum { N = 150 }; // more than the queue holds between flushes
 	struct harness *h = *state;
 	struct worker *w = &h->dp.workers[0];
 	struct checked_tuple t = tuple(&paths[0]);
-	struct rte_mbuf *m[N + 1];
 
 	for (uint8_t i = 0; i < N; i++) {
 		const uint8_t bytes[4] = {i};
 		assert_true(egress_datagram(w, &t, bytes, sizeof(bytes)));
 	}
-	path_flush(w);
-	assert_int_equal(harness_sent(h, 0, m, N + 1), N);
-	for (unsigned i = 0; i < N; i++) {
-		struct harness_udp u;
-		assert_null(harness_udp_read(m[i], &u));
-		assert_int_equal(((const uint8_t *)u.payload)[0], i);
-	}
-	rte_pktmbuf_free_bulk(m, N);
+	expect_in_order(h, N);
 	assert_int_equal(w->stats.packets_sent, N);
 }
 
@@ -216,7 +223,6 @@ static void the_kernels_go_between(void **state)
 	struct harness *h = *state;
 	struct worker *w = &h->dp.workers[0];
 	struct checked_tuple t = tuple(&paths[0]);
-	struct rte_mbuf *m[N + 1];
 
 	for (unsigned often = 2; often < 20; often++) {
 		for (uint8_t i = 0; i < N; i++) {
@@ -228,14 +234,7 @@ static void the_kernels_go_between(void **state)
 			else
 				assert_true(egress_datagram(w, &t, bytes, sizeof(bytes)));
 		}
-		path_flush(w);
-		assert_int_equal(harness_sent(h, 0, m, N + 1), N);
-		for (unsigned i = 0; i < N; i++) {
-			struct harness_udp u;
-			assert_null(harness_udp_read(m[i], &u));
-			assert_int_equal(((const uint8_t *)u.payload)[0], i);
-		}
-		rte_pktmbuf_free_bulk(m, N);
+		expect_in_order(h, N);
 		assert_int_equal(harness_mbufs_in_use(h), 0);
 	}
 }
