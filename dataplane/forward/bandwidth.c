@@ -30,19 +30,8 @@ void bandwidth_start(struct bandwidth *b, uint64_t now_us)
 {
 	static const struct estimator_limits limits = {START_BPS, MIN_BPS, MAX_BPS};
 
-	struct pacer_item *waiting[PACER_CLASSES] = {
-		[PACKET_AUDIO] = b->waiting_audio,
-		[PACKET_RETRANSMISSION] = b->waiting_repairs,
-		[PACKET_VIDEO] = b->waiting_video,
-	};
-	static const uint32_t counts[PACER_CLASSES] = {
-		[PACKET_AUDIO] = 1,
-		[PACKET_RETRANSMISSION] = 1,
-		[PACKET_VIDEO] = PACED_PACKETS_MAX,
-	};
-
 	estimator_init(&b->estimator, &limits, b->log, BANDWIDTH_LOG_SLOTS, now_us);
-	pacer_init(&b->pacer, waiting, counts, now_us);
+	pacer_init(&b->pacer, b->waiting, PACED_PACKETS_MAX, now_us);
 }
 
 void bandwidth_feedback(struct worker *w, struct transport *t, const struct rtcp_packet *p)

@@ -36,21 +36,14 @@ static void unlist(struct worker *w, unsigned i)
 	w->paced[i] = w->paced[--w->paced_count];
 }
 
-// The place of the next note; valid if the pacer takes it.
-static uintptr_t next_place(const struct bandwidth *b)
-{
-	const struct pacer_queue *q = &b->pacer.queues[PACKET_VIDEO];
-	return (q->head + q->count) & q->mask;
-}
-
 void pacing_queue(struct worker *w, const struct fanout_entry *c, const struct forwarding *f,
 		  const struct placement *at)
 {
 	struct transport *t = c->transport;
 	struct bandwidth *b = t->bandwidth;
-	uintptr_t place = next_place(b);
+	uint32_t place = pacer_place(&b->pacer); // a note has that of its item
 
-	if (!pacer_push(&b->pacer, PACKET_VIDEO, place, pacing_bytes(f), w->now_us)) {
+	if (!pacer_push(&b->pacer, place, pacing_bytes(f), w->now_us)) {
 		t->stats.pacer_refused++;
 		drop_egress(w, SHM_EGRESS_DROP_PACER_FULL);
 		return;
@@ -88,10 +81,10 @@ void pacing_take_back(struct worker *w, const struct fanout_entry *c)
 
 	if (b == NULL || b->pacer.queued_bytes * 8 <= b->pacer.rate_bps / 1000 * (LATE_US / 1000))
 		return;
-	const struct pacer_queue q = b->pacer.queues[PACKET_VIDEO];
+	const uint32_t head = b->pacer.head, count = b->pacer.count;
 	bool first = true;
-	for (uint32_t i = 0; i < q.count; i++) {
-		uint32_t place = (q.head + i) & q.mask;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t place = (head + i) & b->pacer.mask;
 		struct paced_packet *p = &b->paced[place];
 
 		if (!is_of(p, s))
@@ -100,15 +93,14 @@ void pacing_take_back(struct worker *w, const struct fanout_entry *c)
 			rtp_continuity_take_back(&s->continuity, unsent(p));
 		first = false;
 		p->subscription = NULL;
-		pacer_cancel(&b->pacer, PACKET_VIDEO, place);
+		pacer_cancel(&b->pacer, place);
 		drop_egress(w, SHM_EGRESS_DROP_OTHER_ENCODING);
 	}
 }
 
 void pacing_repaired(struct worker *w, const struct fanout_entry *c, const struct forwarding *f)
 {
-	// To the pacer it is what audio is.
-	pacing_passes(c, PACKET_AUDIO, pacing_bytes(f), w->now_us);
+	pacing_passes(c, PACKET_RETRANSMISSION, pacing_bytes(f), w->now_us);
 }
 
 static bool leave(struct worker *w, const struct paced_packet *p)

@@ -45,8 +45,7 @@ struct bandwidth {
 	uint64_t probe_us; // since when
 	uint64_t counted_bytes; // of all that the transport has sent
 	alignas(64) struct pacer pacer;
-	struct pacer_item waiting_audio[1], waiting_repairs[1]; // none ever does
-	struct pacer_item waiting_video[PACED_PACKETS_MAX];
+	struct pacer_item waiting[PACED_PACKETS_MAX];
 	struct paced_packet paced[PACED_PACKETS_MAX];
 	struct sent_packet log[BANDWIDTH_LOG_SLOTS];
 };

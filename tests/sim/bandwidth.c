@@ -21,11 +21,9 @@ enum {
 void sim_sfu_bandwidth_start(struct sim_transport *t, uint64_t now_us)
 {
 	static const struct estimator_limits limits = {START_BPS, MIN_BPS, MAX_BPS};
-	static struct pacer_item none[1];
-	struct pacer_item *items[PACER_CLASSES] = {none, none, t->pacer_items};
 
 	estimator_init(&t->estimator, &limits, t->log, LOG_SLOTS, now_us);
-	pacer_init(&t->pacer, items, (const uint32_t[PACER_CLASSES]){1, 1, PACER_SLOTS}, now_us);
+	pacer_init(&t->pacer, t->pacer_items, PACER_SLOTS, now_us);
 	t->pacer_us = UINT64_MAX;
 }
 
@@ -88,12 +86,6 @@ static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p)
 		events_release(&w->events, p);
 }
 
-// To the pacer a repair is what audio is.
-static enum packet_kind paced_as(const struct sim_packet *p)
-{
-	return p->kind == PACKET_VIDEO ? PACKET_VIDEO : PACKET_AUDIO;
-}
-
 void sim_sfu_send(struct sim_world *w, uint32_t number, struct sim_packet *p)
 {
 	struct sim_transport *t = &w->transports[number];
@@ -101,11 +93,11 @@ void sim_sfu_send(struct sim_world *w, uint32_t number, struct sim_packet *p)
 
 	p->transport = (uint8_t)number;
 	p->queued_us = now_us;
-	if (!t->paces || pacer_pass(&t->pacer, paced_as(p), p->size, now_us)) {
+	if (!t->paces || pacer_pass(&t->pacer, p->kind, p->size, now_us)) {
 		leave(w, number, p);
 		return;
 	}
-	if (!pacer_push(&t->pacer, p->kind, (uintptr_t)p, p->size, now_us))
+	if (!pacer_push(&t->pacer, (uintptr_t)p, p->size, now_us))
 		events_release(&w->events, p);
 	schedule_pacer(w, number);
 }

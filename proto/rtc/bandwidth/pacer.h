@@ -2,23 +2,22 @@
 //
 // proto/rtc/bandwidth/pacer.h - when which packet of one transport leaves.
 //
-// Place   the consumer's worker, between rewriting and sealing; polled each burst and at its
-// deadline. Thread  one owner. Time is the caller's microseconds and never goes back. Owns nothing:
-// items are the caller's, and so are the packets behind the handles.
+// Place   the consumer's worker, between rewriting and sealing; polled at its deadline.
+// Thread  one owner. Time is the caller's microseconds and never goes back.
+// Owns    nothing: items are the caller's, and so are the packets behind the handles.
 //
-// Audio leaves at once. Retransmissions go before video, both a little above the estimate. A probe
-// lifts the rate for its time and asks for padding where packets run out. A full queue refuses the
-// packet. What need not wait passes without being queued.
+// Audio leaves at once, then retransmissions, whose budget bounds them already (loss/resend.h):
+// both only count. Video leaves a little above the estimate, and waits in order for what left
+// before it to be covered. A full queue refuses the packet. What need not wait passes without being
+// queued.
 #pragma once
 
-#include "proto/rtc/bandwidth/probe_control.h"
 #include "proto/rtc/bandwidth/sent_log.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-	PACER_CLASSES = 3, // PACKET_AUDIO, PACKET_RETRANSMISSION, PACKET_VIDEO
 	PACER_FACTOR_PERCENT = 110, // of the estimate: more would fill the path's queue with bursts
 	PACER_QUEUE_US = 500000, // what the rate sends in this time may be queued, and at least
 	PACER_QUEUE_BYTES_MIN = 131072, // a keyframe, however low the estimate
@@ -30,72 +29,59 @@ enum {
 struct pacer_item {
 	uintptr_t handle;
 	uint64_t queued_us;
-	uint32_t size; // bytes on the wire
+	uint32_t size; // bytes on the wire; 0: cancelled
 };
-struct pacer_queue {
+
+struct pacer {
+	int64_t debt_bits; // sent and not yet covered by the rate; below 0: credit
+	uint64_t updated_us; // until when it is
+	uint64_t sending_bps; // the rate that pays it: what 'rate_bps' makes of it
+	uint64_t queued_bytes;
+	uint64_t rate_bps; // estimate
 	struct pacer_item *items; // ring
 	uint32_t mask; // items - 1
 	uint32_t head; // oldest
 	uint32_t count;
 };
 
-struct pacer {
-	// What every packet touches comes first.
-	int64_t debt_bits; // sent and not yet covered by the rate; below 0: credit
-	uint64_t updated_us; // until when it is
-	uint64_t sending_bps; // the rate that pays it: what 'rate_bps' and 'probe' make of it
-	uint64_t queued_bytes;
-	struct probe probe; // id 0: none under way
-	uint64_t rate_bps; // estimate
-	struct pacer_queue queues[PACER_CLASSES];
-	uint32_t probe_bytes; // sent of the probe
-	uint32_t probe_pkts;
-	uint64_t refused; // counter
-};
-
-// Class i has counts[i] items, a power of two (assert).
-void pacer_init(struct pacer *p, struct pacer_item *items[PACER_CLASSES],
-		const uint32_t counts[PACER_CLASSES], uint64_t now_us);
+// 'count' items, a power of two (assert).
+void pacer_init(struct pacer *p, struct pacer_item *items, uint32_t count, uint64_t now_us);
 void pacer_set_rate(struct pacer *p, uint64_t estimate_bps);
-void pacer_probe(struct pacer *p, const struct probe *probe);
-// False if the queue is full: the packet stays the caller's.
-bool pacer_push(struct pacer *p, enum packet_kind kind, uintptr_t handle, uint32_t size,
-		uint64_t now_us);
-
-// The item in 'place' of the class's ring, which waits, will never leave. Its handle may still come
-// out of pacer_poll(), with a size of 0.
-void pacer_cancel(struct pacer *p, enum packet_kind kind, uint32_t place);
 
 // Time passes: what was sent is paid for.
 void pacer_pay(struct pacer *p, uint64_t now_us);
-// Counts a packet as sent by the probe that is under way.
-void pacer_probed(struct pacer *p, uint32_t size);
-// True if nothing of the class, or of one that goes before it, is queued; audio is never.
-bool pacer_is_empty_before(const struct pacer *p, enum packet_kind kind);
 
-// True if the packet would be the next to leave, and now: it counts as sent and is not queued.
-// Inline, for it is asked once a packet.
+// True if a packet of the kind need not wait: it counts as sent. Inline, for it is asked once a
+// packet.
 static inline bool pacer_pass(struct pacer *p, enum packet_kind kind, uint32_t size,
 			      uint64_t now_us)
 {
-	if (kind != PACKET_AUDIO) {
+	if (kind == PACKET_VIDEO) {
 		if (now_us != p->updated_us)
 			pacer_pay(p, now_us);
-		if (p->debt_bits > 0 || (p->queued_bytes != 0 && !pacer_is_empty_before(p, kind)))
+		if (p->debt_bits > 0 || p->count != 0)
 			return false;
 	}
 	p->debt_bits += (int64_t)size * 8;
-	if (p->probe.id != 0)
-		pacer_probed(p, size);
 	return true;
 }
 
+// Where the next item that is pushed will lie in the ring.
+static inline uint32_t pacer_place(const struct pacer *p)
+{
+	return (p->head + p->count) & p->mask;
+}
+// One that has to, of more than 0 bytes (assert). False if the queue is full: the packet stays the
+// caller's.
+bool pacer_push(struct pacer *p, uintptr_t handle, uint32_t size, uint64_t now_us);
+// The item in that place, which waits, will never leave. Its handle may still come out of
+// pacer_poll(), with a size of 0.
+void pacer_cancel(struct pacer *p, uint32_t place);
+
 struct pacer_out {
-	uintptr_t handle; // 0: padding of 'size' bytes is asked for
+	uintptr_t handle;
 	uint64_t queued_us;
 	uint32_t size;
-	uint32_t probe; // cluster it belongs to, 0: none
-	enum packet_kind kind;
 };
 // True if something shall leave now; it then counts as sent. Call until it returns false.
 bool pacer_poll(struct pacer *p, uint64_t now_us, struct pacer_out *out);
