@@ -50,6 +50,9 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 // Queues a finished frame of the kernel's. Takes the mbuf.
 void egress_kernel_frame(struct worker *w, struct rte_mbuf *m);
 
+// Seals what waits, and lets go of what was read for it.
+void egress_seal(struct worker *w);
+
 // Seals all jobs and sends all frames. What the port does not take waits for the next flush; what
 // the bounded queue of those does not take is dropped as TX_FULL.
 void egress_flush(struct worker *w);

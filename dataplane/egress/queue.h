@@ -64,9 +64,6 @@ static inline void egress_fetch(struct rte_mbuf *m)
 	rte_prefetch0(egress_frame(m));
 }
 
-// Seals what waits, and lets go of what was read for it.
-void egress_seal(struct worker *w);
-
 // egress_flush() for whoever is short of room and has more to come.
 void egress_send(struct worker *w);
 

@@ -9,11 +9,12 @@
 //          missing.
 #include "dataplane/forward/pacing.h"
 
+#include "dataplane/egress/egress.h"
 #include "dataplane/forward/repair.h"
 
 enum {
 	TICK_US = 1000, // queues are looked at no more often
-	LATE_US = 100000,
+	LATE_US = 100000, // of waiting: less is shown, and is smoother than to leave it out
 };
 
 static void wake_by(struct worker *w, uint64_t at_us)
@@ -67,11 +68,19 @@ static bool is_of(const struct paced_packet *p, const struct subscription *s)
 	return p->subscription == s && p->generation == s->generation;
 }
 
-// The lowest index that no packet has left under. Nothing passes those that wait, so what left is
-// older than the first of them; which may itself have come late.
-static uint64_t unsent(const struct paced_packet *first)
+// The lowest index that no packet has left under. What left before the first of those that wait is
+// older than that, which may itself have come late; and what passed them, for the track's packets
+// were not kept for a while, the engine knows.
+static uint64_t unsent(struct worker *w, const struct fanout_entry *c,
+		       const struct paced_packet *first)
 {
-	return first->at.out.index + 1 == first->next ? first->at.out.index : first->next;
+	uint64_t index = first->at.out.index + 1 == first->next ? first->at.out.index : first->next;
+
+	if (c->srtp == NULL)
+		return index;
+	egress_seal(w);
+	uint64_t sealed = w->dp->srtp->unsealed_from(c->srtp);
+	return sealed > index ? sealed : index;
 }
 
 void pacing_take_back(struct worker *w, const struct fanout_entry *c)
@@ -90,7 +99,7 @@ void pacing_take_back(struct worker *w, const struct fanout_entry *c)
 		if (!is_of(p, s))
 			continue;
 		if (first)
-			rtp_continuity_take_back(&s->continuity, unsent(p));
+			rtp_continuity_take_back(&s->continuity, unsent(w, c, p));
 		first = false;
 		p->subscription = NULL;
 		pacer_cancel(&b->pacer, place);

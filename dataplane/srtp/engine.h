@@ -69,6 +69,8 @@ struct srtp_engine {
 	// Returns how many of the jobs failed.
 	unsigned (*seal)(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count);
 	void (*open)(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count);
+	// From here on a stream that sends has sealed nothing.
+	uint64_t (*unsealed_from)(const struct srtp_stream *stream);
 	const struct srtcp_cipher *srtcp; // what srtcp_new() is given
 };
 

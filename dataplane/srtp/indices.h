@@ -44,6 +44,11 @@ static inline bool srtp_indices_guess(const struct srtp_indices *s, uint16_t seq
 	return *index >= s->floor && !srtp_indices_behind(s, *index);
 }
 
+static inline uint64_t srtp_indices_next(const struct srtp_indices *s)
+{
+	return s->started ? s->highest + 1 : s->floor;
+}
+
 static inline void srtp_indices_done(struct srtp_indices *s, uint64_t index)
 {
 	if (!s->started || index > s->highest)

@@ -342,6 +342,11 @@ static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned 
 	ipsec_mb_cm_finish_open(lanes);
 }
 
+static uint64_t unsealed_from(const struct srtp_stream *s)
+{
+	return srtp_indices_next(&s->indices);
+}
+
 const struct srtp_engine srtp_engine_ipsec_mb = {
 	.name = "ipsec-mb",
 	.start = start,
@@ -352,5 +357,6 @@ const struct srtp_engine srtp_engine_ipsec_mb = {
 	.stream_bytes = stream_bytes,
 	.seal = seal,
 	.open = open_jobs,
+	.unsealed_from = unsealed_from,
 	.srtcp = &srtcp_ipsec_mb,
 };

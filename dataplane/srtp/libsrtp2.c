@@ -227,6 +227,11 @@ static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned 
 		jobs[i].status = (uint8_t)open_one(&jobs[i]);
 }
 
+static uint64_t unsealed_from(const struct srtp_stream *s)
+{
+	return srtp_indices_next(&s->indices);
+}
+
 const struct srtp_engine srtp_engine_libsrtp2 = {
 	.name = "libsrtp2",
 	.start = start,
@@ -237,5 +242,6 @@ const struct srtp_engine srtp_engine_libsrtp2 = {
 	.stream_bytes = stream_bytes,
 	.seal = seal,
 	.open = open_jobs,
+	.unsealed_from = unsealed_from,
 	.srtcp = &srtcp_evp,
 };

@@ -36,6 +36,7 @@ struct path {
 	unsigned high, low, padding; // packets that came out, since the last look
 	uint16_t newest; // number of the newest of media
 	unsigned gaps; // in these numbers
+	uint8_t times[1 << 16]; // that each came
 };
 
 static struct path the_path;
@@ -131,6 +132,7 @@ static void receive(struct path *p, const struct room_packet *got)
 	if (m.m.ssrc == CONSUMER) {
 		p->gaps += p->high + p->low != 0 && m.m.seq != (uint16_t)(p->newest + 1);
 		p->newest = m.m.seq;
+		assert_int_equal(p->times[m.m.seq]++, 0); // under one key never again
 	}
 	p->high += m.m.ssrc == CONSUMER && m.m.size == HIGH_BYTES;
 	p->low += m.m.ssrc == CONSUMER && m.m.size == LOW_BYTES;
@@ -381,6 +383,30 @@ static void a_backlog_of_the_larger_picture_is_taken_back(void **state)
 	assert_int_equal(drops[SHM_EGRESS_DROP_PACER_STALE], 0);
 }
 
+// The neighbour for whose sake packets were kept is gone: what comes then cannot wait, and passes
+// what does. Its numbers are not given out again.
+static void what_passed_a_backlog_is_not_taken_back(void **state)
+{
+	struct path *p = *state;
+	struct fanout_list *list = p->r->h->dp.workers[0].fanout[VIDEO];
+
+	run(p, 3);
+	find(p, 1500000);
+	run(p, 1);
+	for (unsigned i = 0; i < 20; i++)
+		send_frame(p);
+	room_deliver(p->r);
+	list->keeps_history = false;
+	send_frame(p);
+	room_deliver(p->r);
+	list->keeps_history = true;
+	run_until_layer(p, 0);
+	while (p->low == 0)
+		tick(p);
+	run(p, 5);
+	assert_true(p->low + p->high > 20 * HIGH_PACKETS); // more than waited
+}
+
 // Time goes on with the core busy for so much of it.
 static void run_busy(struct path *p, unsigned percent, unsigned ms)
 {
@@ -452,6 +478,8 @@ int main(void)
 						leave),
 		cmocka_unit_test_setup_teardown(a_backlog_brings_the_layer_down, behind_a_link,
 						leave),
+		cmocka_unit_test_setup_teardown(what_passed_a_backlog_is_not_taken_back,
+						behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(a_backlog_of_the_larger_picture_is_taken_back,
 						behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(absurd_rembs_are_survived, behind_a_link, leave),
