@@ -75,7 +75,7 @@ static bool next_two_byte(struct rtp_ext_iter *it, struct rtp_ext_item *item)
 	return true;
 }
 
-bool rtp_ext_next(struct rtp_ext_iter *it, struct rtp_ext_item *item)
+static inline bool next(struct rtp_ext_iter *it, struct rtp_ext_item *item)
 {
 	// A whole zero byte is padding in both forms. In the one-byte form an id 0 with a length,
 	// like id 15, ends the processing of the whole block (RFC 8285 4.2).
@@ -100,11 +100,16 @@ bool rtp_ext_next(struct rtp_ext_iter *it, struct rtp_ext_item *item)
 	return false;
 }
 
+bool rtp_ext_next(struct rtp_ext_iter *it, struct rtp_ext_item *item)
+{
+	return next(it, item);
+}
+
 bool rtp_ext_find(const struct rtp_view *v, uint8_t id, struct rtp_ext_item *item)
 {
 	struct rtp_ext_iter it;
 	rtp_ext_iter_init(&it, v);
-	while (rtp_ext_next(&it, item))
+	while (next(&it, item))
 		if (item->id == id)
 			return true;
 	return false;
@@ -133,6 +138,6 @@ void rtp_ext_collect(struct rtp_ext_set *set, const struct rtp_view *v,
 
 	*set = (struct rtp_ext_set){0};
 	rtp_ext_iter_init(&it, v);
-	while (rtp_ext_next(&it, &item))
+	while (next(&it, &item))
 		collect_item(set, map, &item);
 }
