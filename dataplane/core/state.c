@@ -75,7 +75,7 @@ static bool worker_new(struct dataplane *dp, unsigned id)
 	core_load_init(&w->load, 0);
 	w->hmac = hmac_new();
 	w->srtp = dp->srtp->lanes_new();
-	w->egress = egress_new(dp, id);
+	w->egress = egress_new();
 	w->allocation = allocation_new();
 	bool kept = history_new(dp, w) && w->allocation != NULL;
 	return w->tuples != NULL && w->fanout != NULL && w->groups != NULL && w->clocks != NULL &&

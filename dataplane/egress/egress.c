@@ -12,15 +12,9 @@
 #include <rte_malloc.h>
 #include <string.h>
 
-struct egress *egress_new(struct dataplane *dp, unsigned worker)
+struct egress *egress_new(void)
 {
-	struct egress *e = rte_zmalloc("egress", sizeof(*e), RTE_CACHE_LINE_SIZE);
-
-	(void)dp;
-	(void)worker;
-	if (e != NULL)
-		e->fresh_next = EGRESS_FRESH_FIRST;
-	return e;
+	return rte_zmalloc("egress", sizeof(struct egress), RTE_CACHE_LINE_SIZE);
 }
 
 void egress_free(struct egress *e)
@@ -33,18 +27,15 @@ void egress_free(struct egress *e)
 	rte_free(e);
 }
 
-// As many as this flush has shown to need, or as the pool still has.
-bool egress_take_fresh(struct worker *w)
+bool egress_take_fresh(struct worker *w, unsigned wanted)
 {
 	struct egress *e = w->egress;
-	unsigned count = RTE_MIN(e->fresh_next, BURST_PKTS_MAX - e->frame_count);
+	unsigned count = RTE_MIN(wanted, BURST_PKTS_MAX - e->frame_count);
 
 	for (; count != 0; count /= 2) {
 		if (rte_mempool_get_bulk(w->dp->packets, (void **)egress_next(e), count) != 0)
 			continue;
 		e->fresh_count = count;
-		if (e->fresh_next < BURST_PKTS_MAX)
-			e->fresh_next *= 2;
 		return true;
 	}
 	return false;
@@ -72,7 +63,6 @@ bool egress_datagram(struct worker *w, const struct checked_tuple *to, const uin
 	struct rte_mbuf *m = egress_take(w, &h, size);
 	if (m == NULL)
 		return false;
-	header_copy(egress_frame(m), &h, h.size);
 	memcpy(egress_frame(m) + h.size, bytes, size);
 	egress_queue_datagram(w, &h, NULL, size);
 	return true;

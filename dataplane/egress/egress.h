@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 // Made at start, one per worker. NULL without memory.
-struct egress *egress_new(struct dataplane *dp, unsigned worker);
+struct egress *egress_new(void);
 void egress_free(struct egress *e);
 
 // True if media may go out to the transport now.

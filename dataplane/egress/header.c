@@ -2,8 +2,8 @@
 //
 // dataplane/egress/header.c - Ethernet, VLAN, IP and UDP in front of what we send.
 //
-// Path     tables/transport.c builds a template when the selected tuple moves -> every frame copies
-//          it -> [header_lengths] writes what depends on the size.
+// Path     tables/transport.c builds a template when the selected tuple moves -> [header_write]
+//          copies it into every frame, with what depends on the size.
 // Spec     IEEE 802.1Q, RFC 791 (DF set, so the identification says nothing: RFC 6864 4.1), RFC
 // 8200,
 //          RFC 768 (a checksum of 0 is sent as ffff).
@@ -42,7 +42,7 @@ static void put_ethernet(struct bytes_writer *b, const struct checked_tuple *to,
 	bytes_put_be16(b, type);
 }
 
-// Lengths and checksums are 0 until header_finish().
+// Lengths and checksums are 0: header_write() adds them.
 static void put_ipv4(struct bytes_writer *b, const struct checked_tuple *to)
 {
 	bytes_put_be16(b, 0x4500);

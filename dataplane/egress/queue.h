@@ -17,10 +17,6 @@
 #include <rte_prefetch.h>
 #include <string.h>
 
-enum {
-	EGRESS_FRESH_FIRST = 4, // mbufs taken from the pool at once; doubles until the flush
-};
-
 struct egress_entry {
 	struct subscription *subscription; // RTP only
 	struct transport *transport; // whose statistics count it; NULL: nobody's
@@ -34,21 +30,20 @@ struct egress {
 	unsigned plain_count;
 	unsigned source_count;
 	unsigned fresh_count; // behind the frames: mbufs that none was made in yet
-	unsigned fresh_next; // how many to take next time
 	unsigned waiting_count;
 	bool gaps; // a frame is NULL
 	struct rte_mbuf *frames[BURST_PKTS_MAX]; // in order; NULL: dropped since. Then fresh ones
 	struct egress_entry entries[BURST_PKTS_MAX]; // of the frames
 	struct srtp_job jobs[BURST_PKTS_MAX];
-	uint16_t job_frame[BURST_PKTS_MAX]; // the frame a job seals
 	uint8_t heads[BURST_PKTS_MAX][SRTP_HEAD_BYTES]; // of the jobs that have one
 	uint16_t plain_frame[BURST_PKTS_MAX]; // complete but for checksums: no SRTP
 	struct rte_mbuf *sources[BURST_PKTS_MAX]; // what the jobs read; freed when they are sealed
 	struct rte_mbuf *waiting[EGRESS_WAITING_MAX]; // oldest first; counted as sent
 };
 
-// Takes mbufs from the pool, several at once, where none is fresh. False if it is empty.
-bool egress_take_fresh(struct worker *w);
+// Takes as many mbufs from the pool as are wanted, have places and are there, where none is fresh.
+// False: none is there.
+bool egress_take_fresh(struct worker *w, unsigned wanted);
 
 // Where a frame's bytes go: mbufs of our pool are all laid out alike, so none has to be read for
 // it.
@@ -75,7 +70,7 @@ static inline unsigned egress_room(struct worker *w, unsigned wanted)
 
 	if (e->frame_count == BURST_PKTS_MAX)
 		egress_send(w);
-	if (e->fresh_count == 0 && !egress_take_fresh(w))
+	if (e->fresh_count == 0 && !egress_take_fresh(w, wanted))
 		return 0;
 	return RTE_MIN(wanted, e->fresh_count);
 }
@@ -135,7 +130,7 @@ static inline struct egress_entry egress_entry_of(struct transport *t, struct su
 	return (struct egress_entry){s, t, (uint16_t)media_bytes, (uint16_t)udp_bytes};
 }
 
-// The datagram in the next place, header template in front, whose 'udp_bytes' are written: queues
+// The datagram in the next place, whose 'udp_bytes' behind the template's size are written: queues
 // it to be sent as it is. 't' counts it; NULL: nobody.
 static inline void egress_queue_datagram(struct worker *w, const struct header_template *h,
 					 struct transport *t, size_t udp_bytes)
@@ -143,9 +138,11 @@ static inline void egress_queue_datagram(struct worker *w, const struct header_t
 	const struct header_form form = header_form(h, udp_bytes);
 	struct egress *e = w->egress;
 	struct rte_mbuf *m = *egress_next(e);
+	uint8_t header[HEADER_ROOM];
 
 	header_describe(m, &form);
-	header_lengths(egress_frame(m), h, &form);
+	header_write(header, h, &form);
+	memcpy(egress_frame(m), header, h->size);
 	if (h->tx_flags == 0)
 		header_checksums(w->dp, m);
 	e->entries[e->frame_count] = egress_entry_of(t, NULL, 0, (uint32_t)udp_bytes);

@@ -25,7 +25,6 @@ bool egress_rtcp(struct worker *w, struct transport *t, const uint8_t *compound,
 	if (t->srtcp_index >= t->srtcp_index_reserved)
 		publish_transport(w, t);
 	uint8_t *at = egress_frame(m) + t->path.size;
-	header_copy(egress_frame(m), &t->path, t->path.size);
 	memcpy(at, compound, size);
 	if (!t->rtp_only && !srtcp_seal(t->srtcp, w->srtp, at, &size, t->srtcp_index++)) {
 		drop_egress(w, SHM_EGRESS_DROP_SEAL);

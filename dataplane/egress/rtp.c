@@ -6,15 +6,15 @@
 #include <assert.h>
 
 uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
-		    const struct egress_rtp_head *head, struct egress_rtp_fields fields,
+		    const struct egress_rtp_head *head, const struct placement *at, uint8_t pt,
 		    const uint8_t *payload, uint16_t payload_size, struct subscription *counts)
 {
 	struct egress *e = w->egress;
 	uint32_t udp_bytes = (uint32_t)head->size + payload_size + c->transport->tag_bytes;
 	const struct egress_rtp_form form =
-		egress_rtp_form(&c->transport->path, head, fields.pt, udp_bytes);
+		egress_rtp_form(&c->transport->path, head, pt, udp_bytes);
 	assert(head->mid_at > RTP_HEADER_BYTES || head->size == RTP_HEADER_BYTES);
-	uint8_t *rtp = egress_rtp_write(*egress_next(e), c, head, &form, fields);
+	uint8_t *rtp = egress_rtp_write(*egress_next(e), c, head, &form, at);
 	unsigned place = e->frame_count;
 
 	egress_made(e, 1);
@@ -23,8 +23,7 @@ uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
 	if (counts != NULL)
 		egress_count_media(counts, payload_size, w->now_us);
 	if (c->srtp != NULL) {
-		e->job_frame[e->job_count] = (uint16_t)place;
-		egress_rtp_job(&e->jobs[e->job_count++], c, rtp, fields.index, payload,
+		egress_rtp_job(&e->jobs[e->job_count++], c, rtp, at->out.index, payload,
 			       (uint32_t)head->size + payload_size, head->size);
 		return rtp;
 	}

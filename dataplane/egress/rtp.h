@@ -53,19 +53,13 @@ static inline struct egress_rtp_form egress_rtp_form(const struct header_templat
 	};
 }
 
-// What it goes out as.
-struct egress_rtp_fields {
-	uint64_t index; // egress SRTP index
-	uint32_t timestamp;
-	uint8_t pt;
-	bool marker;
-};
-
 // In parts of EGRESS_EXT_COPY_BYTES, which is all of nearly every block: there is room behind,
 // which the payload fills later, and what lies behind the block itself is of the same array.
 static inline void egress_put_ext(uint8_t *at, const uint8_t *block, size_t size)
 {
 	memcpy(at, block, EGRESS_EXT_COPY_BYTES);
+	if (__builtin_expect(size <= EGRESS_EXT_COPY_BYTES, 1))
+		return;
 	for (size_t i = EGRESS_EXT_COPY_BYTES; i < size; i += EGRESS_EXT_COPY_BYTES)
 		memcpy(at + i, block + i, EGRESS_EXT_COPY_BYTES);
 }
@@ -76,24 +70,21 @@ static __rte_always_inline uint8_t *egress_rtp_write(struct rte_mbuf *m,
 						     const struct fanout_entry *c,
 						     const struct egress_rtp_head *head,
 						     const struct egress_rtp_form *form,
-						     struct egress_rtp_fields fields)
+						     const struct placement *at)
 {
 	const struct header_template *h = &c->transport->path;
-	uint8_t *frame = egress_frame(m);
-	uint8_t *rtp = frame + form->frame.size;
+	uint8_t *rtp = header_write(egress_frame(m), h, &form->frame); // first: beyond its end, too
+
+	header_describe(m, &form->frame);
 	const struct rtp_header header = {
 		.ssrc = c->ssrc,
-		.ts = fields.timestamp,
-		.seq = (uint16_t)fields.index,
-		.marker = fields.marker,
+		.ts = at->out.ts,
+		.seq = (uint16_t)at->out.index,
+		.marker = at->marker,
 	};
-
-	header_copy(frame, h, form->frame.size); // first: it writes beyond its end
 	rtp_write_header_as(rtp, form->rtp_bits, &header);
 	egress_put_ext(rtp + RTP_HEADER_BYTES, head->block, head->size - (size_t)RTP_HEADER_BYTES);
 	memcpy(rtp + head->mid_at, c->mid, FANOUT_MID_BYTES);
-	header_lengths(frame, h, &form->frame);
-	header_describe(m, &form->frame);
 	return rtp;
 }
 
@@ -115,7 +106,7 @@ static __rte_always_inline void egress_rtp_job(struct srtp_job *job, const struc
 // its path is open, and nothing else had the index. 'counts': the consumer whose media it is, NULL
 // for a repeat. Returns the RTP header.
 uint8_t *egress_rtp(struct worker *w, const struct fanout_entry *c,
-		    const struct egress_rtp_head *head, struct egress_rtp_fields fields,
+		    const struct egress_rtp_head *head, const struct placement *at, uint8_t pt,
 		    const uint8_t *payload, uint16_t payload_size, struct subscription *counts);
 
 // The packet of a job goes out with other first bytes than 'payload', of at least SRTP_HEAD_BYTES:

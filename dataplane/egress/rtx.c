@@ -18,7 +18,7 @@ enum { RTP_PADDING_BIT = 0x20 };
 // Queues one packet of the consumer's RTX stream under its next index, headers written; its payload
 // of 'size' bytes is to be filled in. NULL after counting the drop.
 static uint8_t *queue(struct worker *w, const struct fanout_entry *c,
-		      const struct egress_rtp_head *head, struct egress_rtp_fields fields,
+		      const struct egress_rtp_head *head, struct placement at, uint8_t pt,
 		      size_t size)
 {
 	struct subscription *s = c->subscription;
@@ -28,39 +28,39 @@ static uint8_t *queue(struct worker *w, const struct fanout_entry *c,
 
 	if (m == NULL)
 		return NULL;
-	if (!rtx_sender_take(&s->rtx, &fields.index)) {
+	if (!rtx_sender_take(&s->rtx, &at.out.index)) {
 		drop_egress(w, SHM_EGRESS_DROP_INDEX_LIMIT);
 		return NULL;
 	}
-	if (fields.index >= s->rtx_index_reserved)
+	if (at.out.index >= s->rtx_index_reserved)
 		publish_subscription(w, s);
-	return egress_rtp(w, c, head, fields, egress_frame(m) + h->size + head->size,
+	return egress_rtp(w, c, head, &at, pt, egress_frame(m) + h->size + head->size,
 			  (uint16_t)size, NULL);
 }
 
 uint8_t *egress_rtx(struct worker *w, const struct fanout_entry *c,
-		    const struct egress_rtp_head *head, struct egress_rtp_fields fields,
+		    const struct egress_rtp_head *head, struct placement at, uint8_t pt,
 		    const uint8_t *payload, uint16_t payload_size, uint16_t seq)
 {
-	uint8_t *at = queue(w, c, head, fields, RTX_OSN_BYTES + (size_t)payload_size);
+	uint8_t *rtp = queue(w, c, head, at, pt, RTX_OSN_BYTES + (size_t)payload_size);
 
-	if (at == NULL)
+	if (rtp == NULL)
 		return NULL;
-	bytes_store_be16(at + head->size, seq);
-	memcpy(at + head->size + RTX_OSN_BYTES, payload, payload_size);
-	return at;
+	bytes_store_be16(rtp + head->size, seq);
+	memcpy(rtp + head->size + RTX_OSN_BYTES, payload, payload_size);
+	return rtp;
 }
 
 uint8_t *egress_padding(struct worker *w, const struct fanout_entry *c,
-			const struct egress_rtp_head *head, struct egress_rtp_fields fields)
+			const struct egress_rtp_head *head, struct placement at, uint8_t pt)
 {
-	uint8_t *at = queue(w, c, head, fields, EGRESS_PADDING_BYTES);
+	uint8_t *rtp = queue(w, c, head, at, pt, EGRESS_PADDING_BYTES);
 
-	if (at == NULL)
+	if (rtp == NULL)
 		return NULL;
-	uint8_t *payload = at + head->size;
-	at[0] |= RTP_PADDING_BIT;
+	uint8_t *payload = rtp + head->size;
+	rtp[0] |= RTP_PADDING_BIT;
 	memset(payload, 0, EGRESS_PADDING_BYTES - 1);
 	payload[EGRESS_PADDING_BYTES - 1] = EGRESS_PADDING_BYTES;
-	return at;
+	return rtp;
 }

@@ -34,17 +34,33 @@ static void take_back(struct worker *w, unsigned frame, enum shm_egress_drop why
 	s->stats.bytes_sent -= entry->media_bytes;
 }
 
+// The frame a job seals, 'from' or one behind it: both are in one order.
+static unsigned frame_of(const struct egress *e, const struct srtp_job *job, unsigned from)
+{
+	for (;; from++) {
+		assert(from < e->frame_count);
+		if (e->frames[from] == NULL) // refused, too
+			continue;
+		if ((uintptr_t)job->packet - (uintptr_t)egress_frame(e->frames[from]) <
+		    FRAME_BYTES_MAX)
+			return from;
+	}
+}
+
 static void seal_jobs(struct worker *w, struct egress *e)
 {
 	const bool ours = !w->dp->tx_checksum_offload;
 	bool look = w->dp->srtp->seal(w->srtp, e->jobs, e->job_count) != 0 || ours;
+	unsigned frame = 0;
 
-	for (unsigned i = 0; look && i < e->job_count; i++) {
-		if (e->jobs[i].status != SRTP_OK) {
-			take_back(w, e->job_frame[i], SHM_EGRESS_DROP_SEAL);
+	for (struct srtp_job *job = e->jobs; look && job != e->jobs + e->job_count; job++) {
+		frame = frame_of(e, job, frame);
+		if (job->status != SRTP_OK) {
+			take_back(w, frame, SHM_EGRESS_DROP_SEAL);
 			e->gaps = true;
+			job->status = SRTP_OK; // as it is taken to be of the next that lies there
 		} else if (ours) {
-			header_checksums(w->dp, e->frames[e->job_frame[i]]);
+			header_checksums(w->dp, e->frames[frame]);
 		}
 	}
 	e->job_count = 0;
@@ -133,5 +149,4 @@ void egress_flush(struct worker *w)
 	rte_pktmbuf_free_bulk(egress_next(e), e->fresh_count);
 	e->fresh_count = 0;
 	egress_send(w);
-	e->fresh_next = EGRESS_FRESH_FIRST;
 }

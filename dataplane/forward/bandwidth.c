@@ -122,11 +122,8 @@ static bool pad(struct worker *w, struct transport *t, struct subscription *s,
 		return false;
 	const uint16_t size = (uint16_t)(RTP_HEADER_BYTES + layout.size);
 	const struct egress_rtp_head head = {.block = block, .size = size, .mid_at = size};
-	const struct egress_rtp_fields fields = {
-		.timestamp = s->continuity.ts_newest,
-		.pt = rtx_pt(c),
-	};
-	uint8_t *rtp = egress_padding(w, &entry, &head, fields);
+	const struct placement at = {.out.ts = s->continuity.ts_newest};
+	uint8_t *rtp = egress_padding(w, &entry, &head, at, rtx_pt(c));
 	if (rtp == NULL)
 		return false;
 	uint32_t bytes = head.size + EGRESS_PADDING_BYTES;

@@ -45,7 +45,8 @@ struct usual {
 	uint8_t ext_class;
 	uint8_t codec;
 	uint8_t pt;
-	uint16_t tag_bytes;
+	uint64_t sealing;
+	uint32_t tag_bytes;
 	bool steady; // may be to those who follow layers
 	bool estimated; // estimates of paths are asked, or told
 	enum packet_kind kind;
@@ -62,8 +63,7 @@ static __rte_always_inline bool is_usual(const struct usual *u, const struct fan
 	const struct transport *t = c->transport;
 
 	return c->ext_class == u->ext_class && c->pt[u->codec] == u->pt && c->srtp != NULL &&
-	       t->phase == SHM_PHASE_ESTABLISHED && t->tag_bytes == u->tag_bytes &&
-	       t->path.size == u->form.frame.size;
+	       transport_sealing(t) == u->sealing && t->path.size == u->form.frame.size;
 }
 
 // A burst of a packet's consumers, stage by stage. Each has few things at hand, which is why they
@@ -76,13 +76,14 @@ struct fanout_burst {
 
 // From 'c' on, as far as the packet is usual, 'room' of them at most. Returns how many.
 static __rte_noinline unsigned choose_burst(struct rte_mbuf *const *fresh,
-					    const struct fanout_entry *c, const struct usual u,
+					    const struct fanout_entry *c, const struct usual *usual,
 					    unsigned room)
 {
-	unsigned n = 0;
+	const struct usual u = *usual;
+	const struct fanout_entry *first = c, *end = c + room;
 
-	for (; n < room; n++, c++) {
-		egress_fetch(fresh[n]);
+	for (; c != end; c++) {
+		egress_fetch(*fresh++);
 		fetch(c + FANOUT_AHEAD);
 		if (u.estimated)
 			fetch_near(c + FANOUT_AHEAD / 2);
@@ -90,13 +91,14 @@ static __rte_noinline unsigned choose_burst(struct rte_mbuf *const *fresh,
 		    !consumer_is_next(c->subscription, u.packet, &u.in, u.steady))
 			break;
 	}
-	return n;
+	return (unsigned)(c - first);
 }
 
 // Their numbers.
-static __rte_noinline void place_burst(const struct fanout_entry *c, const struct usual u,
+static __rte_noinline void place_burst(const struct fanout_entry *c, const struct usual *usual,
 				       unsigned count, struct fanout_burst *b)
 {
+	const struct usual u = *usual;
 	bool patched = false;
 
 	for (struct placed *p = b->placed; p != b->placed + count; p++, c++) {
@@ -132,34 +134,33 @@ static __rte_noinline void pace_burst(struct worker *w, const struct forwarding 
 }
 
 // Frames and jobs for the rest, of whom there is room for each.
-static __rte_noinline void write_burst(struct egress *e, const struct usual u,
+static __rte_noinline void write_burst(struct egress *e, const struct usual *usual,
 				       const struct placed *placed, unsigned count)
 {
+	const struct usual u = *usual;
 	struct rte_mbuf *const *m = egress_next(e);
 	struct srtp_job *job = &e->jobs[e->job_count];
 
 	for (const struct placed *p = placed; p != placed + count; p++) {
 		const struct fanout_entry *c = p->entry;
-		uint8_t *rtp =
-			egress_rtp_write(*m++, c, &u.head, &u.form, rewrite_fields(&p->at, u.pt));
+		uint8_t *rtp = egress_rtp_write(*m++, c, &u.head, &u.form, &p->at);
 
 		egress_rtp_job(job++, c, rtp, p->at.out.index, u.payload, u.size, u.head.size);
 	}
 }
 
 // Whose they are: from here on they count as sent.
-static __rte_noinline void note_burst(struct egress *e, const struct usual u,
+static __rte_noinline void note_burst(struct egress *e, const struct usual *usual,
 				      const struct placed *placed, unsigned count, uint64_t now_us)
 {
+	const struct usual u = *usual;
 	const uint32_t udp_bytes = u.size + u.tag_bytes;
 	struct egress_entry *entry = &e->entries[e->frame_count];
-	uint16_t *job_frame = &e->job_frame[e->job_count], place = (uint16_t)e->frame_count;
 
 	for (const struct placed *p = placed; p != placed + count; p++) {
 		struct transport *t = p->entry->transport;
 		struct subscription *s = p->entry->subscription;
 
-		*job_frame++ = place++;
 		*entry++ = egress_entry_of(t, s, u.payload_size, udp_bytes);
 		egress_count(t, udp_bytes);
 		egress_count_media(s, u.payload_size, now_us);
@@ -169,9 +170,10 @@ static __rte_noinline void note_burst(struct egress *e, const struct usual u,
 }
 
 // Transport-wide numbers, in the packets of the newest jobs.
-static __rte_noinline void number_burst(const struct egress *e, const struct usual u,
+static __rte_noinline void number_burst(const struct egress *e, const struct usual *usual,
 					const struct fanout_burst *b, uint64_t now_us)
 {
+	const struct usual u = *usual;
 	const struct placed *const end = b->placed + b->count;
 	const struct srtp_job *job = &e->jobs[e->job_count - b->count];
 
@@ -213,15 +215,15 @@ static uint32_t send_usual(struct worker *w, const struct fanout_entry *c, struc
 			   const struct usual *u, uint32_t room)
 {
 	struct fanout_burst b;
-	unsigned count = choose_burst(egress_next(w->egress), c, *u, room);
+	unsigned count = choose_burst(egress_next(w->egress), c, u, room);
 
-	place_burst(c, *u, count, &b);
+	place_burst(c, u, count, &b);
 	if (f->kept)
 		pace_burst(w, f, &b);
-	write_burst(w->egress, *u, b.placed, b.count);
-	note_burst(w->egress, *u, b.placed, b.count, w->now_us);
+	write_burst(w->egress, u, b.placed, b.count);
+	note_burst(w->egress, u, b.placed, b.count, w->now_us);
 	if (u->head.twcc_at != 0)
-		number_burst(w->egress, *u, &b, w->now_us);
+		number_burst(w->egress, u, &b, w->now_us);
 	if (!b.patched)
 		return count;
 	const uint8_t *own = f->packet->layer.form != LAYER_FORM_DD ? rewrite_copy(w, f) : NULL;
@@ -239,8 +241,9 @@ static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct 
 	const struct transport *t = c->transport;
 	struct class_head *h = &f->heads[c->ext_class];
 
-	if (f->red || p->rtp_payload_size == 0 || !rtp_continuity_may_be_next(&f->in) ||
-	    (!h->built && !rewrite_head(h, c, f)) || !h->built)
+	if (!egress_path_open(t) || f->red || p->rtp_payload_size == 0 ||
+	    !rtp_continuity_may_be_next(&f->in) || (!h->built && !rewrite_head(h, c, f)) ||
+	    !h->built)
 		return false;
 	uint32_t size = (uint32_t)h->rtp.size + p->rtp_payload_size;
 	if (t->path.udp_room < size + SRTP_TAG_BYTES_MAX || c->pt[f->codec] == 0xff)
@@ -256,6 +259,7 @@ static bool usual_of(const struct fanout_entry *c, struct forwarding *f, struct 
 		.ext_class = c->ext_class,
 		.codec = (uint8_t)f->codec,
 		.pt = c->pt[f->codec],
+		.sealing = transport_sealing(t),
 		.tag_bytes = t->tag_bytes,
 		.steady = layers_may_be_steady(&p->layer),
 		.estimated = f->kept || h->rtp.twcc_at != 0,

@@ -128,8 +128,7 @@ static void emit_red(struct worker *w, const struct fanout_entry *c, const struc
 
 	if (!take(w, c, head, at->out.index, size))
 		return;
-	uint8_t *rtp = egress_rtp(w, c, head, rewrite_fields(at, pt), f->payload + skipped, size,
-				  c->subscription);
+	uint8_t *rtp = egress_rtp(w, c, head, at, pt, f->payload + skipped, size, c->subscription);
 	number(w, rtp, head, c->transport, f->kind, size);
 	if (strips || f->primary == SHM_CODECS_MAX || c->pt[f->primary] == 0xff ||
 	    c->pt[f->primary] == p->primary_pt)
@@ -155,8 +154,8 @@ static void emit(struct worker *w, const struct fanout_entry *c, struct forwardi
 	}
 	if (!take(w, c, head, at->out.index, size))
 		return;
-	uint8_t *rtp = egress_rtp(w, c, head, rewrite_fields(at, c->pt[f->codec]), f->payload, size,
-				  c->subscription);
+	uint8_t *rtp =
+		egress_rtp(w, c, head, at, c->pt[f->codec], f->payload, size, c->subscription);
 	number(w, rtp, head, c->transport, f->kind, size);
 	if (at->patched)
 		rewrite_patch(w, c, f, head, rtp, w->egress->job_count - 1, at);
@@ -208,8 +207,8 @@ bool consumer_resend(struct worker *w, const struct fanout_entry *c, struct forw
 	repairs.ssrc = s->rtx.ssrc;
 	at.out.ts = rtp_continuity_ts(&s->continuity, f->in.ts);
 	at.marker = f->packet->marker;
-	uint8_t *rtp = egress_rtx(w, &repairs, head, rewrite_fields(&at, pt), f->payload,
-				  f->packet->rtp_payload_size, seq);
+	uint8_t *rtp =
+		egress_rtx(w, &repairs, head, at, pt, f->payload, f->packet->rtp_payload_size, seq);
 	if (rtp == NULL)
 		return false;
 	number(w, rtp, head, c->transport, PACKET_RETRANSMISSION, f->packet->rtp_payload_size);

@@ -28,13 +28,3 @@ static inline void rewrite_ids(uint8_t *payload, const struct layer_packet *l,
 	if (l->tl0_offset != 0)
 		payload[l->tl0_offset] = at->tl0;
 }
-
-static inline struct egress_rtp_fields rewrite_fields(const struct placement *at, uint8_t pt)
-{
-	return (struct egress_rtp_fields){
-		.index = at->out.index,
-		.timestamp = at->out.ts,
-		.pt = pt,
-		.marker = at->marker,
-	};
-}

@@ -50,7 +50,9 @@ struct srtp_job {
 	uint16_t header_size; // bytes, authenticated, not encrypted
 	uint16_t size; // bytes, header included, as it comes in
 	uint16_t out_size; // bytes, header included, set by the engine
-	uint8_t status; // enum srtp_status, set by the engine
+	// enum srtp_status. Opening: set by the engine; sealing: SRTP_OK from the caller, and set
+	// where it fails.
+	uint8_t status;
 };
 
 struct srtp_engine {

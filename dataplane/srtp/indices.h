@@ -11,20 +11,19 @@
 #include "proto/rtc/seq.h"
 
 struct srtp_indices {
-	uint64_t highest; // highest index sealed, or authenticated
+	uint64_t next; // above all that were sealed, or authenticated; 0: none was
 	uint64_t floor; // lower indices were before this stream: used up, or perhaps seen
-	bool started; // 'highest' means something
 };
 
 static inline struct srtp_indices srtp_indices_from(uint64_t index)
 {
-	return (struct srtp_indices){.highest = index, .floor = index, .started = index != 0};
+	return (struct srtp_indices){.next = index, .floor = index};
 }
 
 // True if 'index' lies further behind than the window goes.
 static inline bool srtp_indices_behind(const struct srtp_indices *s, uint64_t index)
 {
-	return s->started && index + SRTP_REPLAY_WINDOW <= s->highest;
+	return index + SRTP_REPLAY_WINDOW < s->next;
 }
 
 static inline bool srtp_indices_may_seal(const struct srtp_indices *s, uint64_t index)
@@ -36,36 +35,26 @@ static inline bool srtp_indices_may_seal(const struct srtp_indices *s, uint64_t 
 // a packet of the first 2^16 as well, and its tag tells. False: too old in any case.
 static inline bool srtp_indices_guess(const struct srtp_indices *s, uint16_t seq, uint64_t *index)
 {
-	if (!s->started || !seq_index_guess(s->highest, seq, index)) {
+	if (s->next == 0 || !seq_index_guess(s->next - 1, seq, index)) {
 		*index = seq;
-		if (s->started && s->highest >= 0x8000)
+		if (s->next > 0x8000)
 			return false;
 	}
 	return *index >= s->floor && !srtp_indices_behind(s, *index);
 }
 
-static inline uint64_t srtp_indices_next(const struct srtp_indices *s)
-{
-	return s->started ? s->highest + 1 : s->floor;
-}
-
 static inline void srtp_indices_done(struct srtp_indices *s, uint64_t index)
 {
-	if (!s->started || index > s->highest)
-		s->highest = index;
-	s->started = true;
+	if (index >= s->next)
+		s->next = index + 1;
 }
 
 // An index to be sealed now. False where it may not be.
 static inline bool srtp_indices_take(struct srtp_indices *s, uint64_t index)
 {
-	if (s->started && index > s->highest && index <= SEQ_INDEX_MAX) {
-		s->highest =
-			index; // nearly always: what is not behind the highest is above the floor
+	if (index >= s->next && index <= SEQ_INDEX_MAX) { // nearly always; and above the floor
+		s->next = index + 1;
 		return true;
 	}
-	if (!srtp_indices_may_seal(s, index))
-		return false;
-	srtp_indices_done(s, index);
-	return true;
+	return srtp_indices_may_seal(s, index);
 }

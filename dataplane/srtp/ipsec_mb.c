@@ -241,7 +241,7 @@ static struct srtp_stream *stream_new(enum shm_suite suite, enum srtp_direction 
 	s->bytes = (uint16_t)bytes;
 	s->suite = (uint8_t)suite;
 	s->direction = (uint8_t)direction;
-	s->gcm_seal = gcm_seal(suite);
+	s->gcm_seal = direction == SRTP_SEND ? gcm_seal(suite) : NULL;
 	if (direction == SRTP_RECEIVE)
 		s->replay = (struct replay *)((uint8_t *)&s->keys + keys_bytes(suite));
 	if (stream_key(s, master))
@@ -252,37 +252,37 @@ static struct srtp_stream *stream_new(enum shm_suite suite, enum srtp_direction 
 
 static bool is_cm(const struct srtp_stream *s)
 {
-	return s->gcm_seal == NULL;
+	return s->suite == SHM_SUITE_AES_CM_128_HMAC_SHA1_80;
 }
 
 // A stream's own line and its keys. Always inline, for gcc takes a function of nothing but
 // __builtin_prefetch() for one without effect, and its calls away.
 __attribute__((always_inline)) static inline void fetch_ahead(const struct srtp_job *job,
-							      const struct srtp_job *end)
+							      unsigned left)
 {
-	if (end - job <= STREAM_AHEAD)
+	if (left <= STREAM_AHEAD)
 		return;
 	const uint8_t *stream = (const uint8_t *)job[STREAM_AHEAD].stream;
 	for (unsigned line = 0; line < STREAM_LINES; line++)
 		__builtin_prefetch(stream + line * KEY_ALIGN);
 }
 
-static unsigned seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+static unsigned seal(struct srtp_lanes *lanes, struct srtp_job *job, unsigned count)
 {
 	unsigned failed = 0;
 
-	for (struct srtp_job *job = jobs; job != jobs + count; job++) {
+	for (unsigned left = count; left != 0; left--, job++) {
 		struct srtp_stream *s = job->stream;
 
-		fetch_ahead(job, jobs + count);
-		assert(s->direction == SRTP_SEND);
+		fetch_ahead(job, left);
 		if (!srtp_indices_take(&s->indices, job->index)) {
 			job->status = SRTP_FAIL_ENGINE;
 			failed++;
-		} else if (is_cm(s)) {
-			ipsec_mb_cm_seal(lanes, job);
-		} else {
+		} else if (s->gcm_seal != NULL) {
 			ipsec_mb_gcm_seal(lanes, job);
+		} else {
+			assert(is_cm(s) && s->direction == SRTP_SEND);
+			ipsec_mb_cm_seal(lanes, job);
 		}
 	}
 	ipsec_mb_cm_finish_seal(lanes);
@@ -308,10 +308,10 @@ static enum srtp_status may_open(const struct srtp_stream *s, struct srtp_job *j
 // The guess stays right whatever else of the stream is under way.
 static bool is_steady(const struct srtp_stream *s, const struct srtp_job *job)
 {
-	uint64_t highest = s->indices.highest;
-	uint64_t distance = job->index > highest ? job->index - highest : highest - job->index;
+	uint64_t next = s->indices.next;
+	uint64_t distance = job->index > next ? job->index - next : next - job->index;
 
-	return s->indices.started && distance < STEADY_DISTANCE;
+	return next != 0 && distance < STEADY_DISTANCE;
 }
 
 static void open_cm(struct srtp_lanes *lanes, struct srtp_job *job)
@@ -327,10 +327,10 @@ static void open_cm(struct srtp_lanes *lanes, struct srtp_job *job)
 	ipsec_mb_cm_finish_open(lanes);
 }
 
-static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned count)
+static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *job, unsigned count)
 {
-	for (struct srtp_job *job = jobs; job != jobs + count; job++) {
-		fetch_ahead(job, jobs + count);
+	for (unsigned left = count; left != 0; left--, job++) {
+		fetch_ahead(job, left);
 		job->status = (uint8_t)may_open(job->stream, job);
 		if (job->status != SRTP_OK)
 			continue;
@@ -344,7 +344,7 @@ static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned 
 
 static uint64_t unsealed_from(const struct srtp_stream *s)
 {
-	return srtp_indices_next(&s->indices);
+	return s->indices.next;
 }
 
 const struct srtp_engine srtp_engine_ipsec_mb = {

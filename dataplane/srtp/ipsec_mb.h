@@ -48,7 +48,7 @@ struct srtp_stream {
 	uint8_t suite; // enum shm_suite
 	uint8_t direction; // enum srtp_direction
 	struct replay *replay; // behind the keys; NULL when sending
-	aes_gcm_enc_dec_t gcm_seal; // the library's for this key; NULL: not AES-GCM
+	aes_gcm_enc_dec_t gcm_seal; // the library's for this key; NULL: AES-CM, or receives
 	union ipsec_mb_keys keys;
 };
 static_assert(offsetof(struct srtp_stream, keys) == KEY_ALIGN, "one line");
@@ -114,6 +114,7 @@ static inline void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *
 	const size_t size = job->size, header_size = job->header_size;
 
 	ipsec_mb_gcm_iv(s, job->index, lanes->gcm_iv);
+	job->out_size = (uint16_t)(size + GCM_TAG_BYTES);
 	if (job->head != NULL) { // in one store, for the library loads it back in one
 		assert(size >= header_size + SRTP_HEAD_BYTES);
 		_mm_storeu_si128((__m128i *)(uintptr_t)job->payload,
@@ -122,8 +123,6 @@ static inline void ipsec_mb_gcm_seal(struct srtp_lanes *lanes, struct srtp_job *
 	s->gcm_seal(&s->keys.gcm, &lanes->gcm, job->packet + header_size, job->payload,
 		    size - header_size, lanes->gcm_iv, job->packet, header_size, job->packet + size,
 		    GCM_TAG_BYTES);
-	job->out_size = (uint16_t)(size + GCM_TAG_BYTES);
-	job->status = SRTP_OK;
 }
 void ipsec_mb_gcm_open(struct srtp_lanes *lanes, struct srtp_job *job);
 

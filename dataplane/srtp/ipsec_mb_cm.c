@@ -62,7 +62,6 @@ void ipsec_mb_cm_seal(struct srtp_lanes *lanes, struct srtp_job *job)
 	j->chain_order = IMB_ORDER_CIPHER_HASH;
 	submit(lanes, job);
 	job->out_size = (uint16_t)(job->size + CM_TAG_BYTES);
-	job->status = SRTP_OK;
 }
 
 void ipsec_mb_cm_open(struct srtp_lanes *lanes, struct srtp_job *job)

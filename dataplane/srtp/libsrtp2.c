@@ -164,7 +164,7 @@ static enum srtp_status status_of(srtp_err_status_t status)
 	}
 }
 
-static enum srtp_status seal_one(struct srtp_job *job)
+static bool seal_one(struct srtp_job *job)
 {
 	struct srtp_stream *s = job->stream;
 	uint8_t *behind = job->packet + job->header_size;
@@ -174,17 +174,16 @@ static enum srtp_status seal_one(struct srtp_job *job)
 	assert(job->size >= job->header_size + (job->head != NULL ? SRTP_HEAD_BYTES : 0));
 	assert(bytes_be16(job->packet + 2) == (uint16_t)job->index);
 	if (!srtp_indices_may_seal(&s->indices, job->index) || !roc_set(s, job->index))
-		return SRTP_FAIL_ENGINE;
+		return false;
 	if (job->payload != behind)
 		memcpy(behind, job->payload, (size_t)(job->size - job->header_size));
 	if (job->head != NULL)
 		memcpy(behind, job->head, SRTP_HEAD_BYTES);
-	enum srtp_status status = status_of(srtp_protect(s->session, job->packet, &size));
-	if (status != SRTP_OK)
-		return SRTP_FAIL_ENGINE;
+	if (srtp_protect(s->session, job->packet, &size) != srtp_err_status_ok)
+		return false;
 	srtp_indices_done(&s->indices, job->index);
 	job->out_size = (uint16_t)size;
-	return SRTP_OK;
+	return true;
 }
 
 static enum srtp_status open_one(struct srtp_job *job)
@@ -214,8 +213,10 @@ static unsigned seal(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned c
 
 	(void)lanes;
 	for (unsigned i = 0; i < count; i++) {
-		jobs[i].status = (uint8_t)seal_one(&jobs[i]);
-		failed += jobs[i].status != SRTP_OK;
+		if (seal_one(&jobs[i]))
+			continue;
+		jobs[i].status = SRTP_FAIL_ENGINE;
+		failed++;
 	}
 	return failed;
 }
@@ -229,7 +230,7 @@ static void open_jobs(struct srtp_lanes *lanes, struct srtp_job *jobs, unsigned 
 
 static uint64_t unsealed_from(const struct srtp_stream *s)
 {
-	return srtp_indices_next(&s->indices);
+	return s->indices.next;
 }
 
 const struct srtp_engine srtp_engine_libsrtp2 = {

@@ -70,7 +70,7 @@ static void transport_established(struct worker *w, struct transport *t,
 	const struct transport_config *c = e->after;
 
 	t->srtcp = e->srtcp;
-	t->tag_bytes = (uint16_t)srtp_suite_tag_bytes((enum shm_suite)c->shm.suite);
+	t->tag_bytes = (uint32_t)srtp_suite_tag_bytes((enum shm_suite)c->shm.suite);
 	t->bandwidth = e->bandwidth;
 	bandwidth_start(t->bandwidth, w->now_us);
 	t->srtcp_index = 1;

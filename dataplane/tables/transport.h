@@ -28,6 +28,7 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 
 struct bandwidth;
 struct dataplane;
@@ -124,10 +125,10 @@ struct transport {
 	// Owner only, from here on.
 	alignas(64) uint32_t generation; // of the config the fields below belong to
 	uint32_t path_generation;
+	uint16_t twcc_next; // transport-wide number of the next packet sent, without 'bandwidth'
 	struct header_template path; // to the selected tuple
 	alignas(64) uint32_t phase; // enum shm_transport_phase
-	uint16_t twcc_next; // transport-wide number of the next packet sent
-	uint16_t tag_bytes; // that sealing adds to an RTP packet
+	uint32_t tag_bytes; // that sealing adds to an RTP packet
 	struct bandwidth *bandwidth; // tables/bandwidth.h; NULL: plain, or not established
 	struct shm_transport_stats stats;
 	struct checked_tuple checked[SHM_CHECKED_TUPLES_MAX]; // most recently used first
@@ -161,6 +162,17 @@ struct transport {
 	uint64_t layers_due_us; // next time the rates of its layers are told
 	uint64_t wanted_due_us; // next time it is looked which of them are wanted
 };
+static_assert(offsetof(struct transport, tag_bytes) == offsetof(struct transport, phase) + 4,
+	      "one word");
+
+// Phase and tag at once: packets to all of whom it is the same have one form.
+static inline uint64_t transport_sealing(const struct transport *t)
+{
+	uint64_t both;
+
+	memcpy(&both, &t->phase, sizeof(both));
+	return both;
+}
 
 static_assert(offsetof(struct transport, stats.consent_requests_sent) -
 			      offsetof(struct transport, phase) <=
