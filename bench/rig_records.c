@@ -242,8 +242,8 @@ void rig_paths_paced(struct rig *r)
 	for (uint32_t i = 0; i < r->plan.tracks * r->plan.consumers; i++) {
 		struct bandwidth *b = r->dp.transports[r->publishers + i].bandwidth;
 
-		b->paces = true;
-		pacer_set_rate(&b->pacer, PATH_BPS);
+		b->path.paces = true;
+		pacer_set_rate(&b->path.pacer, PATH_BPS);
 	}
 }
 

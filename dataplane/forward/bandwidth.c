@@ -14,13 +14,6 @@
 
 #include <rte_malloc.h>
 
-enum {
-	START_BPS = 5000000, // believed before the first feedback
-	MIN_BPS = 50000,
-	MAX_BPS = 100000000,
-	PADDING_ONCE = 64, // packets a turn
-};
-
 struct bandwidth *bandwidth_new(void)
 {
 	return rte_zmalloc("bandwidth", sizeof(struct bandwidth), RTE_CACHE_LINE_SIZE);
@@ -28,10 +21,8 @@ struct bandwidth *bandwidth_new(void)
 
 void bandwidth_start(struct bandwidth *b, uint64_t now_us)
 {
-	static const struct estimator_limits limits = {START_BPS, MIN_BPS, MAX_BPS};
-
-	estimator_init(&b->estimator, &limits, b->log, BANDWIDTH_LOG_SLOTS, now_us);
-	pacer_init(&b->pacer, b->waiting, PACED_PACKETS_MAX, now_us);
+	send_path_init(&b->path, b->log, BANDWIDTH_LOG_SLOTS, b->waiting, PACED_PACKETS_MAX,
+		       now_us);
 }
 
 void bandwidth_feedback(struct worker *w, struct transport *t, const struct rtcp_packet *p)
@@ -42,10 +33,10 @@ void bandwidth_feedback(struct worker *w, struct transport *t, const struct rtcp
 	if (t->bandwidth == NULL)
 		return;
 	if (twcc_read(p, &f)) {
-		estimator_feedback(&t->bandwidth->estimator, &f, w->now_us);
+		estimator_feedback(&t->bandwidth->path.estimator, &f, w->now_us);
 	} else if (rtcp_read_remb(p, &bps)) {
 		t->stats.remb_bps = bps;
-		estimator_remb(&t->bandwidth->estimator, bps);
+		estimator_remb(&t->bandwidth->path.estimator, bps);
 	}
 }
 
@@ -53,27 +44,28 @@ void bandwidth_report(struct worker *w, struct transport *t, uint8_t fraction_lo
 		      uint64_t round_trip_us)
 {
 	if (t->bandwidth != NULL)
-		estimator_report(&t->bandwidth->estimator, fraction_lost, round_trip_us, w->now_us);
+		estimator_report(&t->bandwidth->path.estimator, fraction_lost, round_trip_us,
+				 w->now_us);
 }
 
 uint64_t bandwidth_bps(const struct transport *t)
 {
 	const struct bandwidth *b = t->bandwidth;
 
-	if (b == NULL || !estimator_knows(&b->estimator))
+	if (b == NULL || !estimator_knows(&b->path.estimator))
 		return ALLOCATE_UNBOUNDED_BPS;
-	return estimator_bps(&b->estimator);
+	return estimator_bps(&b->path.estimator);
 }
 
 uint64_t bandwidth_waiting_bits(const struct transport *t)
 {
-	return t->bandwidth == NULL ? 0 : t->bandwidth->pacer.queued_bytes * 8;
+	return t->bandwidth == NULL ? 0 : t->bandwidth->path.pacer.queued_bytes * 8;
 }
 
 void bandwidth_want(struct transport *t, uint64_t bps)
 {
 	if (t->bandwidth != NULL)
-		estimator_set_wanted(&t->bandwidth->estimator, bps);
+		estimator_set_wanted(&t->bandwidth->path.estimator, bps);
 }
 
 static uint8_t rtx_pt(const struct subscription_config *c)
@@ -133,73 +125,45 @@ static bool pad(struct worker *w, struct transport *t, struct subscription *s,
 	return true;
 }
 
-// As much as the probe's rate has it by now.
-static void probe_due(struct worker *w, struct transport *t, struct bandwidth *b)
-{
-	const struct subscription_config *c = NULL;
-	struct subscription *s = padded(w, t, &c);
-	uint64_t due = b->probe.bps / 8 * (w->now_us - b->probe_us) / 1000000;
-
-	for (unsigned i = 0; s != NULL && i < PADDING_ONCE && b->probe_bytes < due; i++) {
-		if (b->probe_bytes >= b->probe.bytes && b->probe_pkts >= b->probe.pkts)
-			break;
-		if (!pad(w, t, s, c))
-			break;
-	}
-	if ((b->probe_bytes >= b->probe.bytes && b->probe_pkts >= b->probe.pkts) ||
-	    w->now_us - b->probe_us > PROBE_RESULT_US)
-		b->probe_id = 0;
-}
-
-// Padding makes up a probe's rate, and media keeps to what is known; where there is no padding,
-// media is not to wait for what the probe shall find out.
-static void pace(struct worker *w, struct transport *t, struct bandwidth *b)
-{
-	const struct subscription_config *c;
-	uint64_t bps = bandwidth_bps(t);
-
-	b->paces = bps != ALLOCATE_UNBOUNDED_BPS;
-	if (b->probe_id != 0 && b->probe.bps > bps && padded(w, t, &c) == NULL)
-		bps = b->probe.bps;
-	if (b->paces)
-		pacer_set_rate(&b->pacer, bps);
-}
-
 // Where no packet has a transport-wide number, what left is the transport's to tell.
 static void unnumbered(struct worker *w, struct transport *t, struct bandwidth *b)
 {
 	uint64_t bytes = t->stats.bytes_sent;
 
-	if (b->estimator.log.next == 0 && bytes > b->counted_bytes)
-		estimator_left(&b->estimator, bytes - b->counted_bytes, w->now_us);
+	if (b->path.estimator.log.next == 0 && bytes > b->counted_bytes)
+		estimator_left(&b->path.estimator, bytes - b->counted_bytes, w->now_us);
 	b->counted_bytes = bytes;
-	estimator_unreported(&b->estimator, w->now_us);
+	estimator_unreported(&b->path.estimator, w->now_us);
+}
+
+// What the probe under way is short of.
+static void probe_due(struct worker *w, struct transport *t, const struct send_path *path)
+{
+	const struct subscription_config *c = NULL;
+	struct subscription *s = padded(w, t, &c);
+
+	for (unsigned i = 0; s != NULL && i < SEND_PATH_PADDING_ONCE; i++)
+		if (!send_path_wants_padding(path, w->now_us) || !pad(w, t, s, c))
+			return;
 }
 
 void bandwidth_due(struct worker *w, struct transport *t)
 {
+	const struct subscription_config *c;
 	struct bandwidth *b = t->bandwidth;
-	struct probe probe;
 
 	if (b == NULL || t->phase != SHM_PHASE_ESTABLISHED)
 		return;
-	if (b->probe_id != 0)
-		probe_due(w, t, b);
-	if (w->now_us < b->poll_us)
+	struct send_path *path = &b->path;
+	if (path->probe_id != 0)
+		probe_due(w, t, path);
+	if (!send_path_is_due(path, w->now_us))
 		return;
-	b->poll_us = w->now_us + ESTIMATOR_POLL_US;
-	if (b->estimator.feedbacks == 0)
+	if (path->estimator.feedbacks == 0)
 		unnumbered(w, t, b);
-	estimator_account(&b->estimator);
-	if (b->estimator.feedbacks != 0 && estimator_poll(&b->estimator, w->now_us, &probe)) {
-		b->probe = probe;
-		b->probe_id = probe.id;
-		b->probe_us = w->now_us;
-		b->probe_bytes = 0;
-		b->probe_pkts = 0;
-	}
-	pace(w, t, b);
-	resend_budget_set_rate(&t->resend, estimator_bps(&b->estimator));
+	send_path_poll(path, w->now_us);
+	send_path_pace(path, path->probe_id != 0 && padded(w, t, &c) == NULL);
+	resend_budget_set_rate(&t->resend, estimator_bps(&path->estimator));
 	t->stats.available_outgoing_bps =
-		estimator_knows(&b->estimator) ? estimator_bps(&b->estimator) : 0;
+		estimator_knows(&path->estimator) ? estimator_bps(&path->estimator) : 0;
 }

@@ -26,7 +26,7 @@ static uint64_t rate_bps(const struct transport *t)
 {
 	const struct bandwidth *b = t->bandwidth;
 
-	return b != NULL && b->paces ? b->pacer.rate_bps : RESEND_UNESTIMATED_BPS;
+	return b != NULL && b->path.paces ? b->path.pacer.rate_bps : RESEND_UNESTIMATED_BPS;
 }
 
 // The group's first and last packet.

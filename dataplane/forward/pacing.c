@@ -42,9 +42,9 @@ void pacing_queue(struct worker *w, const struct fanout_entry *c, const struct f
 {
 	struct transport *t = c->transport;
 	struct bandwidth *b = t->bandwidth;
-	uint32_t place = pacer_place(&b->pacer); // a note has that of its item
+	uint32_t place = pacer_place(&b->path.pacer); // a note has that of its item
 
-	if (!pacer_push(&b->pacer, place, pacing_bytes(f), w->now_us)) {
+	if (!pacer_push(&b->path.pacer, place, pacing_bytes(f), w->now_us)) {
 		t->stats.pacer_refused++;
 		drop_egress(w, SHM_EGRESS_DROP_PACER_FULL);
 		return;
@@ -59,7 +59,7 @@ void pacing_queue(struct worker *w, const struct fanout_entry *c, const struct f
 		.at = *at,
 	};
 	list(w, t);
-	uint64_t due_us = pacer_deadline_us(&b->pacer);
+	uint64_t due_us = pacer_deadline_us(&b->path.pacer);
 	wake_by(w, due_us > w->now_us + TICK_US ? due_us : w->now_us + TICK_US);
 }
 
@@ -88,12 +88,13 @@ void pacing_take_back(struct worker *w, const struct fanout_entry *c)
 	struct bandwidth *b = c->transport->bandwidth;
 	struct subscription *s = c->subscription;
 
-	if (b == NULL || b->pacer.queued_bytes * 8 <= b->pacer.rate_bps / 1000 * (LATE_US / 1000))
+	if (b == NULL ||
+	    b->path.pacer.queued_bytes * 8 <= b->path.pacer.rate_bps / 1000 * (LATE_US / 1000))
 		return;
-	const uint32_t head = b->pacer.head, count = b->pacer.count;
+	const uint32_t head = b->path.pacer.head, count = b->path.pacer.count;
 	bool first = true;
 	for (uint32_t i = 0; i < count; i++) {
-		uint32_t place = (head + i) & b->pacer.mask;
+		uint32_t place = (head + i) & b->path.pacer.mask;
 		struct paced_packet *p = &b->paced[place];
 
 		if (!is_of(p, s))
@@ -102,7 +103,7 @@ void pacing_take_back(struct worker *w, const struct fanout_entry *c)
 			rtp_continuity_take_back(&s->continuity, unsent(w, c, p));
 		first = false;
 		p->subscription = NULL;
-		pacer_cancel(&b->pacer, place);
+		pacer_cancel(&b->path.pacer, place);
 		drop_egress(w, SHM_EGRESS_DROP_OTHER_ENCODING);
 	}
 }
@@ -133,13 +134,13 @@ static void transport_due(struct worker *w, struct transport *t)
 	struct bandwidth *b = t->bandwidth;
 	struct pacer_out out;
 
-	while (pacer_poll(&b->pacer, w->now_us, &out)) {
+	while (pacer_poll(&b->path.pacer, w->now_us, &out)) {
 		if (b->paced[out.handle].subscription == NULL)
 			continue;
 		t->stats.pacer_delay_us += w->now_us - out.queued_us;
 		if (w->now_us - out.queued_us > REPAIR_KEPT_US ||
 		    !leave(w, &b->paced[out.handle])) {
-			pacer_undo(&b->pacer, &out);
+			pacer_undo(&b->path.pacer, &out);
 			drop_egress(w, SHM_EGRESS_DROP_PACER_STALE);
 		}
 	}
@@ -152,7 +153,7 @@ void pacing_due(struct worker *w)
 		struct transport *t = &w->dp->transports[w->paced[i]];
 
 		transport_due(w, t);
-		uint64_t due_us = pacer_deadline_us(&t->bandwidth->pacer);
+		uint64_t due_us = pacer_deadline_us(&t->bandwidth->path.pacer);
 		if (due_us == UINT64_MAX)
 			unlist(w, i);
 		else

@@ -24,7 +24,7 @@ static __rte_always_inline bool pacing_passes(const struct fanout_entry *c, enum
 {
 	struct bandwidth *b = c->transport->bandwidth;
 
-	return b == NULL || !b->paces || pacer_pass(&b->pacer, kind, bytes, now_us);
+	return b == NULL || send_path_passes(&b->path, kind, bytes, now_us);
 }
 
 // One that may not, placed as 'at', is taken: it waits, or is refused and counted.

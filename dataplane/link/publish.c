@@ -35,7 +35,7 @@ static void transport_state(const struct transport *t, struct shm_transport_stat
 		.selected_remote = t->selected_remote,
 		.selected_local = t->selected_local,
 		.checked_count = t->checked_count,
-		.twcc_next = t->bandwidth != NULL ? estimator_number(&t->bandwidth->estimator)
+		.twcc_next = t->bandwidth != NULL ? estimator_number(&t->bandwidth->path.estimator)
 						  : t->twcc_next,
 		.consent_us = t->consent.renewed_us,
 		.srtcp_index_reserved = t->srtcp_index_reserved,

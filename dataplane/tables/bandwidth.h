@@ -9,12 +9,9 @@
 
 #include "dataplane/tables/subscription.h"
 #include "dataplane/tables/transport.h"
-#include "proto/rtc/bandwidth/estimator.h"
-#include "proto/rtc/bandwidth/pacer.h"
+#include "proto/rtc/bandwidth/send_path.h"
 
 #include <rte_prefetch.h>
-#include <stdalign.h>
-#include <stddef.h>
 
 enum {
 	BANDWIDTH_LOG_SLOTS = 1024, // packets whose fate is waited for; a power of two
@@ -33,23 +30,13 @@ struct paced_packet {
 };
 
 struct bandwidth {
-	// What every packet touches is in the first line, and the first of 'pacer'.
-	alignas(64) uint32_t probe_id; // of 'probe'; 0: none is under way
-	uint32_t probe_bytes; // sent of it
-	uint32_t probe_pkts;
-	bool paces; // there is an estimate to keep to
-	bool listed; // in the worker's list of those with packets that wait
-	struct estimator estimator;
-	uint64_t poll_us; // next time
-	struct probe probe;
-	uint64_t probe_us; // since when
-	uint64_t counted_bytes; // of all that the transport has sent
-	alignas(64) struct pacer pacer;
+	struct send_path path; // what packets touch
 	struct pacer_item waiting[PACED_PACKETS_MAX];
 	struct paced_packet paced[PACED_PACKETS_MAX];
-	struct sent_packet log[BANDWIDTH_LOG_SLOTS];
+	alignas(64) struct sent_packet log[BANDWIDTH_LOG_SLOTS]; // eight to a line
+	uint64_t counted_bytes; // of all that the transport has sent
+	bool listed; // in the worker's list of those with packets that wait
 };
-static_assert(offsetof(struct bandwidth, estimator.log.reference) <= 64, "the first line");
 
 // What a packet will touch, but for the slot of the log, which nobody waits for: it is only
 // written. The transport's own line is there already.
@@ -59,8 +46,8 @@ static inline void bandwidth_fetch(const struct transport *t)
 
 	if (b == NULL)
 		return;
-	rte_prefetch0(b);
-	rte_prefetch0(&b->pacer);
+	rte_prefetch0(&b->path);
+	rte_prefetch0(&b->path.pacer);
 }
 
 enum { BANDWIDTH_UDP_BYTES = 28 + 16 }; // IPv4, UDP and an SRTP tag, of every packet
@@ -73,12 +60,5 @@ static inline uint16_t bandwidth_number(struct transport *t, enum packet_kind ki
 
 	if (b == NULL)
 		return t->twcc_next++;
-	uint16_t number = estimator_number(&b->estimator);
-	uint32_t size = bytes + BANDWIDTH_UDP_BYTES;
-	estimator_sent(&b->estimator, size, kind, b->probe_id, now_us);
-	if (b->probe_id != 0) {
-		b->probe_bytes += size;
-		b->probe_pkts++;
-	}
-	return number;
+	return send_path_number(&b->path, kind, bytes + BANDWIDTH_UDP_BYTES, now_us);
 }

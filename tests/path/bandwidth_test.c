@@ -22,6 +22,8 @@ enum { VIDEO = 0, LOW_SSRC = 0x10, HIGH_SSRC = 0x20, CONSUMER = 0x2000, RTX = 0x
 enum { PUBLISHER = 0, VIEWER = 1, OTHER = 2, TICK_US = 10000, TICKS_A_FRAME = 5 };
 enum { LOW_BYTES = 300, HIGH_BYTES = 1100, HIGH_PACKETS = 4 }; // 48 and 704 kbit/s
 enum { UDP_BYTES = 28, SENDER = 0x99 };
+// Another track, whose packets the viewer gets between those of the larger picture.
+enum { BETWEEN = 1, BETWEEN_SSRC = 0x30, BETWEEN_CONSUMER = 0x4000 };
 
 // A link of a rate, whose queue delays and, where it has an end, loses, and the viewer's report on
 // it.
@@ -37,6 +39,10 @@ struct path {
 	uint16_t newest; // number of the newest of media
 	unsigned gaps; // in these numbers
 	uint8_t times[1 << 16]; // that each came
+	bool is_between; // the other track is there
+	uint16_t between_sent, between_newest;
+	unsigned between; // packets that came out, since the last look
+	unsigned between_gaps;
 };
 
 static struct path the_path;
@@ -78,6 +84,19 @@ static int without_rtx(void **state)
 	return meet(state, false);
 }
 
+static int with_packets_between(void **state)
+{
+	int result = meet(state, true);
+	struct room *r = the_path.r;
+
+	room_track(r, BETWEEN, &r->peers[PUBLISHER], SHM_KIND_VIDEO, SHM_CODEC_VP8, BETWEEN_SSRC)
+		->mid[0] = '1';
+	room_subscribe(r, 2, BETWEEN, &r->peers[VIEWER], BETWEEN_CONSUMER);
+	room_apply(r);
+	the_path.is_between = true;
+	return result;
+}
+
 static int leave(void **state)
 {
 	room_free(((struct path *)*state)->r);
@@ -112,9 +131,12 @@ static void send_frame(struct path *p)
 		asked[i] = e[i].stats.pli_count;
 	}
 	send_packet(p, LOW_SSRC, (uint16_t)p->number, true, key[0], LOW_BYTES);
-	for (unsigned i = 0; i < HIGH_PACKETS; i++)
+	for (unsigned i = 0; i < HIGH_PACKETS; i++) {
 		send_packet(p, HIGH_SSRC, (uint16_t)(p->number * HIGH_PACKETS + i), i == 0, key[1],
 			    HIGH_BYTES);
+		if (p->is_between && i % 2 == 0)
+			send_packet(p, BETWEEN_SSRC, p->between_sent++, i == 0, true, LOW_BYTES);
+	}
 	p->number++;
 }
 
@@ -133,6 +155,11 @@ static void receive(struct path *p, const struct room_packet *got)
 		p->gaps += p->high + p->low != 0 && m.m.seq != (uint16_t)(p->newest + 1);
 		p->newest = m.m.seq;
 		assert_int_equal(p->times[m.m.seq]++, 0); // under one key never again
+	}
+	if (m.m.ssrc == BETWEEN_CONSUMER) {
+		p->between_gaps += p->between != 0 && m.m.seq != (uint16_t)(p->between_newest + 1);
+		p->between_newest = m.m.seq;
+		p->between++;
 	}
 	p->high += m.m.ssrc == CONSUMER && m.m.size == HIGH_BYTES;
 	p->low += m.m.ssrc == CONSUMER && m.m.size == LOW_BYTES;
@@ -236,9 +263,10 @@ static void what_is_paused_is_probed_for(void **state)
 static uint64_t run_until_probed(struct path *p)
 {
 	const struct transport *t = &p->r->h->dp.transports[p->r->peers[VIEWER].id];
-	uint32_t id = t->bandwidth->probe_id;
+	uint32_t id = t->bandwidth->path.probe_id;
 
-	for (unsigned i = 0; t->bandwidth->probe_id == id || t->bandwidth->probe_id == 0; i++) {
+	for (unsigned i = 0; t->bandwidth->path.probe_id == id || t->bandwidth->path.probe_id == 0;
+	     i++) {
 		assert_true(i < 20 * 1000000 / TICK_US);
 		tick(p);
 	}
@@ -258,14 +286,14 @@ static void a_probe_keeps_to_its_rate(void **state)
 	run(p, 5);
 	for (unsigned probes = 0; probes < 3; probes++) {
 		uint64_t before = run_until_probed(p), begun_us = p->r->now_us;
-		while (b->probe_id != 0) {
+		while (b->path.probe_id != 0) {
 			tick(p);
 			uint64_t us = p->r->now_us - begun_us;
 			assert_in_range(t->stats.probe_bytes_sent - before, 0,
-					b->probe.bps / 8 * us / 1000000 + 300);
-			assert_true(b->pacer.rate_bps < b->probe.bps);
+					b->path.probe.bps / 8 * us / 1000000 + 300);
+			assert_true(b->path.pacer.rate_bps < b->path.probe.bps);
 		}
-		assert_true(t->stats.probe_bytes_sent - before > b->probe.bytes / 2);
+		assert_true(t->stats.probe_bytes_sent - before > b->path.probe.bytes / 2);
 	}
 }
 
@@ -279,8 +307,8 @@ static void without_padding_media_is_what_probes(void **state)
 	p->rate_bps = 300000;
 	run(p, 5);
 	run_until_probed(p);
-	assert_int_equal(b->pacer.rate_bps, b->probe.bps);
-	assert_true(b->probe.bps > estimate(p));
+	assert_int_equal(b->path.pacer.rate_bps, b->path.probe.bps);
+	assert_true(b->path.probe.bps > estimate(p));
 	assert_int_equal(p->padding, 0);
 }
 
@@ -295,7 +323,8 @@ static void run_until_layer(struct path *p, uint8_t spatial)
 // As a probe would.
 static void find(struct path *p, uint64_t bps)
 {
-	struct estimator *e = &p->r->h->dp.transports[p->r->peers[VIEWER].id].bandwidth->estimator;
+	struct estimator *e =
+		&p->r->h->dp.transports[p->r->peers[VIEWER].id].bandwidth->path.estimator;
 
 	rate_control_set(&e->rate, bps, p->r->now_us);
 	loss_control_raise(&e->loss, bps);
@@ -380,6 +409,34 @@ static void a_backlog_of_the_larger_picture_is_taken_back(void **state)
 	assert_int_equal(p->high, 0);
 	assert_int_equal(p->gaps, 0);
 	assert_int_equal(drops[SHM_EGRESS_DROP_PACER_FULL], 0);
+	assert_int_equal(drops[SHM_EGRESS_DROP_PACER_STALE], 0);
+}
+
+// Nor is anything of another track's, whose packets wait between those taken back.
+static void what_waits_between_is_not_taken_back(void **state)
+{
+	struct path *p = *state;
+	const uint64_t *drops = p->r->h->dp.workers[0].stats.egress_drops;
+
+	run(p, 3);
+	find(p, 1500000);
+	run(p, 1);
+	p->between = 0;
+	uint16_t before = p->between_sent;
+	for (unsigned i = 0; i < 20; i++)
+		send_frame(p);
+	uint16_t waiting = (uint16_t)(p->between_sent - before);
+	uint64_t left_out = drops[SHM_EGRESS_DROP_OTHER_ENCODING];
+	bound(p, 0); // the subscriber wants the smaller picture
+	run_until_layer(p, 0);
+	while (p->low == 0)
+		tick(p);
+	assert_true(drops[SHM_EGRESS_DROP_OTHER_ENCODING] - left_out > 10 * HIGH_PACKETS);
+	for (unsigned i = 0; i < 50; i++)
+		tick(p);
+	assert_true(p->between >= waiting);
+	assert_int_equal(p->between_gaps, 0);
+	assert_int_equal(p->gaps, 0);
 	assert_int_equal(drops[SHM_EGRESS_DROP_PACER_STALE], 0);
 }
 
@@ -478,6 +535,8 @@ int main(void)
 						leave),
 		cmocka_unit_test_setup_teardown(a_backlog_brings_the_layer_down, behind_a_link,
 						leave),
+		cmocka_unit_test_setup_teardown(what_waits_between_is_not_taken_back,
+						with_packets_between, leave),
 		cmocka_unit_test_setup_teardown(what_passed_a_backlog_is_not_taken_back,
 						behind_a_link, leave),
 		cmocka_unit_test_setup_teardown(a_backlog_of_the_larger_picture_is_taken_back,

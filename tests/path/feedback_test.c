@@ -470,7 +470,7 @@ static void feedback_costs_what_it_speaks_of(void **state)
 			bytes_store_be16(at + k, 0x1fff);
 	}
 	room_send_compound(r, SUBSCRIBER, &w);
-	assert_int_equal(r->h->dp.transports[SUBSCRIBER].bandwidth->estimator.feedbacks, 3);
+	assert_int_equal(r->h->dp.transports[SUBSCRIBER].bandwidth->path.estimator.feedbacks, 3);
 	assert_int_equal(refused(r), 1);
 }
 

@@ -2,17 +2,13 @@
 //
 // tests/sim/bandwidth.c - what leaves when, and what is sent to find out more. Contract in world.h.
 //
-// What the product decides is proto/rtc/bandwidth; how its worker uses it
-// (dataplane/forward/bandwidth.c, dataplane/forward/pacing.c) is done here for the simulation's.
+// What is decided, and when, is proto/rtc/bandwidth/send_path; here are packets and padding, as in
+// dataplane/forward/bandwidth.c and dataplane/forward/pacing.c.
 #include "tests/sim/world.h"
 
 #include <inttypes.h>
 
 enum {
-	START_BPS = 5000000,
-	MIN_BPS = 50000,
-	MAX_BPS = 100000000,
-	PADDING_ONCE = 64, // packets a turn
 	PADDING_BYTES = 255 + SIM_OVERHEAD_BYTES, // as much as RTP has (RFC 3550 5.1)
 	PACER_TICK_US = 1000, // queues are looked at no more often
 	STALE_US = 3000000, // a note of a packet the history has no more
@@ -20,17 +16,14 @@ enum {
 
 void sim_sfu_bandwidth_start(struct sim_transport *t, uint64_t now_us)
 {
-	static const struct estimator_limits limits = {START_BPS, MIN_BPS, MAX_BPS};
-
-	estimator_init(&t->estimator, &limits, t->log, LOG_SLOTS, now_us);
-	pacer_init(&t->pacer, t->pacer_items, PACER_SLOTS, now_us);
+	send_path_init(&t->path, t->log, LOG_SLOTS, t->pacer_items, PACER_SLOTS, now_us);
 	t->pacer_us = UINT64_MAX;
 }
 
 static void schedule_pacer(struct sim_world *w, uint32_t number)
 {
 	struct sim_transport *t = &w->transports[number];
-	uint64_t at_us = pacer_deadline_us(&t->pacer);
+	uint64_t at_us = pacer_deadline_us(&t->path.pacer);
 
 	if (at_us < w->events.now_us + PACER_TICK_US)
 		at_us = w->events.now_us + PACER_TICK_US;
@@ -70,14 +63,9 @@ static void leave(struct sim_world *w, uint32_t number, struct sim_packet *p)
 	struct sim_transport *t = &w->transports[number];
 	uint64_t arrival_us, queued_us, now_us = w->events.now_us;
 
-	p->transport_number = estimator_number(&t->estimator);
-	estimator_sent(&t->estimator, p->size, p->kind, t->probe.id, now_us);
-	if (t->probe.id != 0) {
-		t->probe_bytes += p->size;
-		t->probe_pkts++;
-	}
+	p->transport_number = send_path_number(&t->path, p->kind, p->size, now_us);
 	if (w->config.trace != NULL && number == 0)
-		trace_sent(w, p, t->probe.id);
+		trace_sent(w, p, t->path.probe_id);
 	bool arrives = sim_link_send(&w->downlink, p->size, now_us, &arrival_us, &queued_us);
 	measure(w, t, p, queued_us);
 	if (arrives)
@@ -93,11 +81,11 @@ void sim_sfu_send(struct sim_world *w, uint32_t number, struct sim_packet *p)
 
 	p->transport = (uint8_t)number;
 	p->queued_us = now_us;
-	if (!t->paces || pacer_pass(&t->pacer, p->kind, p->size, now_us)) {
+	if (send_path_passes(&t->path, p->kind, p->size, now_us)) {
 		leave(w, number, p);
 		return;
 	}
-	if (!pacer_push(&t->pacer, (uintptr_t)p, p->size, now_us))
+	if (!pacer_push(&t->path.pacer, (uintptr_t)p, p->size, now_us))
 		events_release(&w->events, p);
 	schedule_pacer(w, number);
 }
@@ -108,70 +96,44 @@ void sim_sfu_pacer(struct sim_world *w, uint32_t number)
 	struct pacer_out out;
 
 	t->pacer_us = UINT64_MAX;
-	while (pacer_poll(&t->pacer, w->events.now_us, &out)) {
+	while (pacer_poll(&t->path.pacer, w->events.now_us, &out)) {
 		struct sim_packet *p = (struct sim_packet *)out.handle;
 
 		if (w->events.now_us - out.queued_us <= STALE_US) {
 			leave(w, number, p);
 			continue;
 		}
-		pacer_undo(&t->pacer, &out);
+		pacer_undo(&t->path.pacer, &out);
 		events_release(&w->events, p);
 	}
-	if (pacer_deadline_us(&t->pacer) != UINT64_MAX)
+	if (pacer_deadline_us(&t->path.pacer) != UINT64_MAX)
 		schedule_pacer(w, number);
 }
 
-static bool is_probed(const struct sim_transport *t)
+static void pad(struct sim_world *w, uint32_t number)
 {
-	return t->probe_bytes >= t->probe.bytes && t->probe_pkts >= t->probe.pkts;
-}
+	struct sim_packet *p = events_packet(&w->events);
 
-static void probe_due(struct sim_world *w, uint32_t number)
-{
-	struct sim_transport *t = &w->transports[number];
-	uint64_t now_us = w->events.now_us;
-	uint64_t due = t->probe.bps / 8 * (now_us - t->probe_us) / 1000000;
-
-	for (int i = 0; i < PADDING_ONCE && t->probe_bytes < due && !is_probed(t); i++) {
-		struct sim_packet *p = events_packet(&w->events);
-
-		p->size = PADDING_BYTES;
-		p->kind = PACKET_PADDING;
-		p->queued_us = now_us;
-		leave(w, number, p);
-	}
-	if (is_probed(t) || now_us - t->probe_us > PROBE_RESULT_US)
-		t->probe.id = 0;
-}
-
-static void pace(struct sim_transport *t)
-{
-	t->paces = estimator_knows(&t->estimator);
-	if (t->paces)
-		pacer_set_rate(&t->pacer, estimator_bps(&t->estimator));
+	p->size = PADDING_BYTES;
+	p->kind = PACKET_PADDING;
+	p->queued_us = w->events.now_us;
+	leave(w, number, p);
 }
 
 void sim_sfu_bandwidth(struct sim_world *w, uint32_t number)
 {
 	struct sim_transport *t = &w->transports[number];
 	uint64_t now_us = w->events.now_us;
-	struct probe probe;
 
-	if (t->probe.id != 0)
-		probe_due(w, number);
-	if (now_us < t->poll_us)
-		return;
-	t->poll_us = now_us + ESTIMATOR_POLL_US;
-	estimator_account(&t->estimator);
-	if (t->estimator.feedbacks != 0 && estimator_poll(&t->estimator, now_us, &probe)) {
-		t->probe = probe;
-		t->probe_us = now_us;
-		t->probe_bytes = 0;
-		t->probe_pkts = 0;
-		if (w->config.trace != NULL && number == 0)
-			trace_probe(w, &probe);
+	for (int i = 0; i < SEND_PATH_PADDING_ONCE; i++) {
+		if (!send_path_wants_padding(&t->path, now_us))
+			break;
+		pad(w, number);
 	}
-	pace(t);
-	resend_budget_set_rate(&t->resend_budget, estimator_bps(&t->estimator));
+	if (!send_path_is_due(&t->path, now_us))
+		return;
+	if (send_path_poll(&t->path, now_us) && w->config.trace != NULL && number == 0)
+		trace_probe(w, &t->path.probe);
+	send_path_pace(&t->path, false);
+	resend_budget_set_rate(&t->resend_budget, estimator_bps(&t->path.estimator));
 }

@@ -75,17 +75,17 @@ void sim_sfu_allocate(struct sim_world *w, struct sim_transport *t)
 	t->allocated_us = w->events.now_us + STEADY_TURN_US;
 	for (int i = 0; i < w->config.tracks; i++)
 		add(w, t, &c, i);
-	bool known = estimator_knows(&t->estimator);
+	bool known = estimator_knows(&t->path.estimator);
 	const struct steady_path path = {
 		.now_us = w->events.now_us,
-		.estimate_bps = known ? estimator_bps(&t->estimator) : ALLOCATE_UNBOUNDED_BPS,
+		.estimate_bps = known ? estimator_bps(&t->path.estimator) : ALLOCATE_UNBOUNDED_BPS,
 		.audio_bps = layer_rates_bps(&w->audio_rates, 0, 0),
-		.waiting_bits = t->pacer.queued_bytes * 8,
+		.waiting_bits = t->path.pacer.queued_bytes * 8,
 		.core_percent = 100,
 		.known = known,
 	};
 	struct steady_out out = steady_turn(&t->steady, &path, c.subs, c.order, count);
-	estimator_set_wanted(&t->estimator, out.wanted_bps / 4 * 5 + path.audio_bps);
+	estimator_set_wanted(&t->path.estimator, out.wanted_bps / 4 * 5 + path.audio_bps);
 	for (int i = 0; i < w->config.tracks; i++)
 		settle(w, t, &c, i);
 }

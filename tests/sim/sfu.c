@@ -186,7 +186,7 @@ void sim_sfu_feedback(struct sim_world *w, struct sim_packet *p)
 		if (twcc_read(&r, &f)) {
 			if (w->config.trace != NULL && p->transport == 0)
 				trace_feedback(w, p);
-			estimator_feedback(&t->estimator, &f, w->events.now_us);
+			estimator_feedback(&t->path.estimator, &f, w->events.now_us);
 		}
 		if (rtcp_read_pli(&r, &ssrc) && t->consumers[p->track].encoding >= 0)
 			sim_sfu_want_keyframe(w, p->track, t->consumers[p->track].encoding);

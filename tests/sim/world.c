@@ -3,15 +3,17 @@
 // tests/sim/world.c - one run. Contract in world.h.
 #include "tests/sim/world.h"
 
+#include <stdalign.h>
 #include <string.h>
 
 enum { TICK_US = 2000, FEEDBACK_INTERVAL_US = 50000 };
 
 struct sim_world *sim_world_create(void)
 {
-	struct sim_world *w = calloc(1, sizeof(*w));
+	struct sim_world *w = aligned_alloc(alignof(struct sim_world), sizeof(*w));
 	if (w == NULL)
 		abort();
+	memset(w, 0, sizeof(*w));
 	events_create(&w->events);
 	return w;
 }
@@ -79,7 +81,7 @@ static void tick(struct sim_world *w)
 			sim_receiver_tick(w, &w->transports[i], i);
 	if (w->config.watch != NULL)
 		w->config.watch(w->config.watch_ctx, now_us, w->downlink.rate_bps,
-				estimator_bps(&w->transports[0].estimator));
+				estimator_bps(&w->transports[0].path.estimator));
 	events_set(&w->events, now_us + TICK_US, EVENT_TICK, 0, NULL);
 }
 

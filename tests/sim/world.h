@@ -11,7 +11,7 @@
 #pragma once
 
 #include "proto/rtc/bandwidth/estimator.h"
-#include "proto/rtc/bandwidth/pacer.h"
+#include "proto/rtc/bandwidth/send_path.h"
 #include "proto/rtc/continuity.h"
 #include "proto/rtc/keyframe_gate.h"
 #include "proto/rtc/layer/ladder.h"
@@ -99,16 +99,9 @@ struct sim_consumer {
 
 struct sim_transport {
 	struct sim_consumer consumers[TRACKS_MAX];
-	struct estimator estimator;
+	struct send_path path;
 	struct sent_packet log[LOG_SLOTS];
-	struct pacer pacer;
 	struct pacer_item pacer_items[PACER_SLOTS]; // video; nothing else waits
-	bool paces; // there is an estimate to keep to
-	struct probe probe; // id 0: none under way
-	uint64_t probe_us; // since when
-	uint32_t probe_bytes; // sent of it
-	uint32_t probe_pkts;
-	uint64_t poll_us; // of the estimator, next time
 	struct resend_budget resend_budget;
 	struct rtx_sender rtx;
 	struct twcc_receiver twcc; // the receiver's
