@@ -30,7 +30,8 @@ void egress_free(struct egress *e)
 bool egress_take_fresh(struct worker *w, unsigned wanted)
 {
 	struct egress *e = w->egress;
-	unsigned count = RTE_MIN(wanted, BURST_PKTS_MAX - e->frame_count);
+	unsigned count = RTE_MIN(wanted < EGRESS_FRESH_FEW ? (unsigned)EGRESS_FRESH_ONCE : wanted,
+				 BURST_PKTS_MAX - e->frame_count);
 
 	for (; count != 0; count /= 2) {
 		if (rte_mempool_get_bulk(w->dp->packets, (void **)egress_next(e), count) != 0)

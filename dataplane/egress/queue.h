@@ -41,6 +41,9 @@ struct egress {
 	struct rte_mbuf *waiting[EGRESS_WAITING_MAX]; // oldest first; counted as sent
 };
 
+// Whoever wants so few is seldom the only one of a burst: several are taken at once.
+enum { EGRESS_FRESH_FEW = 4, EGRESS_FRESH_ONCE = 8 };
+
 // Takes as many mbufs from the pool as are wanted, have places and are there, where none is fresh.
 // False: none is there.
 bool egress_take_fresh(struct worker *w, unsigned wanted);
