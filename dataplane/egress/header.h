@@ -68,7 +68,7 @@ static inline struct header_form header_form(const struct header_template *h, si
 	return f;
 }
 
-// What a port wants to know of a frame. Inline, as the next two: they run once per packet sent.
+// What a port wants to know of a frame. Inline, as the next: they run once per packet sent.
 static inline void header_describe(struct rte_mbuf *m, const struct header_form *f)
 {
 	memcpy(&m->rearm_data, f->rearm, sizeof(f->rearm));
@@ -77,9 +77,9 @@ static inline void header_describe(struct rte_mbuf *m, const struct header_form 
 }
 
 // The template with lengths, and the pseudo header's sum, length included, for a port that computes
-// checksums: where it does not, header_checksums() comes later. Writes HEADER_ROOM bytes, which
-// what comes behind the header fills afterwards; returns where that begins. The template's first
-// line is enough for IPv4.
+// checksums: where it does not, header_checksums() comes later. Writes up to
+// HEADER_ROOM bytes, of which what comes behind the header is filled afterwards; returns where that
+// begins. The template's first line is enough for IPv4.
 static inline uint8_t *header_write(uint8_t *frame, const struct header_template *h,
 				    const struct header_form *f)
 {

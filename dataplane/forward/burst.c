@@ -33,7 +33,8 @@ static void fetch_near(const struct fanout_entry *c)
 }
 
 // One received packet as it concerns consumers of one class whose frames have one form. Copied from
-// where it stands, so that nothing that is written to their packets makes it be read again.
+// where it stands, so that nothing that is written to their packets makes it be read again; and by
+// each stage once more, as far as that uses it.
 struct usual {
 	const struct packet *packet;
 	struct rtp_continuity_in in;

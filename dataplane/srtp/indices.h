@@ -11,7 +11,7 @@
 #include "proto/rtc/seq.h"
 
 struct srtp_indices {
-	uint64_t next; // above all that were sealed, or authenticated; 0: none was
+	uint64_t next; // above all that were sealed, or authenticated; at first 'floor'
 	uint64_t floor; // lower indices were before this stream: used up, or perhaps seen
 };
 

@@ -12,6 +12,7 @@
 #include "proto/rtc/bandwidth/send_path.h"
 
 #include <rte_prefetch.h>
+#include <stdalign.h>
 
 enum {
 	BANDWIDTH_LOG_SLOTS = 1024, // packets whose fate is waited for; a power of two

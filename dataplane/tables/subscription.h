@@ -78,7 +78,8 @@ struct subscription {
 	bool whole; // all of the encoding goes out, and as it is: forward/layers.c is not asked
 	uint64_t srtp_index_reserved;
 	uint64_t last_sent_us;
-	// What every packet changes comes first, in one piece for the compiler.
+	// What every packet changes comes first, aligned so that both counters are added to at
+	// once.
 	alignas(16) struct shm_subscription_stats stats;
 	alignas(64) struct layer_choice layers; // what packets touch of it is in its first line
 	struct resend resend; // answers to its NACKs

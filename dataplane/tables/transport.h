@@ -28,7 +28,6 @@
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stddef.h>
-#include <string.h>
 
 struct bandwidth;
 struct dataplane;
@@ -162,16 +161,12 @@ struct transport {
 	uint64_t layers_due_us; // next time the rates of its layers are told
 	uint64_t wanted_due_us; // next time it is looked which of them are wanted
 };
-static_assert(offsetof(struct transport, tag_bytes) == offsetof(struct transport, phase) + 4,
-	      "one word");
 
-// Phase and tag at once: packets to all of whom it is the same have one form.
+// Phase and tag at once, which lie side by side for that: packets to all of whom it is the same
+// have one form.
 static inline uint64_t transport_sealing(const struct transport *t)
 {
-	uint64_t both;
-
-	memcpy(&both, &t->phase, sizeof(both));
-	return both;
+	return (uint64_t)t->tag_bytes << 32 | t->phase;
 }
 
 static_assert(offsetof(struct transport, stats.consent_requests_sent) -

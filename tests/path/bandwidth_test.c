@@ -368,17 +368,28 @@ static void what_was_asked_for_comes_at_once(void **state)
 	assert_in_range(p->r->now_us - asked_us, 0, 2 * STEADY_TURN_US);
 }
 
+// The larger picture, on a path known to carry it.
+static void at_the_top(struct path *p)
+{
+	run(p, 3);
+	find(p, 1500000); // more than is probed for
+	run(p, 1);
+}
+
+static void send_at_once(struct path *p, unsigned frames)
+{
+	while (frames-- != 0)
+		send_frame(p);
+}
+
 // What came at once and waits makes room: nothing is paused for it.
 static void a_backlog_brings_the_layer_down(void **state)
 {
 	struct path *p = *state;
 
-	run(p, 3);
-	find(p, 1500000); // more than is probed for
-	run(p, 1);
+	at_the_top(p);
 	assert_int_equal(stats(p, 0)->target_layer.spatial, 1);
-	for (unsigned i = 0; i < 30; i++)
-		send_frame(p);
+	send_at_once(p, 30);
 	run_until_layer(p, 0);
 	run(p, 1);
 	assert_int_equal(stats(p, 0)->target_layer.spatial, 0);
@@ -392,11 +403,8 @@ static void a_backlog_of_the_larger_picture_is_taken_back(void **state)
 	struct path *p = *state;
 	const uint64_t *drops = p->r->h->dp.workers[0].stats.egress_drops;
 
-	run(p, 3);
-	find(p, 1500000);
-	run(p, 1);
-	for (unsigned i = 0; i < 20; i++) // half a second
-		send_frame(p);
+	at_the_top(p);
+	send_at_once(p, 20); // half a second of them
 	run_until_layer(p, 0);
 	uint64_t chosen_us = p->r->now_us, left_out = drops[SHM_EGRESS_DROP_OTHER_ENCODING];
 	while (p->low == 0)
@@ -418,13 +426,10 @@ static void what_waits_between_is_not_taken_back(void **state)
 	struct path *p = *state;
 	const uint64_t *drops = p->r->h->dp.workers[0].stats.egress_drops;
 
-	run(p, 3);
-	find(p, 1500000);
-	run(p, 1);
+	at_the_top(p);
 	p->between = 0;
 	uint16_t before = p->between_sent;
-	for (unsigned i = 0; i < 20; i++)
-		send_frame(p);
+	send_at_once(p, 20);
 	uint16_t waiting = (uint16_t)(p->between_sent - before);
 	uint64_t left_out = drops[SHM_EGRESS_DROP_OTHER_ENCODING];
 	bound(p, 0); // the subscriber wants the smaller picture
@@ -447,11 +452,8 @@ static void what_passed_a_backlog_is_not_taken_back(void **state)
 	struct path *p = *state;
 	struct fanout_list *list = p->r->h->dp.workers[0].fanout[VIDEO];
 
-	run(p, 3);
-	find(p, 1500000);
-	run(p, 1);
-	for (unsigned i = 0; i < 20; i++)
-		send_frame(p);
+	at_the_top(p);
+	send_at_once(p, 20);
 	room_deliver(p->r);
 	list->keeps_history = false;
 	send_frame(p);

@@ -41,6 +41,23 @@ static inline size_t media_write(uint8_t *out, const struct media *m)
 	return MEDIA_HEADER_BYTES + m->size;
 }
 
+// A packet of audio: 'size' bytes, up to 100, of its number's lower half.
+static inline size_t media_write_audio(uint8_t *out, uint32_t ssrc, uint16_t seq, size_t size)
+{
+	uint8_t payload[100];
+	const struct media m = {
+		.ssrc = ssrc,
+		.seq = seq,
+		.ts = 960u * seq,
+		.pt = ROOM_AUDIO_PT,
+		.payload = payload,
+		.size = size,
+	};
+
+	memset(payload, seq & 0xff, sizeof(payload));
+	return media_write(out, &m);
+}
+
 // The descriptor and first byte of a packet of VP8 with a picture id of 15 bits (RFC
 // 7741 4.2, 4.3).
 enum { MEDIA_VP8_BYTES = 5 };

@@ -13,7 +13,14 @@
 
 #include "tests/path/both_workers.h"
 
-enum { AUDIO = 0, AUDIO_SSRC = 0xa0d10, CONSUMERS = 3, CONSUMER_SSRC = 0x1000, PACKETS = 100 };
+enum {
+	AUDIO = 0,
+	AUDIO_SSRC = 0xa0d10,
+	CONSUMERS = 3,
+	CONSUMER_SSRC = 0x1000,
+	PACKETS = 100,
+	AUDIO_BYTES = 100
+};
 
 static const char *const ips[CONSUMERS] = {"198.51.100.7", "2001:db8::77", "203.0.113.9"};
 
@@ -63,18 +70,9 @@ BOTH_WORKERS(everybody)
 
 static void send_audio(struct room *r, uint16_t seq)
 {
-	uint8_t rtp[1600], payload[100];
-	const struct media m = {
-		.ssrc = AUDIO_SSRC,
-		.seq = seq,
-		.ts = 960u * seq,
-		.pt = ROOM_AUDIO_PT,
-		.payload = payload,
-		.size = sizeof(payload),
-	};
+	uint8_t rtp[200];
 
-	memset(payload, seq & 0xff, sizeof(payload));
-	room_send_rtp(r, &r->peers[0], rtp, media_write(rtp, &m));
+	room_send_rtp(r, &r->peers[0], rtp, media_write_audio(rtp, AUDIO_SSRC, seq, AUDIO_BYTES));
 }
 
 // Everything that got through is what was sent, and nothing that was refused is among it.
@@ -108,7 +106,7 @@ static void refused_packets_are_lost_alone(void **state)
 		unsigned count = received(r, i);
 
 		assert_int_equal(r->h->dp.subscriptions[i].stats.packets_sent, count);
-		assert_int_equal(r->h->dp.subscriptions[i].stats.bytes_sent, 100 * count);
+		assert_int_equal(r->h->dp.subscriptions[i].stats.bytes_sent, AUDIO_BYTES * count);
 		lost += PACKETS - count;
 	}
 	for (unsigned i = 0; i < r->h->dp.worker_count; i++)

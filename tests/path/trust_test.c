@@ -56,18 +56,7 @@ static int two_workers(void **state)
 
 static size_t audio_write(uint8_t *rtp, uint16_t seq)
 {
-	uint8_t payload[60];
-	const struct media m = {
-		.ssrc = AUDIO_SSRC,
-		.seq = seq,
-		.ts = 960u * seq,
-		.pt = ROOM_AUDIO_PT,
-		.payload = payload,
-		.size = sizeof(payload),
-	};
-
-	memset(payload, seq & 0xff, sizeof(payload));
-	return media_write(rtp, &m);
+	return media_write_audio(rtp, AUDIO_SSRC, seq, 60);
 }
 
 // A packet of the good stream, sealed by the publisher.

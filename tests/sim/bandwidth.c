@@ -125,11 +125,9 @@ void sim_sfu_bandwidth(struct sim_world *w, uint32_t number)
 	struct sim_transport *t = &w->transports[number];
 	uint64_t now_us = w->events.now_us;
 
-	for (int i = 0; i < SEND_PATH_PADDING_ONCE; i++) {
-		if (!send_path_wants_padding(&t->path, now_us))
-			break;
+	for (int i = 0; i < SEND_PATH_PADDING_ONCE && send_path_wants_padding(&t->path, now_us);
+	     i++)
 		pad(w, number);
-	}
 	if (!send_path_is_due(&t->path, now_us))
 		return;
 	if (send_path_poll(&t->path, now_us) && w->config.trace != NULL && number == 0)

@@ -10,7 +10,6 @@
 // feedback, is proto/rtc.
 #pragma once
 
-#include "proto/rtc/bandwidth/estimator.h"
 #include "proto/rtc/bandwidth/send_path.h"
 #include "proto/rtc/continuity.h"
 #include "proto/rtc/keyframe_gate.h"
